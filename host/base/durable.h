@@ -1,0 +1,28 @@
+// The only way a file of ours gets its final name: complete on disk, or not there at all.
+//
+// Protocol: NAME.<pid>.<random>.tmp in the same folder (O_EXCL), full write, fsync, close checked, rename, fsync of the
+// folder. fsync is never retried (a failed fsync marks pages clean: Rebello et al., USENIX ATC 2020).
+#ifndef ASCRIBE_BASE_DURABLE_H
+#define ASCRIBE_BASE_DURABLE_H
+
+#include "base/fail.h"
+
+#include <stddef.h>
+
+// Writes `size` bytes to `path`. On failure nothing is left behind, and an older file is untouched unless only the
+// fsync of the folder failed. ASC_CANNOT_CREATE when the temporary file cannot be made (message names the folder),
+// ASC_IO_ERROR when writing fails (a full disk names the bytes needed and free). A limit on file sizes
+// (RLIMIT_FSIZE) is reported like a full disk where the program ignores SIGXFSZ.
+asc_status durable_write(const char *path, const void *bytes, size_t size, asc_error *err);
+
+// Makes a temporary name beside `path` (caller frees *tmp_path) for a file that another library writes. The folder
+// is checked (ASC_CANNOT_CREATE), the file is not made; whoever makes it and fails removes it.
+asc_status durable_temporary(const char *path, char **tmp_path, asc_error *err);
+
+// Publishes such a file: fsync, rename to `path`, fsync of the folder. Removes it when that fails.
+asc_status durable_publish(const char *tmp_path, const char *path, asc_error *err);
+
+// Creates one folder (its parent must exist) and makes the entry durable; an existing folder is fine.
+asc_status durable_make_folder(const char *path, asc_error *err);
+
+#endif

@@ -1,0 +1,154 @@
+// `ascribe explain`: the option table and what is checked before anything is opened; explain_run.c does the
+// work.
+#include "command.h"
+#include "explain_run.h"
+#include "explain_values.h"
+#include "report_error.h"
+
+#define FIELD(member) offsetof(explain_values, member)
+
+// clang-format off
+static const option_spec options[] = {
+    {.name = "model", .letter = 'm', .kind = OPTION_STRING, .argument = "DIR", .required = true,
+     .offset = FIELD(model), .group = "Input and output",
+     .help = "folder with config.json, model.safetensors and the tokenizer"},
+    {.name = "data", .letter = 'd', .kind = OPTION_STRING, .argument = "FILE", .offset = FIELD(data),
+     .help = "dataset (.h5), or texts: .csv, .tsv, .jsonl, .txt (one a line); texts are prepared first, "
+             "into OUT-dataset.h5"},
+    {.name = "text", .letter = 't', .kind = OPTION_LIST, .argument = "TEXT", .offset = FIELD(texts),
+     .help = "a text instead of --data; may be repeated; the attributions are shown at once"},
+    {.name = "out", .letter = 'o', .kind = OPTION_STRING, .argument = "FILE.h5", .offset = FIELD(out),
+     .help = "result file; needed with --data; running the same command again continues or says that it "
+             "is complete"},
+    {.name = "force", .kind = OPTION_SET, .offset = FIELD(options.force),
+     .help = "replace an existing result"},
+    {.name = "no-text", .kind = OPTION_CLEAR, .offset = FIELD(options.keep_text),
+     .help = "leave texts and kept columns out of the result"},
+    {.name = "keep-parts", .kind = OPTION_SET, .offset = FIELD(options.keep_parts),
+     .help = "leave the folder OUT.parts behind"},
+    {.name = "allow-tokenizer-mismatch", .kind = OPTION_SET,
+     .offset = FIELD(options.allow_tokenizer_mismatch),
+     .help = "explain although the dataset was made with another tokenizer"},
+
+    {.name = "rows", .kind = OPTION_RANGE, .argument = "A:B", .zero = "all", .offset = FIELD(rows),
+     .group = "Rows", .help = "rows of the dataset from A on and before B, counted from 0"},
+    {.name = "limit", .kind = OPTION_INT64, .argument = "N", .low = 1, .zero = "none",
+     .offset = FIELD(limit), .help = "the first N of them at most"},
+
+    {.name = "method", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.method),
+     .group = "Method", .help = "shapley; kernelshap (= shapley by wls); occlusion"},
+    {.name = "estimator", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.estimator),
+     .help = "auto (exact while 2^n - 2 coalitions fit the budget, else wls); exact; wls"},
+    {.name = "budget", .kind = OPTION_STRING, .argument = "N|Mn|auto", .offset = FIELD(options.budget),
+     .help = "coalitions a row may spend: a number, a multiple of its n features like 16n, or auto = "
+             "min(2^n - 2, max(512, 16n))"},
+    {.name = "policy", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.policy),
+     .help = "absent tokens are: remove = dropped, positions kept; mask = replaced by the mask token"},
+    {.name = "output", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.output),
+     .help = "what is explained: logit; probability; logodds"},
+    {.name = "target", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.target),
+     .help = "classes: auto (all up to 8, else predicted); all; predicted; label; or names or indexes "
+             "with commas"},
+    {.name = "exact-limit", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.exact_limit),
+     .help = "most features of a row for --estimator exact"},
+    {.name = "seed", .kind = OPTION_UINT64, .argument = "N", .offset = FIELD(options.seed),
+     .help = "of the random draws"},
+
+    {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
+     .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),
+     .group = "Preparing texts (when --data is no dataset)",
+     .help = "name or index of the column with the text"},
+    {.name = "label-column", .kind = OPTION_STRING, .argument = "COLUMN", .zero = "label, when there",
+     .offset = FIELD(prepare.label_column), .help = "of the labels; none = no labels"},
+    {.name = "id-column", .kind = OPTION_STRING, .argument = "COLUMN", .zero = "id, when there",
+     .offset = FIELD(prepare.id_column), .help = "of the row ids; none = positions"},
+    {.name = "keep", .kind = OPTION_LIST, .argument = "COLUMN[,...]", .offset = FIELD(prepare.keep),
+     .help = "columns to keep in the dataset and the result"},
+    {.name = "features", .kind = OPTION_STRING, .argument = "WORD", .choices = "word|whitespace|token",
+     .zero = "word", .offset = FIELD(prepare.features),
+     .help = "what receives an attribution: word; whitespace; token"},
+    {.name = "max-length", .kind = OPTION_INT64, .argument = "N", .low = 1,
+     .zero = "what the model allows", .offset = FIELD(prepare.max_length),
+     .help = "most tokens of a row; longer ones are cut off"},
+
+    {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.backend),
+     .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
+    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
+     .offset = FIELD(options.n_workers), .help = "threads; never changes a result"},
+    {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true,
+     .offset = FIELD(options.step_tokens), .help = "tokens for each step and worker"},
+    {.name = "rows-per-part", .kind = OPTION_SIZE, .argument = "N", .hidden = true,
+     .offset = FIELD(options.rows_per_part), .help = "rows for each part file"},
+
+    {.name = "strict", .kind = OPTION_SET, .offset = FIELD(strict), .group = "Messages",
+     .help = "exit code 1 when a row has no attributions"},
+    {.name = "json", .kind = OPTION_SET, .offset = FIELD(json),
+     .help = "the summary as a JSON object; with --text the attributions, one object a line"},
+    {.name = "progress", .kind = OPTION_STRING, .argument = "HOW", .choices = "auto|bar|plain|none",
+     .offset = FIELD(progress),
+     .help = "auto (a bar on a terminal, else plain); bar; plain (a line every 30 s); none"},
+    {.name = "color", .kind = OPTION_STRING, .argument = "WHEN", .choices = "auto|always|never",
+     .offset = FIELD(color), .help = "for --text: auto; always; never"},
+    {.name = "quiet", .letter = 'q', .kind = OPTION_SET, .offset = FIELD(quiet),
+     .help = "no progress and no summary; warnings and errors stay"},
+};
+// clang-format on
+
+static void set_defaults(void *values)
+{
+    *(explain_values *)values = (explain_values){
+        .options = asc_explain_options_default(), .rows = {0, -1}, .color = "auto", .progress = "auto"};
+}
+
+static asc_status check(const explain_values *values, asc_error *err)
+{
+    const prepare_values *prepare = &values->prepare;
+
+    if ((values->data != NULL) == (values->texts.count > 0)) {
+        (void)cli_fail(err, ASC_USAGE, "explain: expected --data FILE or --text TEXT, found %s",
+                       values->data ? "both" : "neither");
+        return cli_hint(err, "'ascribe explain --help' shows the usage");
+    }
+    if (values->data && !values->out) {
+        (void)cli_fail(err, ASC_USAGE, "explain: missing option --out FILE.h5");
+        return cli_hint(err,
+                        "the result of a dataset is a file; a few texts can be shown at once: --text TEXT");
+    }
+    if (values->texts.count > 0 &&
+        (prepare->text_column || prepare->label_column || prepare->id_column || prepare->keep.count))
+        return cli_fail(err, ASC_USAGE, "--text has no columns: found --%s",
+                        prepare->text_column    ? "text-column"
+                        : prepare->label_column ? "label-column"
+                        : prepare->id_column    ? "id-column"
+                                                : "keep");
+    if (values->texts.count > 0 && (values->limit || values->rows.first || values->rows.end >= 0))
+        return cli_fail(err, ASC_USAGE, "--text and --%s exclude each other",
+                        values->limit ? "limit" : "rows");
+    return asc_explain_options_check(&values->options, err);
+}
+
+static asc_status run(const command_call *call, asc_error *err)
+{
+    const explain_values *values = call->values;
+
+    if (check(values, err) != ASC_OK)
+        return err->status;
+    return explain_run(values, call->command_line, err);
+}
+
+const cli_command command_explain = {
+    .summary = "Explains texts or the rows of a dataset with a model",
+    .table = {.command = "explain",
+              .usage = "explain --model DIR --data FILE --out FILE.h5 [options]\n"
+                       "explain --model DIR --text TEXT [--text TEXT ...] [options]",
+              .description = "Computes how much each word moved the model's output, for every row of a "
+                             "dataset, and writes a result "
+                             "file; or for a few texts, and shows it. The model is a Hugging Face folder.",
+              .examples = "  ascribe explain --model my-model --data reviews.csv --out result.h5\n"
+                          "  ascribe explain --model my-model --text \"What a wonderful film!\"",
+              .options = options,
+              .n_options = sizeof options / sizeof options[0]},
+    .values_size = sizeof(explain_values),
+    .set_defaults = set_defaults,
+    .run = run,
+};

@@ -1,0 +1,241 @@
+// `ascribe inspect`: what a model folder, dataset or result is. The facts are collected once, as JSON; the
+// table prints those.
+#include "command.h"
+#include "file_kind.h"
+#include "print_json.h"
+#include "utf8.h"
+
+#include <string.h>
+
+typedef struct inspect_values {
+    bool json;
+} inspect_values;
+
+enum { KEY_COLUMNS = 22, MOST_INDENT = 8 };
+
+// clang-format off
+static const option_spec options[] = {
+    {.name = "json", .kind = OPTION_SET, .offset = offsetof(inspect_values, json), .group = "Options",
+     .help = "one JSON object"},
+};
+// clang-format on
+
+static void add_text(json_t *facts, const char *key, const char *text)
+{
+    json_object_set_new(facts, key, text && *text ? json_text(text) : json_null());
+}
+
+static void add_count(json_t *facts, const char *key, size_t count)
+{
+    json_object_set_new(facts, key, json_integer((json_int_t)count));
+}
+
+// null for -1
+static void add_index(json_t *facts, const char *key, int64_t index)
+{
+    json_object_set_new(facts, key, index < 0 ? json_null() : json_integer(index));
+}
+
+static void add_names(json_t *facts, const char *key, const char *const *names, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_text(names[i]));
+    json_object_set_new(facts, key, list);
+}
+
+// JSON text of the file as JSON again; as a string when it is none.
+static void add_document(json_t *facts, const char *key, const char *text)
+{
+    json_t *document = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    json_object_set_new(facts, key, document ? document : json_text(text));
+}
+
+static json_t *describe_model(const char *path, const asc_model_info *info)
+{
+    json_t *facts = json_object();
+
+    add_text(facts, "kind", "model");
+    add_text(facts, "path", path);
+    add_text(facts, "architecture", info->architecture);
+    add_text(facts, "problem_type", info->problem_type);
+    add_names(facts, "classes", info->class_names, info->n_classes);
+    add_count(facts, "parameters", info->n_parameters);
+    add_text(facts, "weights_dtype", info->weights_dtype);
+    add_text(facts, "activation", info->activation);
+    add_count(facts, "layers", info->n_layers);
+    add_count(facts, "hidden", info->n_hidden);
+    add_count(facts, "heads", info->n_heads);
+    add_count(facts, "ffn", info->n_ffn);
+    add_count(facts, "vocabulary", info->n_vocabulary);
+    add_count(facts, "positions", info->n_positions);
+    add_count(facts, "token_types", info->n_types);
+    add_text(facts, "weights_sha256", info->weights_sha256);
+    add_text(facts, "config_sha256", info->config_sha256);
+    add_text(facts, "tokenizer_sha256", info->tokenizer_sha256);
+    return facts;
+}
+
+static json_t *describe_dataset(const char *path, const asc_dataset_info *info)
+{
+    json_t *facts = json_object();
+
+    add_text(facts, "kind", "dataset");
+    add_text(facts, "path", path);
+    add_count(facts, "rows", info->n_rows);
+    add_count(facts, "tokens", info->n_tokens);
+    add_count(facts, "features", info->n_features);
+    add_count(facts, "longest_row_tokens", info->max_row_tokens);
+    add_index(facts, "max_length", info->max_length);
+    add_index(facts, "truncated_rows", info->n_truncated);
+    add_text(facts, "granularity", info->granularity);
+    add_index(facts, "merged_features", info->n_merged);
+    json_object_set_new(facts, "has_labels", json_boolean(info->has_labels));
+    add_names(facts, "labels", info->label_names, info->n_label_names);
+    json_object_set_new(facts, "has_keys", json_boolean(info->has_keys));
+    add_text(facts, "source", info->source);
+    add_text(facts, "tokenizer", info->tokenizer);
+    add_index(facts, "vocabulary", info->vocab_size);
+    add_index(facts, "mask_token_id", info->mask_token_id);
+    add_index(facts, "pad_token_id", info->pad_token_id);
+    add_index(facts, "unk_token_id", info->unk_token_id);
+    add_text(facts, "tokenizer_sha256", info->tokenizer_sha256);
+    add_text(facts, "created_by", info->created_by);
+    return facts;
+}
+
+static json_t *describe_result(const char *path, const asc_result_info *info)
+{
+    json_t *facts = json_object();
+
+    add_text(facts, "kind", "result");
+    add_text(facts, "path", path);
+    add_count(facts, "rows", info->n_rows);
+    add_count(facts, "features", info->n_values);
+    add_text(facts, "method", info->method);
+    add_text(facts, "estimator", info->estimator);
+    add_text(facts, "policy", info->policy);
+    add_text(facts, "output", info->output);
+    add_text(facts, "granularity", info->granularity);
+    add_names(facts, "classes", info->class_names, info->n_classes);
+    add_count(facts, "targets_per_row", info->n_targets);
+    json_object_set_new(facts, "has_labels", json_boolean(info->has_labels));
+    add_names(facts, "labels", info->label_names, info->n_label_names);
+    json_object_set_new(facts, "has_text", json_boolean(info->has_text));
+    json_object_set_new(facts, "has_keys", json_boolean(info->has_keys));
+    add_text(facts, "created_by", info->created_by);
+    add_text(facts, "manifest_hash", info->manifest_hash);
+    add_document(facts, "manifest", info->manifest);
+    add_document(facts, "run", info->run);
+    return facts;
+}
+
+static void print_scalar(const json_t *value)
+{
+    if (json_is_string(value))
+        utf8_print_safe(stdout, json_string_value(value), json_string_length(value));
+    else if (json_is_integer(value))
+        printf("%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        printf("%.9g", json_real_value(value));
+    else
+        fputs(json_is_null(value) ? "-" : json_is_true(value) ? "yes" : "no", stdout);
+}
+
+// The key as words, padded to its column; alone on its line when what it names follows below.
+static void print_key(const char *key, size_t indent, bool alone)
+{
+    char words[64];
+
+    snprintf(words, sizeof words, "%s", key);
+    for (char *at = words; *at; at++)
+        *at = *at == '_' ? ' ' : *at;
+    printf("%*s", (int)indent, "");
+    if (alone)
+        utf8_print_safe(stdout, words, strlen(words));
+    else
+        utf8_print_padded(stdout, words, strlen(words), indent < KEY_COLUMNS ? KEY_COLUMNS - indent : 1);
+    putchar(alone ? '\n' : ' ');
+}
+
+static void print_list(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        fputs(i ? ", " : "", stdout);
+        const json_t *item = json_array_get(list, i);
+        if (json_is_object(item) || json_is_array(item))
+            fputs("...", stdout);
+        else
+            print_scalar(item);
+    }
+    puts(json_array_size(list) == 0 ? "-" : "");
+}
+
+// A value behind its key; the members of an object follow on lines of their own, those of a deeper one as
+// JSON.
+static void print_value(const json_t *value, size_t indent);
+
+static void print_table(const json_t *facts, size_t indent)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)facts, key, value)
+    {
+        print_key(key, indent, json_is_object(value) && indent < MOST_INDENT);
+        print_value(value, indent);
+    }
+}
+
+static void print_value(const json_t *value, size_t indent)
+{
+    if (json_is_array(value)) {
+        print_list(value);
+    } else if (!json_is_object(value)) {
+        print_scalar(value);
+        putchar('\n');
+    } else if (indent < MOST_INDENT) {
+        print_table(value, indent + 2);
+    } else {
+        puts("...");
+    }
+}
+
+static asc_status run(const command_call *call, asc_error *err)
+{
+    const inspect_values *values = call->values;
+    const char *path = call->operands[0];
+    opened_file file;
+    json_t *facts;
+
+    if (file_kind_open(path, &file, err) != ASC_OK)
+        return err->status;
+    if (file.model)
+        facts = describe_model(path, asc_model_describe(file.model));
+    else if (file.dataset)
+        facts = describe_dataset(path, asc_dataset_describe(file.dataset));
+    else
+        facts = describe_result(path, asc_result_describe(file.result));
+    file_kind_close(&file);
+    if (values->json)
+        return print_json(facts, err);
+    print_table(facts, 0);
+    json_decref(facts);
+    return ASC_OK;
+}
+
+const cli_command command_inspect = {
+    .summary = "Says what a model folder, dataset or result holds",
+    .table = {.command = "inspect",
+              .usage = "inspect FILE|DIR [--json]",
+              .description = "Tells a model folder, a dataset and a result apart and prints the facts.",
+              .operands = "FILE|DIR",
+              .n_operands = 1,
+              .examples = "  ascribe inspect result.h5\n  ascribe inspect my-model --json",
+              .options = options,
+              .n_options = sizeof options / sizeof options[0]},
+    .values_size = sizeof(inspect_values),
+    .run = run,
+};

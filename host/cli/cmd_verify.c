@@ -1,0 +1,146 @@
+// `ascribe verify`: re-reads a whole file and says what was checked.
+#include "command.h"
+#include "file_kind.h"
+#include "numbers.h"
+#include "print_json.h"
+#include "report_error.h"
+
+typedef struct verify_values {
+    bool json;
+} verify_values;
+
+enum { ROWS_AT_ONCE = 4096 };
+
+// clang-format off
+static const option_spec options[] = {
+    {.name = "json", .kind = OPTION_SET, .offset = offsetof(verify_values, json), .group = "Options",
+     .help = "one JSON object"},
+};
+// clang-format on
+
+static void print_check(bool passed, const char *what)
+{
+    printf("  %-6s %s\n", passed ? "ok" : "FAILED", what);
+}
+
+static void print_report(const char *path, const asc_verify_report *report)
+{
+    char number[NUMBER_TEXT];
+
+    printf("%s: a result, %zu rows, %zu features\n", path, report->n_rows, report->n_values);
+    print_check(report->digest_matches, "digest of all rows equals the stored one");
+    print_check(report->n_unexpected_nan == 0,
+                "every attribution is a number where the row's status promises one");
+    print_check(report->n_residual_over_limit == 0, "attributions add up to output - base value");
+    if (report->n_unexpected_nan)
+        printf("  %zu missing numbers\n", report->n_unexpected_nan);
+    if (report->n_residual_over_limit)
+        printf("  %zu rows do not add up\n", report->n_residual_over_limit);
+    printf("  largest residual %s; %zu rows with a status, %zu of them without attributions\n",
+           format_float(number, (float)report->max_residual), report->n_rows_with_status,
+           report->n_unexplained);
+}
+
+static json_t *report_as_json(const char *path, const asc_verify_report *report, bool passed)
+{
+    return json_pack(
+        "{s:o, s:s, s:b, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:I}", "path", json_text(path), "kind", "result",
+        "ok", (int)passed, "rows", (json_int_t)report->n_rows, "features", (json_int_t)report->n_values,
+        "digest_matches", report->digest_matches != 0, "unexpected_nan", (json_int_t)report->n_unexpected_nan,
+        "residual_over_limit", (json_int_t)report->n_residual_over_limit, "largest_residual",
+        json_number(report->max_residual), "rows_with_status", (json_int_t)report->n_rows_with_status,
+        "rows_unexplained", (json_int_t)report->n_unexplained);
+}
+
+static asc_status verify_result(const char *path, bool as_json, asc_error *err)
+{
+    asc_verify_report report = {0};
+    asc_error print_error;
+    const asc_status status = asc_result_verify(path, &report, err);
+
+    if (status != ASC_OK && status != ASC_FAILED_CHECK)
+        return status;
+    if (!as_json) {
+        print_report(path, &report);
+    } else if (print_json(report_as_json(path, &report, status == ASC_OK), &print_error) != ASC_OK) {
+        *err = print_error;
+        return err->status;
+    }
+    return status;
+}
+
+static asc_status verify_dataset(const char *path, asc_dataset *dataset, bool as_json, asc_error *err)
+{
+    const asc_dataset_info *info = asc_dataset_describe(dataset);
+
+    for (size_t first = 0; first < info->n_rows; first += ROWS_AT_ONCE) {
+        const size_t left = info->n_rows - first;
+        asc_rows *rows = NULL;
+        const asc_status status =
+            asc_dataset_read(dataset, first, left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE, &rows, err);
+        asc_rows_free(rows);
+        if (status != ASC_OK)
+            return status;
+    }
+    if (as_json)
+        return print_json(json_pack("{s:o, s:s, s:b, s:I, s:I, s:I}", "path", json_text(path), "kind",
+                                    "dataset", "ok", 1, "rows", (json_int_t)info->n_rows, "tokens",
+                                    (json_int_t)info->n_tokens, "features", (json_int_t)info->n_features),
+                          err);
+    printf("%s: a dataset, %zu rows, %zu tokens, %zu features\n", path, info->n_rows, info->n_tokens,
+           info->n_features);
+    print_check(true, "every row was read and every offset, span and index checked");
+    return ASC_OK;
+}
+
+static asc_status verify_model(const char *path, asc_model *model, bool as_json, asc_error *err)
+{
+    const asc_model_info *info = asc_model_describe(model);
+
+    if (as_json)
+        return print_json(json_pack("{s:o, s:s, s:b, s:I}", "path", json_text(path), "kind", "model", "ok", 1,
+                                    "parameters", (json_int_t)info->n_parameters),
+                          err);
+    printf("%s: a model, %s, %zu parameters\n", path, info->architecture, info->n_parameters);
+    print_check(true, "the configuration is supported and every tensor has its shape");
+    return ASC_OK;
+}
+
+static asc_status run(const command_call *call, asc_error *err)
+{
+    const verify_values *values = call->values;
+    const char *path = call->operands[0];
+    opened_file file;
+    asc_status status = file_kind_open(path, &file, err);
+
+    if (status != ASC_OK)
+        return status;
+    if (file.model) {
+        status = verify_model(path, file.model, values->json, err);
+    } else if (file.dataset) {
+        status = verify_dataset(path, file.dataset, values->json, err);
+    } else {
+        file_kind_close(&file);
+        status = verify_result(path, values->json, err);
+    }
+    file_kind_close(&file);
+    return status;
+}
+
+const cli_command command_verify = {
+    .summary = "Checks a result, dataset or model folder from beginning to end",
+    .table = {.command = "verify",
+              .usage = "verify FILE|DIR [--json]",
+              .description = "Reads everything again. For a result: recomputes the digest of all rows, looks "
+                             "for numbers that are "
+                             "missing, and checks that attributions add up. Exit code 0: all is well; 1: "
+                             "readable but wrong; "
+                             "65: broken.",
+              .operands = "FILE|DIR",
+              .n_operands = 1,
+              .examples = "  ascribe verify result.h5\n  ascribe verify dataset.h5 --json",
+              .options = options,
+              .n_options = sizeof options / sizeof options[0]},
+    .values_size = sizeof(verify_values),
+    .run = run,
+};

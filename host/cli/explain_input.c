@@ -1,0 +1,254 @@
+// Starts ascribe-prepare where the input is text. A dataset is known by its contents, a table by the ending
+// of its name.
+#include "explain_input.h"
+
+#include "file_kind.h"
+#include "prepare_program.h"
+#include "report_error.h"
+
+#include <ascribe/dataset.h>
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static bool ends_with(const char *path, const char *ending)
+{
+    const size_t length = strlen(path), n_ending = strlen(ending);
+
+    return length >= n_ending && strcasecmp(path + length - n_ending, ending) == 0;
+}
+
+static bool is_table_name(const char *path)
+{
+    static const char *const endings[] = {".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".txt"};
+
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (ends_with(path, endings[i]))
+            return true;
+    return false;
+}
+
+enum { MOST_ARGUMENTS = 64 };
+
+// An argument list for ascribe-prepare that owns its strings; argv[0] is left to prepare_program_run.
+typedef struct argument_list {
+    char *items[MOST_ARGUMENTS];
+    size_t count;
+    bool failed;
+} argument_list;
+
+// Adds "--name=value"; nothing when value is NULL.
+static void add_option(argument_list *list, const char *name, const char *value)
+{
+    if (!value || list->failed)
+        return;
+    if (list->count + 1 >= MOST_ARGUMENTS ||
+        asprintf(&list->items[list->count], "--%s=%s", name, value) < 0) {
+        list->items[list->count] = NULL;
+        list->failed = true;
+        return;
+    }
+    list->count++;
+}
+
+static void add_number(argument_list *list, const char *name, int64_t value)
+{
+    char digits[32];
+
+    snprintf(digits, sizeof digits, "%lld", (long long)value);
+    add_option(list, name, value > 0 ? digits : NULL);
+}
+
+static void add_word(argument_list *list, const char *word)
+{
+    if (list->failed || list->count + 1 >= MOST_ARGUMENTS || !(list->items[list->count] = strdup(word)))
+        list->failed = true;
+    else
+        list->count++;
+}
+
+static void free_arguments(argument_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+}
+
+// How many rows the run can need at most; 0: all.
+static int64_t rows_needed(const explain_values *values)
+{
+    int64_t needed = values->rows.end > 0 ? values->rows.end : 0, with_limit;
+
+    if (values->limit > 0 && !__builtin_add_overflow(values->rows.first, values->limit, &with_limit) &&
+        (needed == 0 || with_limit < needed))
+        needed = with_limit;
+    return needed;
+}
+
+static asc_status run_prepare(const explain_values *values, const char *input, const char *dataset_path,
+                              asc_error *err)
+{
+    const prepare_values *prepare = &values->prepare;
+    const bool from_command_line = values->texts.count > 0;
+    argument_list list = {.count = 1};
+    asc_status status;
+
+    add_option(&list, "output", dataset_path);
+    add_option(&list, "model", values->model);
+    add_option(&list, "features", prepare->features);
+    add_option(&list, "text-column", from_command_line ? "text" : prepare->text_column);
+    add_option(&list, "label-column", from_command_line ? "none" : prepare->label_column);
+    add_option(&list, "id-column", from_command_line ? "none" : prepare->id_column);
+    for (size_t i = 0; i < prepare->keep.count; i++)
+        add_option(&list, "keep", prepare->keep.items[i]);
+    add_number(&list, "max-length", prepare->max_length);
+    add_number(&list, "limit", rows_needed(values));
+    add_word(&list, "--force");
+    if (values->quiet || from_command_line)
+        add_word(&list, "--quiet");
+    add_word(&list, "--");
+    add_word(&list, input);
+    if (list.failed)
+        status = cli_fail(err, ASC_OUT_OF_MEMORY,
+                          "no memory for the arguments of ascribe-prepare, or more than %d of them",
+                          MOST_ARGUMENTS);
+    else
+        status = prepare_program_run(from_command_line ? "--text" : input, list.items,
+                                     values->quiet || from_command_line, err);
+    free_arguments(&list);
+    return status;
+}
+
+// OUT minus ".h5" plus "-dataset.h5"
+static asc_status name_dataset(const char *out, char **path, asc_error *err)
+{
+    const size_t length = strlen(out) - (ends_with(out, ".h5") && strlen(out) > 3 ? 3 : 0);
+
+    if (asprintf(path, "%.*s-dataset.h5", (int)length, out) >= 0)
+        return ASC_OK;
+    *path = NULL;
+    return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
+}
+
+// A dataset that an earlier run made there may be replaced; nothing else may. `input` may be NULL.
+static asc_status check_replaceable(const char *path, const char *input, bool force, asc_error *err)
+{
+    asc_dataset *dataset = NULL;
+
+    if (input && file_kind_same(path, input))
+        return cli_fail(err, ASC_USAGE,
+                        "--out: its dataset would be written to %s, which is the input itself", path);
+    if (force || access(path, F_OK) != 0)
+        return ASC_OK;
+    if (asc_dataset_open(path, &dataset, err) == ASC_OK) {
+        asc_dataset_close(dataset);
+        return ASC_OK;
+    }
+    (void)cli_fail(err, ASC_CANNOT_CREATE, "%s: the prepared texts go there, but it exists and is no dataset",
+                   path);
+    return cli_hint(err, "move it away, choose another --out, or replace it with --force");
+}
+
+static asc_status write_texts(const string_list *texts, const char *path, asc_error *err)
+{
+    FILE *file = fopen(path, "w");
+    bool failed = false;
+
+    if (!file)
+        return cli_fail(err, ASC_CANNOT_CREATE, "%s: cannot be created: %s", path, strerror(errno));
+    for (size_t i = 0; i < texts->count && !failed; i++) {
+        json_t *row = json_pack("{s:s}", "text", texts->items[i]);
+        if (!row) {
+            fclose(file);
+            return cli_fail(err, ASC_USAGE, "--text: expected UTF-8, found other bytes in text %zu", i);
+        }
+        failed = json_dumpf(row, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF;
+        json_decref(row);
+    }
+    if (fclose(file) != 0 || failed)
+        return cli_fail(err, ASC_IO_ERROR, "%s: writing failed", path);
+    return ASC_OK;
+}
+
+static asc_status prepare_texts(const explain_values *values, const char *texts_folder,
+                                const char *dataset_path, asc_error *err)
+{
+    char *path = NULL;
+    asc_status status;
+
+    if (asprintf(&path, "%s/texts.jsonl", texts_folder) < 0)
+        return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
+    status = write_texts(&values->texts, path, err);
+    if (status == ASC_OK)
+        status = run_prepare(values, path, dataset_path, err);
+    free(path);
+    return status;
+}
+
+static asc_status check_no_prepare_options(const prepare_values *prepare, const char *data, asc_error *err)
+{
+    const char *given = prepare->text_column    ? "text-column"
+                        : prepare->label_column ? "label-column"
+                        : prepare->id_column    ? "id-column"
+                        : prepare->features     ? "features"
+                        : prepare->max_length   ? "max-length"
+                        : prepare->keep.count   ? "keep"
+                                                : NULL;
+
+    if (!given)
+        return ASC_OK;
+    return cli_fail(err, ASC_USAGE, "--%s: says how texts are prepared, but %s is a dataset already", given,
+                    data);
+}
+
+// Whether --data is a dataset already; a failure when it is neither that nor a table.
+static asc_status classify_data(const explain_values *values, bool *is_dataset, asc_error *err)
+{
+    const char *data = values->data;
+
+    if (file_kind_is_hdf5(data, is_dataset, err) != ASC_OK)
+        return err->status;
+    if (*is_dataset)
+        return check_no_prepare_options(&values->prepare, data, err);
+    if (is_table_name(data))
+        return ASC_OK;
+    if (ends_with(data, ".h5") || ends_with(data, ".hdf5"))
+        return cli_fail(err, ASC_MALFORMED, "%s: expected a dataset (HDF5), found something else", data);
+    (void)cli_fail(err, ASC_USAGE,
+                   "--data: expected a dataset (HDF5) or a name that ends in .csv, .tsv, .tab, .jsonl, "
+                   ".ndjson or .txt, found '%s'",
+                   data);
+    return cli_hint(err, "for anything else: ascribe prepare %s --format csv --model %s -o dataset.h5", data,
+                    values->model);
+}
+
+asc_status explain_input_resolve(const explain_values *values, const char *out, const char *texts_folder,
+                                 char **dataset_path, asc_error *err)
+{
+    const bool has_texts = values->texts.count > 0;
+    bool is_dataset = false;
+    asc_status status = has_texts ? ASC_OK : classify_data(values, &is_dataset, err);
+
+    *dataset_path = NULL;
+    if (status != ASC_OK)
+        return status;
+    if (is_dataset) {
+        *dataset_path = strdup(values->data);
+        return *dataset_path ? ASC_OK : cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
+    }
+    status = name_dataset(out, dataset_path, err);
+    if (status == ASC_OK)
+        status = check_replaceable(*dataset_path, values->data, values->options.force, err);
+    if (status == ASC_OK)
+        status = has_texts ? prepare_texts(values, texts_folder, *dataset_path, err)
+                           : run_prepare(values, values->data, *dataset_path, err);
+    if (status != ASC_OK) {
+        free(*dataset_path);
+        *dataset_path = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,27 @@
+// What the user asked `ascribe explain` for.
+#ifndef ASCRIBE_CLI_EXPLAIN_VALUES_H
+#define ASCRIBE_CLI_EXPLAIN_VALUES_H
+
+#include "optable.h"
+
+#include <ascribe/options.h>
+
+// How texts become a dataset; the zero of each leaves it to ascribe-prepare.
+typedef struct prepare_values {
+    const char *text_column, *label_column, *id_column, *features;
+    string_list keep;
+    int64_t max_length;
+} prepare_values;
+
+typedef struct explain_values {
+    asc_explain_options options;
+    const char *model, *data, *out;
+    string_list texts;
+    row_range rows;
+    int64_t limit; // 0: none
+    prepare_values prepare;
+    bool strict, quiet, json;
+    const char *color, *progress;
+} explain_values;
+
+#endif

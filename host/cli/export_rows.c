@@ -1,0 +1,202 @@
+// CSV (RFC 4180, '\n' line ends) and JSON lines (RFC 8259). Written by hand for exact, short numbers and
+// constant memory.
+#include "export_rows.h"
+
+#include "numbers.h"
+#include "utf8.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+// One line of the table that is being written.
+typedef struct csv_writer {
+    FILE *out;
+    bool for_terminal;
+} csv_writer;
+
+static void csv_text(const csv_writer *writer, const char *bytes, size_t size)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < size && !quoted; i++)
+        quoted = memchr(",\"\r\n", bytes[i], 4) != NULL;
+    if (quoted)
+        fputc('"', writer->out);
+    for (size_t at = 0; at < size;) {
+        const char *quote = memchr(bytes + at, '"', size - at);
+        const size_t length = quote ? (size_t)(quote - bytes) - at + 1 : size - at;
+        if (writer->for_terminal)
+            utf8_print_safe(writer->out, bytes + at, length);
+        else
+            fwrite(bytes + at, 1, length, writer->out);
+        if (quote)
+            fputc('"', writer->out);
+        at += length;
+    }
+    if (quoted)
+        fputc('"', writer->out);
+}
+
+static void csv_word(const csv_writer *writer, const char *word)
+{
+    csv_text(writer, word, strlen(word));
+    fputc(',', writer->out);
+}
+
+static void csv_number(const csv_writer *writer, float value)
+{
+    char text[NUMBER_TEXT];
+
+    if (isfinite(value))
+        fputs(format_float(text, value), writer->out);
+    fputc(',', writer->out);
+}
+
+void export_csv_header(FILE *out)
+{
+    fputs("row,id,position,label,class,feature,begin,end,text,value,std_error,base,output,status\n", out);
+}
+
+static void csv_line(const csv_writer *writer, const row_view *view, const feature_names *names,
+                     size_t target, size_t feature)
+{
+    const size_t at = feature * view->info->n_targets + target;
+    const size_t n_bytes = names->offsets[feature + 1] - names->offsets[feature];
+    char number[NUMBER_TEXT];
+
+    fprintf(writer->out, "%zu,", view->row);
+    csv_word(writer, row_view_id(view, number));
+    fprintf(writer->out, "%lld,", (long long)view->position);
+    csv_word(writer, row_view_label(view, number));
+    csv_word(writer, row_view_class(view, view->targets[target], number));
+    fprintf(writer->out, "%zu,%lu,%lu,", feature, (unsigned long)names->begin[feature],
+            (unsigned long)names->end[feature]);
+    csv_text(writer, names->bytes + names->offsets[feature], n_bytes);
+    fputc(',', writer->out);
+    csv_number(writer, view->values[at]);
+    csv_number(writer, view->std_errors[at]);
+    csv_number(writer, view->base_values[target]);
+    csv_number(writer, view->outputs[target]);
+    row_view_print_status(writer->out, view, "|");
+    fputc('\n', writer->out);
+}
+
+void export_csv_row(FILE *out, const row_view *view, const feature_names *names, bool for_terminal)
+{
+    const csv_writer writer = {out, for_terminal};
+
+    for (size_t target = 0; target < view->info->n_targets; target++)
+        for (size_t feature = 0; feature < view->n_features; feature++)
+            csv_line(&writer, view, names, target, feature);
+}
+
+static void json_string_of(FILE *out, const char *bytes, size_t size)
+{
+    fputc('"', out);
+    for (size_t at = 0; at < size;) {
+        uint32_t character;
+        const size_t length = utf8_decode(bytes + at, size - at, &character);
+        if (character == '"' || character == '\\')
+            fprintf(out, "\\%c", (int)character);
+        else if (character < 0x10000 && (utf8_is_control(character) || character == 0xFFFD))
+            fprintf(out, "\\u%04x", (unsigned)character);
+        else
+            fwrite(bytes + at, 1, length, out);
+        at += length;
+    }
+    fputc('"', out);
+}
+
+static void json_word(FILE *out, const char *word)
+{
+    json_string_of(out, word, strlen(word));
+}
+
+static void json_float(FILE *out, float value)
+{
+    char text[NUMBER_TEXT];
+
+    fputs(isfinite(value) ? format_float(text, value) : "null", out);
+}
+
+static void json_floats(FILE *out, const char *key, const float *values, size_t count)
+{
+    fprintf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i ? "," : "", out);
+        json_float(out, values[i]);
+    }
+    fputc(']', out);
+}
+
+// null for the class of a target that the row does not have.
+static void json_class(FILE *out, const row_view *view, int32_t class_index)
+{
+    char number[NUMBER_TEXT];
+
+    if (class_index < 0)
+        fputs("null", out);
+    else
+        json_word(out, row_view_class(view, class_index, number));
+}
+
+static void json_head(FILE *out, const row_view *view)
+{
+    char number[NUMBER_TEXT];
+
+    fprintf(out, "{\"row\":%zu,\"id\":", view->row);
+    if (view->key)
+        json_word(out, view->key);
+    else
+        fprintf(out, "%llu", (unsigned long long)view->id);
+    fprintf(out, ",\"position\":%lld,\"label\":", (long long)view->position);
+    if (view->label < 0)
+        fputs("null", out);
+    else
+        json_word(out, row_view_label(view, number));
+    fputs(",\"prediction\":", out);
+    json_class(out, view, row_view_prediction(view));
+    json_floats(out, "scores", view->scores, view->info->n_classes);
+    fprintf(out, ",\"evaluations\":%lld,\"status\":[", (long long)view->evaluations);
+    if (view->status) {
+        fputc('"', out);
+        row_view_print_status(out, view, "\",\"");
+        fputc('"', out);
+    }
+    fputs("],\"text\":", out);
+    if (view->text)
+        json_string_of(out, view->text, view->text_size);
+    else
+        fputs("null", out);
+}
+
+void export_json_row(FILE *out, const row_view *view, const feature_names *names)
+{
+    const size_t n_targets = view->info->n_targets;
+
+    json_head(out, view);
+    fputs(",\"classes\":[", out);
+    for (size_t target = 0; target < n_targets; target++) {
+        fputs(target ? "," : "", out);
+        json_class(out, view, view->targets[target]);
+    }
+    fputc(']', out);
+    json_floats(out, "base", view->base_values, n_targets);
+    json_floats(out, "output", view->outputs, n_targets);
+    json_floats(out, "residual", view->residual, n_targets);
+    fputs(",\"features\":[", out);
+    for (size_t feature = 0; feature < view->n_features; feature++) {
+        fprintf(out, "%s{\"feature\":%zu,\"begin\":%lu,\"end\":%lu,\"text\":", feature ? "," : "", feature,
+                (unsigned long)names->begin[feature], (unsigned long)names->end[feature]);
+        if (view->text)
+            json_string_of(out, names->bytes + names->offsets[feature],
+                           names->offsets[feature + 1] - names->offsets[feature]);
+        else
+            fputs("null", out);
+        json_floats(out, "values", view->values + feature * n_targets, n_targets);
+        json_floats(out, "std_errors", view->std_errors + feature * n_targets, n_targets);
+        fputc('}', out);
+    }
+    fputs("]}\n", out);
+}

@@ -1,0 +1,112 @@
+// Parsing and printing of numbers. The program never calls setlocale, so printf and strtof speak the "C"
+// locale.
+#include "numbers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool parse_uint64(const char *text, uint64_t *value)
+{
+    uint64_t sum = 0;
+
+    if (*text == '\0')
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || __builtin_mul_overflow(sum, (uint64_t)10, &sum) ||
+            __builtin_add_overflow(sum, (uint64_t)(*text - '0'), &sum))
+            return false;
+    }
+    *value = sum;
+    return true;
+}
+
+bool parse_int64(const char *text, int64_t low, int64_t high, int64_t *value)
+{
+    const bool negative = text[0] == '-';
+    uint64_t magnitude;
+    int64_t number;
+
+    if (!parse_uint64(text + negative, &magnitude) || magnitude > (uint64_t)INT64_MAX)
+        return false;
+    number = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    if (number < low || number > high)
+        return false;
+    *value = number;
+    return true;
+}
+
+bool parse_size(const char *text, size_t *value)
+{
+    char digits[NUMBER_TEXT];
+    size_t n_digits = 0, unit = 1;
+    uint64_t number;
+
+    while (text[n_digits] >= '0' && text[n_digits] <= '9' && n_digits + 1 < sizeof digits) {
+        digits[n_digits] = text[n_digits];
+        n_digits++;
+    }
+    digits[n_digits] = '\0';
+    switch (text[n_digits]) {
+    case 'k': unit = (size_t)1 << 10; break;
+    case 'M': unit = (size_t)1 << 20; break;
+    case 'G': unit = (size_t)1 << 30; break;
+    default: break;
+    }
+    if (text[n_digits + (unit > 1)] != '\0' || !parse_uint64(digits, &number))
+        return false;
+    return !__builtin_mul_overflow(number, unit, value);
+}
+
+char *format_float(char *text, float value)
+{
+    if (isnan(value)) {
+        snprintf(text, NUMBER_TEXT, "nan");
+        return text;
+    }
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, NUMBER_TEXT, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
+char *format_short(char *text, double value)
+{
+    static const char prefixes[][2] = {"", "k", "M", "G", "T"};
+    size_t prefix = 0;
+
+    while (fabs(value) >= 999.5 && prefix + 1 < sizeof prefixes / sizeof prefixes[0]) {
+        value /= 1000;
+        prefix++;
+    }
+    const int decimals = value == 0 ? 0 : fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
+    snprintf(text, NUMBER_TEXT, "%.*f%s", decimals, value, prefixes[prefix]);
+    return text;
+}
+
+char *format_duration(char *text, double seconds)
+{
+    const double limit = 1e15;
+    const uint64_t whole = (uint64_t)(seconds < 0 || !(seconds < limit) ? 0 : seconds + 0.5);
+
+    if (seconds < 9.95)
+        snprintf(text, NUMBER_TEXT, "%.*f s",
+                 seconds < 0.0995  ? 3
+                 : seconds < 0.995 ? 2
+                                   : 1,
+                 seconds < 0 ? 0.0 : seconds);
+    else if (whole < 60)
+        snprintf(text, NUMBER_TEXT, "%llu s", (unsigned long long)whole);
+    else if (whole < 3600)
+        snprintf(text, NUMBER_TEXT, "%llu min %02llu s", (unsigned long long)(whole / 60),
+                 (unsigned long long)(whole % 60));
+    else if (whole < 86400)
+        snprintf(text, NUMBER_TEXT, "%llu h %02llu min", (unsigned long long)(whole / 3600),
+                 (unsigned long long)(whole % 3600 / 60));
+    else
+        snprintf(text, NUMBER_TEXT, "%llu d %02llu h", (unsigned long long)(whole / 86400),
+                 (unsigned long long)(whole % 86400 / 3600));
+    return text;
+}

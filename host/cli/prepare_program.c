@@ -1,0 +1,146 @@
+// Finding and starting ascribe-prepare, the way git starts its own programs.
+#include "prepare_program.h"
+
+#include "report_error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char program_name[] = "ascribe-prepare";
+
+static bool is_program(const char *path)
+{
+    struct stat facts;
+
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode) && access(path, X_OK) == 0;
+}
+
+// FOLDER/below/ascribe-prepare when it is a program, else NULL. The folder need not end in NUL.
+static char *program_in(const char *folder, size_t folder_length, const char *below)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%.*s/%s%s", (int)folder_length, folder, below, program_name) < 0)
+        return NULL;
+    if (!is_program(path)) {
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+static char *program_beside_us(void)
+{
+    static const char *const places[] = {"", "../venv/bin/", "venv/bin/"};
+    char self[4096];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *path = NULL;
+
+    if (length <= 0)
+        return NULL;
+    self[length] = '\0';
+    const char *slash = strrchr(self, '/');
+    for (size_t i = 0; slash && !path && i < sizeof places / sizeof places[0]; i++)
+        path = program_in(self, (size_t)(slash - self), places[i]);
+    return path;
+}
+
+static char *program_on_path(void)
+{
+    const char *folder = getenv("PATH");
+    char *path = NULL;
+
+    while (folder && *folder && !path) {
+        const size_t length = strcspn(folder, ":");
+        if (length > 0)
+            path = program_in(folder, length, "");
+        folder += length + (folder[length] == ':');
+    }
+    return path;
+}
+
+asc_status prepare_program_find(char **path, asc_error *err)
+{
+    const char *given = getenv("ASCRIBE_PREPARE");
+
+    if (given && *given) {
+        if (!is_program(given))
+            return cli_fail(err, ASC_NO_DEVICE, "ASCRIBE_PREPARE: expected an executable file, found '%s'",
+                            given);
+        *path = strdup(given);
+        return *path ? ASC_OK : cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a path");
+    }
+    *path = program_beside_us();
+    if (!*path)
+        *path = program_on_path();
+    if (*path)
+        return ASC_OK;
+    (void)cli_fail(err, ASC_NO_DEVICE,
+                   "%s (Python) was not found: not beside ascribe, in no venv/bin there, not on PATH; "
+                   "it turns texts into a dataset",
+                   program_name);
+    return cli_hint(err, "install it with 'pip install ./scripts' from the source folder, or set "
+                         "ASCRIBE_PREPARE to the program; "
+                         "a dataset that was prepared elsewhere needs no Python: --data FILE.h5");
+}
+
+static asc_status judge_exit(const char *input, int wait_status, asc_error *err)
+{
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
+        return ASC_OK;
+    if (WIFSIGNALED(wait_status)) {
+        const int number = WTERMSIG(wait_status);
+        return cli_fail(err, number == SIGKILL ? ASC_OUT_OF_MEMORY : ASC_STOPPED,
+                        "%s: %s was ended by signal %d (%s)%s", input, program_name, number,
+                        strsignal(number), number == SIGKILL ? ", as when memory runs out" : "");
+    }
+    const int code = WEXITSTATUS(wait_status);
+    const bool is_ours = code >= ASC_USAGE && code <= ASC_DIFFERENT_RUN;
+    (void)cli_fail(err,
+                   is_ours      ? (asc_status)code
+                   : code > 128 ? ASC_STOPPED
+                                : ASC_INTERNAL,
+                   "%s: preparing the texts failed (%s, exit code %d)", input, program_name, code);
+    return cli_hint(err, "its message stands above; '%s --help' explains its options", "ascribe prepare");
+}
+
+asc_status prepare_program_run(const char *input, char **argv, bool silent, asc_error *err)
+{
+    posix_spawn_file_actions_t actions;
+    char *path = NULL;
+    pid_t child;
+    int wait_status;
+
+    if (prepare_program_find(&path, err) != ASC_OK)
+        return err->status;
+    argv[0] = path;
+    int failure = posix_spawn_file_actions_init(&actions);
+    if (failure == 0 && silent)
+        failure = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    else if (failure == 0)
+        failure = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    if (failure == 0)
+        failure = posix_spawn(&child, path, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failure != 0) {
+        (void)cli_fail(err, ASC_NO_DEVICE, "cannot start %s: %s", path, strerror(failure));
+        free(path);
+        return err->status;
+    }
+    free(path);
+    argv[0] = NULL;
+    while (waitpid(child, &wait_status, 0) < 0)
+        if (errno != EINTR)
+            return cli_fail(err, ASC_INTERNAL, "cannot wait for %s: %s", program_name, strerror(errno));
+    return judge_exit(input, wait_status, err);
+}

@@ -1,0 +1,210 @@
+// Making a batch and putting it on the device; see batch.h. Solving it is in collect.c.
+#include "explain/batch.h"
+
+#include "shapes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t batch_row_bytes(const design *d, size_t n_targets)
+{
+    return d->n_coalitions * (mask_words(d->n_features) * sizeof(uint64_t) + n_targets * sizeof(double));
+}
+
+static void measure_rows(batch *b)
+{
+    const asc_rows *rows = b->rows;
+    for (size_t row = 0; row < b->n_rows; row++) {
+        const int64_t first = rows->token_offsets[b->row_index[row]], last = rows->token_offsets[b->row_index[row] + 1];
+        const size_t length = (size_t)(last - first);
+        size_t n_fixed = 0;
+        for (int64_t t = first; t < last; t++)
+            n_fixed += rows->token_features[t] < 0;
+        b->n_row_tokens[row] = length;
+        b->n_pair_tokens[row] = length + (b->request->policy == ASC_POLICY_REMOVE ? n_fixed : length);
+        b->table_offsets[row + 1] = b->table_offsets[row] + (int32_t)length;
+        b->n_tokens += length;
+        b->max_length = length > b->max_length ? length : b->max_length;
+    }
+}
+
+asc_status batch_create(const asc_rows *rows, const size_t *row_index, size_t n_rows, const device_design *shared,
+                        const explain_request *request, const device_model *model, batch **out, asc_error *err)
+{
+    batch *b = calloc(1, sizeof *b);
+    if (b) {
+        b->row_index = malloc(n_rows * sizeof *b->row_index);
+        b->n_row_tokens = calloc(n_rows, sizeof *b->n_row_tokens);
+        b->n_pair_tokens = calloc(n_rows, sizeof *b->n_pair_tokens);
+        b->table_offsets = calloc(n_rows + 1, sizeof *b->table_offsets);
+    }
+    if (!b || !b->row_index || !b->n_row_tokens || !b->n_pair_tokens || !b->table_offsets) {
+        batch_free(b);
+        return fail_memory(err, "a batch", n_rows * 4 * sizeof(size_t));
+    }
+    memcpy(b->row_index, row_index, n_rows * sizeof *row_index);
+    b->request = request;
+    b->model = model->model;
+    b->backend = model->backend;
+    b->rows = rows;
+    b->design = shared;
+    b->n_rows = n_rows;
+    b->n_features = shared->host->n_features;
+    measure_rows(b);
+    *out = b;
+    return ASC_OK;
+}
+
+void batch_free(batch *b)
+{
+    if (!b)
+        return;
+    buffer_destroy(b->plain_logits);
+    buffer_destroy(b->full_logits);
+    buffer_destroy(b->values);
+    buffer_destroy(b->targets);
+    buffer_destroy(b->masks);
+    buffer_destroy(b->permutations);
+    buffer_destroy(b->row_ids);
+    buffer_destroy(b->table_data);
+    free(b->table_offsets);
+    free(b->n_pair_tokens);
+    free(b->n_row_tokens);
+    free(b->row_index);
+    free(b);
+}
+
+static asc_status create_buffers(batch *b, asc_error *err)
+{
+    const design *d = b->design->host;
+    const size_t n_words = mask_words(b->n_features), n_targets = b->request->n_targets, n_classes = b->model->n_classes;
+    const struct {
+        asc_buffer **buffer;
+        asc_type type;
+        size_t count;
+    } plan[] = {
+        {&b->row_ids, ASC_U64, b->n_rows},
+        {&b->permutations, ASC_I32, b->n_rows * b->n_features},
+        {&b->masks, ASC_U64, b->n_rows * d->n_coalitions * n_words},
+        {&b->targets, ASC_I32, b->n_rows * n_targets},
+        {&b->values, ASC_F64, b->n_rows * d->n_coalitions * n_targets},
+        {&b->full_logits, ASC_F64, b->n_rows * n_classes},
+        {&b->plain_logits, ASC_F64, b->n_rows * n_classes},
+    };
+    for (size_t i = 0; i < sizeof plan / sizeof *plan; i++)
+        TRY(buffer_create(b->backend, plan[i].type, plan[i].count, plan[i].buffer, err));
+    return ASC_OK;
+}
+
+// The token table: offsets, features, then ids, positions and types, each twice as long under REPLACE (see backend.h).
+static asc_status upload_table(batch *b, asc_stream *stream, asc_error *err)
+{
+    const size_t n = b->n_tokens, copies = b->request->policy == ASC_POLICY_REPLACE ? 2 : 1;
+    const size_t features = b->n_rows + 1, ids = features + n, positions = ids + copies * n, types = positions + copies * n;
+    const size_t count = types + copies * n;
+    int32_t *data = calloc(count, sizeof *data);
+    if (!data)
+        return fail_memory(err, "the token table", count * sizeof *data);
+    memcpy(data, b->table_offsets, features * sizeof *data);
+    for (size_t row = 0; row < b->n_rows; row++) {
+        const size_t from = (size_t)b->rows->token_offsets[b->row_index[row]], to = (size_t)b->table_offsets[row];
+        for (size_t t = 0; t < b->n_row_tokens[row]; t++) {
+            data[features + to + t] = b->rows->token_features[from + t];
+            for (size_t copy = 0; copy < copies; copy++) {
+                data[ids + copy * n + to + t] = copy ? b->request->mask_token_id : b->rows->tokens[from + t];
+                data[positions + copy * n + to + t] = (int32_t)t;
+                data[types + copy * n + to + t] = b->rows->token_types[from + t];
+            }
+        }
+    }
+    asc_status status = buffer_create(b->backend, ASC_I32, count, &b->table_data, err);
+    if (status == ASC_OK)
+        status = buffer_upload(stream, view_at(b->table_data, 0), data, count, err);
+    free(data);
+    b->table = (token_table){
+        .n_tokens = n,
+        .offsets = view_at(b->table_data, 0),
+        .features = view_at(b->table_data, features),
+        .ids = view_at(b->table_data, ids),
+        .positions = view_at(b->table_data, positions),
+        .types = view_at(b->table_data, types),
+    };
+    return status;
+}
+
+// Row r's targets by the rule, -1 where there is none or where v(all) decides later.
+static void choose_targets(const batch *b, size_t row, int32_t *targets)
+{
+    const explain_request *request = b->request;
+    for (size_t k = 0; k < request->n_targets; k++)
+        switch (request->target_rule) {
+        case TARGETS_ALL: targets[k] = (int32_t)k; break;
+        case TARGETS_LISTED: targets[k] = request->listed[k]; break;
+        case TARGETS_LABEL: targets[k] = request_label_class(request, b->rows->labels[b->row_index[row]]); break;
+        case TARGETS_PREDICTED: targets[k] = -1; break;
+        }
+}
+
+static asc_status upload_rows(batch *b, asc_stream *stream, asc_error *err)
+{
+    const size_t n_targets = b->request->n_targets;
+    asc_status status = ASC_OK;
+    uint64_t *ids = malloc(b->n_rows * sizeof *ids);
+    int32_t *targets = malloc(b->n_rows * n_targets * sizeof *targets);
+    if (!ids || !targets) {
+        status = fail_memory(err, "a batch", b->n_rows * (sizeof *ids + n_targets * sizeof *targets));
+        goto done;
+    }
+    for (size_t row = 0; row < b->n_rows; row++) {
+        ids[row] = b->rows->id[b->row_index[row]];
+        choose_targets(b, row, targets + row * n_targets);
+    }
+    status = buffer_upload(stream, view_at(b->row_ids, 0), ids, b->n_rows, err);
+    if (status == ASC_OK)
+        status = buffer_upload(stream, view_at(b->targets, 0), targets, b->n_rows * n_targets, err);
+done:
+    free(targets);
+    free(ids);
+    return status;
+}
+
+asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err)
+{
+    const design *d = b->design->host;
+    TRY(create_buffers(b, err));
+    TRY(upload_rows(b, stream, err));
+    TRY(upload_table(b, stream, err));
+    const relabel_args relabel = {
+        .n_rows = b->n_rows,
+        .n_features = b->n_features,
+        .identity = !d->relabelled,
+        .seed = b->request->seed,
+        .row_ids = view_at(b->row_ids, 0),
+        .permutations = view_at(b->permutations, 0),
+    };
+    TRY(op_relabel(stream, &relabel, err));
+    const row_masks_args masks = {
+        .n_rows = b->n_rows,
+        .n_features = b->n_features,
+        .n_coalitions = d->n_coalitions,
+        .design_masks = view_at(b->design->masks, 0),
+        .permutations = view_at(b->permutations, 0),
+        .masks = view_at(b->masks, 0),
+    };
+    return op_row_masks(stream, &masks, err);
+}
+
+size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition)
+{
+    const design *d = b->design->host;
+    assert(!d->paired && !d->relabelled);
+    if (b->request->policy == ASC_POLICY_REPLACE)
+        return b->n_row_tokens[row];
+    const uint64_t *mask = d->masks + coalition * mask_words(b->n_features);
+    const int32_t *features = b->rows->token_features + b->rows->token_offsets[b->row_index[row]];
+    size_t n_tokens = 0;
+    for (size_t t = 0; t < b->n_row_tokens[row]; t++)
+        n_tokens += features[t] < 0 || mask_has(mask, (size_t)features[t]);
+    return n_tokens;
+}

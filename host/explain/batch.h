@@ -1,0 +1,57 @@
+// A batch: rows with the same number of features that share a design, with everything they need on the device.
+//
+// Life: batch_create (host), batch_upload (tokens, permutations and masks to the device), steps run (value.h), batch_collect (solve and
+// fetch the results), batch_free.
+#ifndef ASCRIBE_EXPLAIN_BATCH_H
+#define ASCRIBE_EXPLAIN_BATCH_H
+
+#include <ascribe/dataset.h>
+
+#include "backend.h"
+#include "explain/design_cache.h"
+#include "explain/explained.h"
+#include "explain/request.h"
+#include "model/model.h"
+
+typedef struct batch {
+    const explain_request *request;
+    const asc_model *model;
+    asc_backend *backend;
+    const asc_rows *rows;
+    const device_design *design;
+    size_t n_rows, n_features;
+    size_t *row_index;     // [R] which rows of `rows`
+    size_t *n_row_tokens;  // [R] T
+    size_t *n_pair_tokens; // [R] tokens of a complement pair: T + fixed under REMOVE, else 2 T
+    size_t n_tokens;       // U: sum of T
+    size_t max_length;     // largest T
+
+    token_table table;
+    int32_t *table_offsets;   // [R + 1], the host's copy
+    asc_buffer *table_data;   // I32: everything that `table` shows
+    asc_buffer *row_ids;      // U64 [R]
+    asc_buffer *permutations; // I32 [R, M]
+    asc_buffer *masks;        // U64 [R, S, W]
+    asc_buffer *targets;      // I32 [R, K]
+    asc_buffer *values;       // F64 [R, S, K]
+    asc_buffer *full_logits;  // F64 [R, C]: of v(all), through packing
+    asc_buffer *plain_logits; // F64 [R, C]: of the row as it stands
+} batch;
+
+// `row_index` is copied.
+asc_status batch_create(const asc_rows *rows, const size_t *row_index, size_t n_rows, const device_design *shared,
+                        const explain_request *request, const device_model *model, batch **out, asc_error *err);
+void batch_free(batch *b); // accepts NULL
+
+// Device bytes of a batch per row: masks and values, what dominates.
+size_t batch_row_bytes(const design *d, size_t n_targets);
+
+asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err);
+
+// Tokens of one coalition of one row of an unpaired design.
+size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition);
+
+// Solves the batch and writes every row's numbers and status.
+asc_status batch_collect(batch *b, asc_stream *stream, explained *results, asc_error *err);
+
+#endif

@@ -1,0 +1,182 @@
+// Solving a batch and fetching its results: the only way back from the device, a few numbers per row and feature.
+#include "explain/batch.h"
+
+#include <ascribe/result.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+// The host's copies of what the solve leaves on the device.
+typedef struct solved {
+    double *phi, *std_errors;             // [R, M, K]
+    double *anchors;                      // [R, 2, K]
+    double *full_logits, *plain_logits;   // [R, C]
+    int32_t *finite;                      // [R]
+    int32_t *targets;                     // [R, K]
+} solved;
+
+static void solved_free(solved *s)
+{
+    free(s->targets);
+    free(s->finite);
+    free(s->plain_logits);
+    free(s->full_logits);
+    free(s->anchors);
+    free(s->std_errors);
+    free(s->phi);
+}
+
+static asc_status solved_create(const batch *b, solved *s, asc_error *err)
+{
+    const size_t n_targets = b->request->n_targets, n_classes = b->model->n_classes;
+    const size_t n_values = b->n_rows * b->n_features * n_targets;
+    *s = (solved){
+        .phi = malloc((n_values + 1) * sizeof(double)),
+        .std_errors = malloc((n_values + 1) * sizeof(double)),
+        .anchors = malloc(b->n_rows * 2 * n_targets * sizeof(double)),
+        .full_logits = malloc(b->n_rows * n_classes * sizeof(double)),
+        .plain_logits = malloc(b->n_rows * n_classes * sizeof(double)),
+        .finite = malloc(b->n_rows * sizeof(int32_t)),
+        .targets = malloc(b->n_rows * n_targets * sizeof(int32_t)),
+    };
+    if (s->phi && s->std_errors && s->anchors && s->full_logits && s->plain_logits && s->finite && s->targets)
+        return ASC_OK;
+    return fail_memory(err, "the results of a batch", 2 * n_values * sizeof(double));
+}
+
+static asc_error_kind error_kind(const design *d)
+{
+    switch (d->error_kind) {
+    case DESIGN_ERROR_NONE: return ASC_SE_ZERO;
+    case DESIGN_ERROR_HC3: return ASC_SE_HC3;
+    case DESIGN_ERROR_UNDEFINED: return ASC_SE_NAN;
+    }
+    return ASC_SE_NAN;
+}
+
+// Device arrays of the solve; they live as long as the call.
+typedef struct solution {
+    asc_buffer *phi, *std_errors, *anchors, *finite;
+} solution;
+
+static void solution_free(solution *s)
+{
+    buffer_destroy(s->finite);
+    buffer_destroy(s->anchors);
+    buffer_destroy(s->std_errors);
+    buffer_destroy(s->phi);
+}
+
+static asc_status solve(const batch *b, asc_stream *stream, solution *s, asc_error *err)
+{
+    const design *d = b->design->host;
+    const size_t n_targets = b->request->n_targets, n_values = b->n_rows * b->n_features * n_targets;
+    TRY(buffer_create(b->backend, ASC_F64, n_values, &s->phi, err));
+    TRY(buffer_create(b->backend, ASC_F64, n_values, &s->std_errors, err));
+    TRY(buffer_create(b->backend, ASC_F64, b->n_rows * 2 * n_targets, &s->anchors, err));
+    TRY(buffer_create(b->backend, ASC_I32, b->n_rows, &s->finite, err));
+    const attribute_args args = {
+        .n_rows = b->n_rows,
+        .n_features = b->n_features,
+        .n_coalitions = d->n_coalitions,
+        .n_targets = n_targets,
+        .n_contrasts = d->n_contrasts,
+        .paired = d->paired,
+        .error_kind = error_kind(d),
+        .values = view_at(b->values, 0),
+        .permutations = view_at(b->permutations, 0),
+        .design_masks = view_at(b->design->masks, 0),
+        .map = view_at(b->design->map, 0),
+        .loo_factor = {b->design->loo_factor, 0},
+        .phi = view_at(s->phi, 0),
+        .std_errors = view_at(s->std_errors, 0),
+        .anchors = view_at(s->anchors, 0),
+        .finite = view_at(s->finite, 0),
+    };
+    return op_attribute(stream, &args, err);
+}
+
+static asc_status fetch(const batch *b, asc_stream *stream, const solution *from, solved *to, asc_error *err)
+{
+    const size_t n_targets = b->request->n_targets, n_classes = b->model->n_classes;
+    const size_t n_values = b->n_rows * b->n_features * n_targets;
+    TRY(buffer_download(stream, view_at(from->phi, 0), to->phi, n_values, err));
+    TRY(buffer_download(stream, view_at(from->std_errors, 0), to->std_errors, n_values, err));
+    TRY(buffer_download(stream, view_at(from->anchors, 0), to->anchors, b->n_rows * 2 * n_targets, err));
+    TRY(buffer_download(stream, view_at(from->finite, 0), to->finite, b->n_rows, err));
+    TRY(buffer_download(stream, view_at(b->full_logits, 0), to->full_logits, b->n_rows * n_classes, err));
+    TRY(buffer_download(stream, view_at(b->plain_logits, 0), to->plain_logits, b->n_rows * n_classes, err));
+    return buffer_download(stream, view_at(b->targets, 0), to->targets, b->n_rows * n_targets, err);
+}
+
+// Scores by the pipeline rule of transformers: regression raw, multi-label or one class sigmoid, else softmax.
+static void score(const asc_model *model, const double *logits, float *scores)
+{
+    double largest = -INFINITY, sum = 0;
+    for (size_t c = 0; c < model->n_classes; c++)
+        largest = logits[c] > largest ? logits[c] : largest;
+    for (size_t c = 0; c < model->n_classes; c++)
+        sum += exp(logits[c] - largest);
+    for (size_t c = 0; c < model->n_classes; c++)
+        if (model->config.problem == PROBLEM_REGRESSION)
+            scores[c] = (float)logits[c];
+        else
+            scores[c] = (float)(model->sigmoid ? 1 / (1 + exp(-logits[c])) : exp(logits[c] - largest) / sum);
+}
+
+// v(all) through packing must equal a plain forward pass of the row: |difference| <= 1e-4 max(1, largest |logit|).
+static bool consistent(const double *full, const double *plain, size_t n_classes)
+{
+    double scale = 1;
+    for (size_t c = 0; c < n_classes; c++)
+        scale = fabs(plain[c]) > scale ? fabs(plain[c]) : scale;
+    for (size_t c = 0; c < n_classes; c++)
+        if (!(fabs(full[c] - plain[c]) <= 1e-4 * scale))
+            return false;
+    return true;
+}
+
+static void store_row(const batch *b, size_t row, const solved *s, explained *results)
+{
+    const size_t n_targets = b->request->n_targets, n_classes = b->model->n_classes, n_features = b->n_features;
+    const explained_row *into = &results->into[b->row_index[row]];
+    part_row *facts = &results->rows[b->row_index[row]];
+    const bool finite = s->finite[row] != 0;
+    facts->evaluations = (int64_t)b->design->host->n_coalitions - 2;
+    facts->status |= b->design->row_status;
+    if (!finite && s->targets[row * n_targets] >= 0)
+        facts->status |= ASC_ROW_NON_FINITE;
+    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes))
+        facts->status |= ASC_ROW_INCONSISTENT;
+    score(b->model, s->full_logits + row * n_classes, into->scores);
+    for (size_t k = 0; k < n_targets; k++) {
+        double sum = 0;
+        into->targets[k] = s->targets[row * n_targets + k];
+        into->outputs[k] = (float)s->anchors[(row * 2 + 0) * n_targets + k];
+        into->base_values[k] = (float)s->anchors[(row * 2 + 1) * n_targets + k];
+        for (size_t i = 0; finite && i < n_features; i++) {
+            const size_t at = (row * n_features + i) * n_targets + k;
+            into->values[i * n_targets + k] = (float)s->phi[at];
+            into->std_errors[i * n_targets + k] = (float)s->std_errors[at];
+            sum += into->values[i * n_targets + k];
+        }
+        if (finite)
+            into->efficiency_residual[k] = (float)fabs(sum - ((double)into->outputs[k] - (double)into->base_values[k]));
+    }
+}
+
+asc_status batch_collect(batch *b, asc_stream *stream, explained *results, asc_error *err)
+{
+    solution device = {0};
+    solved host = {0};
+    asc_status status = solved_create(b, &host, err);
+    if (status == ASC_OK)
+        status = solve(b, stream, &device, err);
+    if (status == ASC_OK)
+        status = fetch(b, stream, &device, &host, err);
+    for (size_t row = 0; status == ASC_OK && row < b->n_rows; row++)
+        store_row(b, row, &host, results);
+    solved_free(&host);
+    solution_free(&device);
+    return status;
+}

@@ -1,0 +1,320 @@
+// The life of a slice of rows: classified, ordered, cut into batches; then, batch by batch in waves that fit memory, uploaded,
+// evaluated step by step by all workers, solved and collected. See engine.h.
+#include "explain/engine.h"
+
+#include <ascribe/result.h>
+
+#include "base/thread_pool.h"
+#include "explain/self_test.h"
+#include "explain/value.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    DEFAULT_STEP_TOKENS = 2048,
+    BATCH_BYTES = 64 << 20, // device memory for masks and values of one batch
+    WAVE_BYTES = 256 << 20, // of the batches that are on the device at once
+    WARN_BUDGET_PER_FEATURE = 4,
+};
+
+struct engine {
+    engine_config config;
+    asc_backend *backend;
+    device_model *model;
+    thread_pool *pool;
+    value_worker *workers; // [n_workers]
+    asc_stream **streams;  // [n_workers], the workers' own
+    design_cache *designs;
+    step_limits limits;
+    bool warned_small_budget;
+    atomic_ullong evaluations, tokens;
+};
+
+static asc_status start_worker(void *context, size_t worker, size_t task, asc_error *err)
+{
+    engine *e = context;
+    (void)task;
+    TRY(value_worker_create(e->model, e->limits, &e->workers[worker], err));
+    e->streams[worker] = e->workers[worker].stream;
+    return ASC_OK;
+}
+
+// A step holds at least the two full-length coalitions of the longest row.
+static step_limits choose_limits(const engine_config *config)
+{
+    const size_t wanted = config->step_tokens ? config->step_tokens : DEFAULT_STEP_TOKENS;
+    const size_t needed = 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
+    const size_t max_tokens = wanted > needed ? wanted : needed;
+    return (step_limits){max_tokens, max_tokens / 2 + 2};
+}
+
+static asc_status start(engine *e, asc_error *err)
+{
+    const engine_config *config = &e->config;
+    const size_t n_positions = config->model->config.n_positions;
+    e->limits = choose_limits(config);
+    TRY(backend_open(config->request->backend, &e->backend, err));
+    TRY(model_load(config->model, e->backend, &e->model, err));
+    TRY(design_cache_create(config->request, e->backend, n_positions, &e->designs, err));
+    e->workers = calloc(config->n_workers, sizeof *e->workers);
+    e->streams = calloc(config->n_workers, sizeof *e->streams);
+    if (!e->workers || !e->streams)
+        return fail_memory(err, "the workers", config->n_workers * sizeof *e->workers);
+    TRY(pool_create(config->n_workers, &e->pool, err));
+    TRY(pool_run_each(e->pool, start_worker, e, err));
+    return self_test_run(e->model, e->pool, e->workers, err);
+}
+
+asc_status engine_create(const engine_config *config, engine **out, asc_error *err)
+{
+    engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return fail_memory(err, "the engine", sizeof *e);
+    e->config = *config;
+    const asc_status status = start(e, err);
+    if (status != ASC_OK) {
+        engine_destroy(e);
+        return status;
+    }
+    *out = e;
+    return ASC_OK;
+}
+
+void engine_destroy(engine *e)
+{
+    if (!e)
+        return;
+    pool_destroy(e->pool);
+    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
+        value_worker_free(&e->workers[i]);
+    free(e->workers);
+    free(e->streams);
+    design_cache_destroy(e->designs);
+    model_unload(e->model);
+    backend_close(e->backend);
+    free(e);
+}
+
+const char *engine_backend(const engine *e)
+{
+    return backend_name(e->backend);
+}
+
+const char *engine_kernel_set(const engine *e)
+{
+    return backend_kernel_set(e->backend);
+}
+
+void engine_set_tick(engine *e, void (*tick)(void *context), void *context)
+{
+    pool_set_tick(e->pool, tick, context);
+}
+
+engine_work engine_work_done(const engine *e)
+{
+    return (engine_work){atomic_load(&e->evaluations), atomic_load(&e->tokens)};
+}
+
+// ---- One slice of rows -------------------------------------------------------------------------------------------
+
+typedef struct slice {
+    engine *e;
+    const asc_rows *rows;
+    explained *results;
+    ordered_row *order; // rows that can be explained
+    size_t n_ordered;
+    batch **batches; // of the wave
+    size_t n_batches;
+    step_list steps;
+} slice;
+
+// Counts a row's tokens and sets its status; false when it cannot be explained.
+static bool classify_row(slice *s, size_t row, ordered_row *out)
+{
+    const asc_rows *rows = s->rows;
+    const model_config *config = &s->e->config.model->config;
+    const int64_t first = rows->token_offsets[row], last = rows->token_offsets[row + 1];
+    uint32_t status = rows->truncated[row] ? ASC_ROW_TRUNCATED : 0;
+    *out = (ordered_row){.row = row, .n_features = s->results->rows[row].n_features, .n_tokens = (size_t)(last - first)};
+    if (out->n_features == 0)
+        status |= ASC_ROW_NO_FEATURES;
+    if (out->n_features == 1)
+        status |= ASC_ROW_ONE_FEATURE;
+    if (out->n_tokens > config->n_positions)
+        status |= ASC_ROW_TOO_LONG;
+    for (int64_t t = first; t < last; t++) {
+        out->n_fixed += rows->token_features[t] < 0;
+        if (rows->tokens[t] < 0 || (size_t)rows->tokens[t] >= config->n_vocabulary || rows->token_types[t] >= config->n_types)
+            status |= ASC_ROW_BAD_TOKEN_ID;
+    }
+    s->results->rows[row].status = status;
+    return !(status & (ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID));
+}
+
+static asc_status order_rows(slice *s, asc_error *err)
+{
+    s->order = malloc((s->rows->n_rows + 1) * sizeof *s->order);
+    if (!s->order)
+        return fail_memory(err, "the order of rows", s->rows->n_rows * sizeof *s->order);
+    for (size_t row = 0; row < s->rows->n_rows; row++) {
+        const int64_t first = s->rows->token_offsets[row];
+        if (first == s->rows->token_offsets[row + 1] || s->rows->token_features[first] >= 0)
+            return fail(err, ASC_MALFORMED, "row %lld of the dataset does not begin with a fixed token such as [CLS]: the model's output is read there",
+                        (long long)(s->rows->first + (int64_t)row));
+        s->n_ordered += classify_row(s, row, &s->order[s->n_ordered]);
+    }
+    schedule_order(s->order, s->n_ordered);
+    return ASC_OK;
+}
+
+static void warn_small_budget(engine *e, size_t n_features)
+{
+    const design *d = design_cache_get(e->designs, n_features)->host;
+    if (e->warned_small_budget || !e->config.log.write || !d || d->error_kind == DESIGN_ERROR_NONE ||
+        d->n_coalitions - 2 >= WARN_BUDGET_PER_FEATURE * n_features)
+        return;
+    char message[200];
+    snprintf(message, sizeof message, "%zu evaluations for %zu features are fewer than %d per feature: attributions will be rough (--budget)",
+             d->n_coalitions - 2, n_features, WARN_BUDGET_PER_FEATURE);
+    e->config.log.write(e->config.log.user, ASC_LOG_WARNING, message);
+    e->warned_small_budget = true;
+}
+
+static asc_status prepare_designs(slice *s, asc_error *err)
+{
+    engine *e = s->e;
+    size_t *sizes = malloc((s->n_ordered + 1) * sizeof *sizes);
+    if (!sizes)
+        return fail_memory(err, "the designs", s->n_ordered * sizeof *sizes);
+    size_t count = 0;
+    for (size_t i = 0; i < s->n_ordered; i++)
+        if (count == 0 || sizes[count - 1] != s->order[i].n_features)
+            sizes[count++] = s->order[i].n_features;
+    const asc_status status = design_cache_prepare(e->designs, e->pool, e->streams, sizes, count, err);
+    for (size_t i = 0; status == ASC_OK && i < count; i++)
+        warn_small_budget(e, sizes[i]);
+    free(sizes);
+    return status;
+}
+
+// The next batch from `from` on: rows with one number of features, as many as BATCH_BYTES allow. *to = where the one after starts.
+static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, asc_error *err)
+{
+    engine *e = s->e;
+    const device_design *shared = design_cache_get(e->designs, s->order[from].n_features);
+    size_t last = from + 1;
+    *bytes = 0;
+    if (!shared->host) {
+        s->results->rows[s->order[from].row].status |= shared->row_status;
+        *to = last;
+        return ASC_OK;
+    }
+    const size_t row_bytes = batch_row_bytes(shared->host, e->config.request->n_targets);
+    while (last < s->n_ordered && s->order[last].n_features == s->order[from].n_features && (last - from + 1) * row_bytes <= BATCH_BYTES)
+        last++;
+    size_t *index = malloc((last - from) * sizeof *index);
+    if (!index)
+        return fail_memory(err, "a batch", (last - from) * sizeof *index);
+    for (size_t i = from; i < last; i++)
+        index[i - from] = s->order[i].row;
+    batch *made = NULL;
+    const asc_status status = batch_create(s->rows, index, last - from, shared, e->config.request, e->model, &made, err);
+    free(index);
+    if (status != ASC_OK)
+        return status;
+    s->batches[s->n_batches++] = made;
+    *to = last;
+    *bytes = (last - from) * row_bytes;
+    return ASC_OK;
+}
+
+static asc_status upload_batch(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    return batch_upload(s->batches[task], s->e->streams[worker], err);
+}
+
+static asc_status run_step(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    const step *next = &s->steps.steps[task];
+    TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
+    if (next->kind == STEP_REST)
+        atomic_fetch_add(&s->e->evaluations, next->n_sequences);
+    atomic_fetch_add(&s->e->tokens, next->n_tokens);
+    return ASC_OK;
+}
+
+static asc_status collect_batch(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    return batch_collect(s->batches[task], s->e->streams[worker], s->results, err);
+}
+
+// Runs the steps of some kinds over all batches of the wave.
+static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
+{
+    asc_status status = ASC_OK;
+    s->steps.count = 0;
+    for (size_t i = 0; status == ASC_OK && i < s->n_batches; i++)
+        for (size_t k = 0; status == ASC_OK && k < n_kinds; k++)
+            status = schedule_steps(&s->steps, s->batches[i], kinds[k], s->e->limits, err);
+    return status == ASC_OK ? pool_run(s->e->pool, s->steps.count, run_step, s, err) : status;
+}
+
+// The anchors come first: v(all) decides predicted targets, which every other value needs.
+static asc_status run_wave(slice *s, asc_error *err)
+{
+    static const step_kind first[] = {STEP_PLAIN, STEP_ANCHORS}, rest[] = {STEP_REST};
+    TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
+    TRY(run_steps(s, first, 2, err));
+    TRY(run_steps(s, rest, 1, err));
+    return pool_run(s->e->pool, s->n_batches, collect_batch, s, err);
+}
+
+static void free_wave(slice *s)
+{
+    for (size_t i = 0; i < s->n_batches; i++)
+        batch_free(s->batches[i]);
+    s->n_batches = 0;
+}
+
+static asc_status run_slice(slice *s, asc_error *err)
+{
+    TRY(order_rows(s, err));
+    TRY(prepare_designs(s, err));
+    s->batches = calloc(s->n_ordered + 1, sizeof(batch *));
+    if (!s->batches)
+        return fail_memory(err, "the batches", s->n_ordered * sizeof(batch *));
+    size_t next = 0, wave_bytes = 0;
+    while (next < s->n_ordered) {
+        size_t bytes = 0;
+        TRY(next_batch(s, next, &next, &bytes, err));
+        wave_bytes += bytes;
+        if (wave_bytes < WAVE_BYTES && next < s->n_ordered)
+            continue;
+        TRY(run_wave(s, err));
+        free_wave(s);
+        wave_bytes = 0;
+    }
+    return ASC_OK;
+}
+
+asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+{
+    slice s = {.e = e, .rows = rows};
+    TRY(explained_create(rows, e->config.request->n_targets, e->config.model->n_classes, &s.results, err));
+    const asc_status status = run_slice(&s, err);
+    free_wave(&s);
+    schedule_free(&s.steps);
+    free(s.batches);
+    free(s.order);
+    if (status != ASC_OK) {
+        explained_free(s.results);
+        return status;
+    }
+    *out = s.results;
+    return ASC_OK;
+}

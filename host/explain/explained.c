@@ -1,0 +1,71 @@
+// See explained.h.
+#include "explain/explained.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void lay_out(explained *results, const asc_rows *rows)
+{
+    const size_t n_targets = results->n_targets, n_classes = results->n_classes;
+    float *next = results->floats;
+    for (size_t row = 0; row < results->n_rows; row++) {
+        const size_t n_features = (size_t)(rows->feature_offsets[row + 1] - rows->feature_offsets[row]);
+        explained_row *into = &results->into[row];
+        into->values = next;
+        into->std_errors = into->values + n_features * n_targets;
+        into->base_values = into->std_errors + n_features * n_targets;
+        into->outputs = into->base_values + n_targets;
+        into->efficiency_residual = into->outputs + n_targets;
+        into->scores = into->efficiency_residual + n_targets;
+        into->targets = results->targets + row * n_targets;
+        next = into->scores + n_classes;
+        results->rows[row] = (part_row){
+            .id = rows->id[row],
+            .position = rows->first + (int64_t)row,
+            .n_features = (uint32_t)n_features,
+            .values = into->values,
+            .std_errors = into->std_errors,
+            .base_values = into->base_values,
+            .outputs = into->outputs,
+            .efficiency_residual = into->efficiency_residual,
+            .targets = into->targets,
+            .scores = into->scores,
+        };
+    }
+}
+
+asc_status explained_create(const asc_rows *rows, size_t n_targets, size_t n_classes, explained **out, asc_error *err)
+{
+    const size_t n_rows = rows->n_rows, n_features = (size_t)rows->feature_offsets[n_rows];
+    const size_t n_floats = 2 * n_features * n_targets + n_rows * (3 * n_targets + n_classes);
+    explained *results = calloc(1, sizeof *results);
+    if (results) {
+        *results = (explained){.n_rows = n_rows, .n_targets = n_targets, .n_classes = n_classes};
+        results->rows = calloc(n_rows + 1, sizeof *results->rows);
+        results->into = calloc(n_rows + 1, sizeof *results->into);
+        results->floats = malloc((n_floats + 1) * sizeof *results->floats);
+        results->targets = malloc((n_rows * n_targets + 1) * sizeof *results->targets);
+    }
+    if (!results || !results->rows || !results->into || !results->floats || !results->targets) {
+        explained_free(results);
+        return fail_memory(err, "the results of a part", n_floats * sizeof(float));
+    }
+    for (size_t i = 0; i < n_floats; i++)
+        results->floats[i] = NAN;
+    for (size_t i = 0; i < n_rows * n_targets; i++)
+        results->targets[i] = -1;
+    lay_out(results, rows);
+    *out = results;
+    return ASC_OK;
+}
+
+void explained_free(explained *results)
+{
+    if (!results)
+        return;
+    free(results->targets);
+    free(results->floats);
+    free(results->into);
+    free(results->rows);
+    free(results);
+}

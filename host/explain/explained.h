@@ -1,0 +1,30 @@
+// Results of a slice of rows in memory: one part_row each, filled with "no answer" until a row is solved.
+#ifndef ASCRIBE_EXPLAIN_EXPLAINED_H
+#define ASCRIBE_EXPLAIN_EXPLAINED_H
+
+#include <ascribe/dataset.h>
+
+#include "base/fail.h"
+#include "io/part.h"
+
+// Where one row's numbers are written; the same memory that rows[r] shows read-only.
+typedef struct explained_row {
+    float *values, *std_errors;                            // [M, K]
+    float *base_values, *outputs, *efficiency_residual;    // [K]
+    float *scores;                                         // [C]
+    int32_t *targets;                                      // [K]
+} explained_row;
+
+typedef struct explained {
+    size_t n_rows, n_targets, n_classes;
+    part_row *rows;      // [n_rows]
+    explained_row *into; // [n_rows]
+    float *floats;
+    int32_t *targets;
+} explained;
+
+// Room for the results of `rows`; every float NaN, every target -1.
+asc_status explained_create(const asc_rows *rows, size_t n_targets, size_t n_classes, explained **out, asc_error *err);
+void explained_free(explained *results); // accepts NULL
+
+#endif

@@ -1,0 +1,77 @@
+// See manifest.h.
+#include "explain/manifest.h"
+
+#include "coalition/design.h"
+
+#include <ascribe/version.h>
+
+#include <jansson.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static asc_status dump(json_t *object, char **text, asc_error *err)
+{
+    *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(object);
+    return *text ? ASC_OK : fail(err, ASC_OUT_OF_MEMORY, "not enough memory for the manifest (or a path that is not UTF-8)");
+}
+
+static json_t *budget_json(const budget_rule *rule)
+{
+    if (rule->per_feature)
+        return json_sprintf("%zun", rule->per_feature);
+    return rule->count ? json_integer((json_int_t)rule->count) : json_string("auto");
+}
+
+static json_t *target_json(const explain_request *request)
+{
+    static const char *const words[] = {"all", "predicted", "label"};
+    if (request->target_rule != TARGETS_LISTED)
+        return json_string(words[request->target_rule]);
+    json_t *list = json_array();
+    for (size_t k = 0; k < request->n_targets; k++)
+        json_array_append_new(list, json_integer(request->listed[k]));
+    return list;
+}
+
+asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[HASH_BYTES], asc_error *err)
+{
+    const explain_request *request = facts->request;
+    const asc_model_info *model = asc_model_describe(facts->model);
+    const bool sampled = request->method->efficient; // the methods that spend a budget
+    uint8_t digest[HASH_BYTES];
+    char dataset_sha256[HASH_HEX_SIZE];
+    *text = NULL;
+    TRY(hash_file(facts->dataset_path, digest, err));
+    hash_hex(digest, dataset_sha256);
+    json_t *object = json_pack(
+        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s, s:s, s:s}",
+        "manifest_version", 1, "numerics_version", NUMERICS_VERSION,
+        "model", "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
+        "dataset", "sha256", dataset_sha256, "first_row", (json_int_t)facts->first_position, "n_rows", (json_int_t)facts->n_rows,
+        "method", request->method->name, "estimator", estimator_name(request->estimator),
+        "budget", sampled ? budget_json(&request->budget) : NULL,
+        "exact_limit", (int)request->exact_limit, "design_version", (json_int_t)DESIGN_VERSION,
+        "policy", request_policy_name(request), "mask_token_id", request->policy == ASC_POLICY_REPLACE ? (int)request->mask_token_id : -1,
+        "output", request_output_name(request), "target", target_json(request), "seed", (json_int_t)request->seed,
+        "backend", engine_backend(facts->engine), "kernel_set", engine_kernel_set(facts->engine),
+        "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64");
+    TRY(dump(object, text, err));
+    hash_bytes(*text, strlen(*text), hash);
+    return ASC_OK;
+}
+
+asc_status manifest_describe_run(const asc_explain_job *job, const asc_explain_summary *summary, size_t n_workers, int64_t rows_per_part,
+                                 char **text, asc_error *err)
+{
+    const double elapsed_s = summary->elapsed_s > 0 ? summary->elapsed_s : 1e-9;
+    json_t *object = json_pack(
+        "{s:s, s:s*, s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:f, s:f, s:f}",
+        "version", asc_version(), "command", job->command, "model_path", job->model_path, "dataset_path", job->dataset_path,
+        "workers", (json_int_t)n_workers, "rows_per_part", (json_int_t)rows_per_part,
+        "elapsed_s", summary->elapsed_s, "evaluations", (json_int_t)summary->evaluations, "tokens", (json_int_t)summary->tokens,
+        "evaluations_per_s", (double)summary->evaluations / elapsed_s, "rows_per_s", (double)summary->n_rows / elapsed_s,
+        "tokens_per_s", (double)summary->tokens / elapsed_s);
+    return dump(object, text, err);
+}

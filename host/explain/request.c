@@ -1,0 +1,290 @@
+// Options: defaults, checking, and resolving them against a model and a dataset; see request.h and ascribe/options.h.
+#include "explain/request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { DEFAULT_BUDGET = 512, DEFAULT_BUDGET_PER_FEATURE = 16, DEFAULT_ALL_TARGETS = 8, MAX_WORKERS = 1024 };
+
+typedef struct word {
+    const char *name;
+    int value;
+} word;
+
+static const word policies[] = {{"remove", ASC_POLICY_REMOVE}, {"mask", ASC_POLICY_REPLACE}};
+static const word outputs[] = {{"logit", ASC_OUTPUT_LOGIT}, {"probability", ASC_OUTPUT_PROBABILITY}, {"logodds", ASC_OUTPUT_LOGODDS}};
+static const word backends[] = {{"auto", ASC_BACKEND_CPU}, {"cpu", ASC_BACKEND_CPU}, {"ref", ASC_BACKEND_REF}};
+
+#define FIND_WORD(words, text, value) find_word(words, sizeof(words) / sizeof *(words), text, value)
+
+static bool find_word(const word *words, size_t n_words, const char *text, int *value)
+{
+    for (size_t i = 0; i < n_words; i++)
+        if (strcmp(words[i].name, text) == 0) {
+            *value = words[i].value;
+            return true;
+        }
+    return false;
+}
+
+asc_explain_options asc_explain_options_default(void)
+{
+    return (asc_explain_options){
+        .method = "shapley", .estimator = "auto", .policy = "remove", .output = "logit", .target = "auto", .budget = "auto",
+        .exact_limit = 16, .backend = "auto", .n_rows = -1, .keep_text = true,
+    };
+}
+
+// "auto", "512", "16n".
+static bool parse_budget(const char *text, budget_rule *out)
+{
+    *out = (budget_rule){0};
+    if (strcmp(text, "auto") == 0)
+        return true;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0 || number < 1 || number > (1u << 30))
+        return false;
+    if (strcmp(end, "n") == 0)
+        out->per_feature = (size_t)number;
+    else if (*end == '\0')
+        out->count = (size_t)number;
+    else
+        return false;
+    return true;
+}
+
+static asc_status check_choices(const asc_explain_options *options, asc_error *err)
+{
+    int value = 0;
+    estimator forced, choice;
+    const method *found = method_find(options->method, &forced);
+    if (!found)
+        return fail(err, ASC_USAGE, "--method '%s' is unknown, expected one of %s", options->method, method_names());
+    if (!estimator_parse(options->estimator, &choice) || !found->takes(choice))
+        return fail(err, ASC_USAGE, "--estimator '%s' does not belong to method %s, expected one of %s", options->estimator, found->name,
+                    found->estimators);
+    if (forced != ESTIMATOR_AUTO && choice != ESTIMATOR_AUTO && choice != forced)
+        return fail(err, ASC_USAGE, "--method %s means estimator %s, but --estimator is %s", options->method, estimator_name(forced),
+                    options->estimator);
+    if (!FIND_WORD(policies, options->policy, &value))
+        return fail(err, ASC_USAGE, "--policy '%s' is unknown, expected remove or mask", options->policy);
+    if (!FIND_WORD(outputs, options->output, &value))
+        return fail(err, ASC_USAGE, "--output '%s' is unknown, expected logit, probability or logodds", options->output);
+    if (!FIND_WORD(backends, options->backend, &value)) {
+        if (strcmp(options->backend, "cuda") == 0)
+            return fail(err, ASC_NO_DEVICE, "--backend cuda: this build holds no CUDA backend; use cpu");
+        return fail(err, ASC_USAGE, "--backend '%s' is unknown, expected auto, cpu or ref", options->backend);
+    }
+    return ASC_OK;
+}
+
+asc_status asc_explain_options_check(const asc_explain_options *options, asc_error *err)
+{
+    budget_rule budget;
+    TRY(check_choices(options, err));
+    if (!parse_budget(options->budget, &budget))
+        return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number such as 512, or a multiple of the number of "
+                                    "features such as 16n", options->budget);
+    if (options->exact_limit < 1 || options->exact_limit > DESIGN_EXACT_LIMIT)
+        return fail(err, ASC_USAGE, "--exact-limit is %d, expected 1..%d", options->exact_limit, DESIGN_EXACT_LIMIT);
+    if (options->n_workers < 0 || options->n_workers > MAX_WORKERS)
+        return fail(err, ASC_USAGE, "--workers is %d, expected 0 (one per core) to %d", options->n_workers, MAX_WORKERS);
+    if (options->first_row < 0 || options->n_rows < -1)
+        return fail(err, ASC_USAGE, "the selected rows start at %lld and count %lld; both must be at least 0", (long long)options->first_row,
+                    (long long)options->n_rows);
+    if (!options->target[0])
+        return fail(err, ASC_USAGE, "--target is empty, expected auto, all, predicted, label, or class names separated by commas");
+    return ASC_OK;
+}
+
+// The class a word names: an exact name, a name but for case, or an index.
+static int32_t find_class(const asc_model *model, const char *text, size_t length)
+{
+    for (size_t i = 0; i < model->n_classes; i++)
+        if (strlen(model->class_names[i]) == length && strncmp(model->class_names[i], text, length) == 0)
+            return (int32_t)i;
+    for (size_t i = 0; i < model->n_classes; i++)
+        if (strlen(model->class_names[i]) == length && strncasecmp(model->class_names[i], text, length) == 0)
+            return (int32_t)i;
+    char *end = NULL;
+    if (length == 0 || text[0] < '0' || text[0] > '9')
+        return -1;
+    const unsigned long index = strtoul(text, &end, 10);
+    return end == text + length && index < model->n_classes ? (int32_t)index : -1;
+}
+
+static asc_status list_targets(const char *text, const asc_model *model, explain_request *out, asc_error *err)
+{
+    size_t capacity = 1;
+    for (const char *c = text; *c; c++)
+        capacity += *c == ',';
+    out->target_rule = TARGETS_LISTED;
+    out->listed = malloc(capacity * sizeof *out->listed);
+    if (!out->listed)
+        return fail_memory(err, "the targets", capacity * sizeof *out->listed);
+    while (true) {
+        const size_t length = strcspn(text, ",");
+        const int32_t found = find_class(model, text, length);
+        if (found < 0) {
+            (void)fail(err, ASC_USAGE, "--target: '%.*s' is none of the model's %zu classes", (int)length, text, model->n_classes);
+            return fail_hint(err, ASC_USAGE, "`ascribe inspect MODEL` lists the class names; all, predicted and label are possible too");
+        }
+        out->listed[out->n_targets++] = found;
+        if (text[length] == '\0')
+            return ASC_OK;
+        text += length + 1;
+    }
+}
+
+static asc_status resolve_targets(const char *text, const asc_model *model, const asc_dataset_info *data, explain_request *out, asc_error *err)
+{
+    const bool automatic = strcmp(text, "auto") == 0;
+    out->n_targets = 1;
+    if (strcmp(text, "all") == 0 || (automatic && model->n_classes <= DEFAULT_ALL_TARGETS)) {
+        out->target_rule = TARGETS_ALL;
+        out->n_targets = model->n_classes;
+    } else if (automatic || strcmp(text, "predicted") == 0) {
+        out->target_rule = TARGETS_PREDICTED;
+    } else if (strcmp(text, "label") == 0) {
+        out->target_rule = TARGETS_LABEL;
+        if (!data->has_labels)
+            return fail(err, ASC_USAGE, "--target label: the dataset has no labels");
+    } else {
+        out->n_targets = 0;
+        return list_targets(text, model, out, err);
+    }
+    return ASC_OK;
+}
+
+// Label names of the dataset -> classes of the model: by name where every name is a class, else by index where counts agree.
+static asc_status map_labels(const asc_model *model, const asc_dataset_info *data, const asc_log *log, explain_request *out, asc_error *err)
+{
+    if (!data->has_labels)
+        return ASC_OK;
+    out->n_label_names = data->n_label_names;
+    out->label_class = malloc((data->n_label_names + 1) * sizeof *out->label_class);
+    if (!out->label_class)
+        return fail_memory(err, "the label names", data->n_label_names * sizeof *out->label_class);
+    bool named = true;
+    for (size_t i = 0; i < data->n_label_names; i++) {
+        out->label_class[i] = find_class(model, data->label_names[i], strlen(data->label_names[i]));
+        named = named && out->label_class[i] >= 0;
+    }
+    for (size_t i = 0; !named && i < data->n_label_names; i++)
+        out->label_class[i] = data->n_label_names == model->n_classes ? (int32_t)i : -1;
+    if (!named && log && log->write)
+        log->write(log->user, ASC_LOG_WARNING,
+                   data->n_label_names == model->n_classes
+                       ? "the dataset's label names are not the model's class names; labels are taken as class indexes"
+                       : "the dataset's labels are not the model's classes; accuracy is not computed");
+    return ASC_OK;
+}
+
+static asc_status resolve_policy(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data,
+                                 explain_request *out, asc_error *err)
+{
+    int value = 0;
+    (void)FIND_WORD(policies, options->policy, &value);
+    out->policy = (asc_policy)value;
+    if (out->policy != ASC_POLICY_REPLACE)
+        return ASC_OK;
+    if (data->mask_token_id < 0 || (uint64_t)data->mask_token_id >= model->config.n_vocabulary)
+        return fail(err, ASC_USAGE, "--policy mask: the dataset's tokenizer names no mask token that the model knows (id %lld, vocabulary %zu)",
+                    (long long)data->mask_token_id, model->config.n_vocabulary);
+    out->mask_token_id = (int32_t)data->mask_token_id;
+    return ASC_OK;
+}
+
+// The tokenizer that made the dataset must be the model's own: other ids would be explained as if they were words they are not.
+static asc_status check_tokenizer(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, asc_error *err)
+{
+    if (options->allow_tokenizer_mismatch)
+        return ASC_OK;
+    const bool other = data->tokenizer_sha256[0] && model->tokenizer_sha256[0] && strcmp(data->tokenizer_sha256, model->tokenizer_sha256) != 0;
+    const bool larger = data->vocab_size > (int64_t)model->config.n_vocabulary;
+    if (!other && !larger)
+        return ASC_OK;
+    if (larger)
+        (void)fail(err, ASC_MALFORMED, "the dataset was made with a tokenizer of %lld tokens, the model's vocabulary has %zu",
+                   (long long)data->vocab_size, model->config.n_vocabulary);
+    else
+        (void)fail(err, ASC_MALFORMED, "the dataset was made with another tokenizer: SHA-256 %.12s..., the model's tokenizer.json has %.12s...",
+                   data->tokenizer_sha256, model->tokenizer_sha256);
+    return fail_hint(err, ASC_MALFORMED, "prepare the dataset again with `ascribe prepare --model`; --allow-tokenizer-mismatch overrides");
+}
+
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+                           explain_request *out, asc_error *err)
+{
+    const asc_dataset_info *data = asc_dataset_describe(dataset);
+    int value = 0;
+    estimator forced;
+    *out = (explain_request){0};
+    TRY(asc_explain_options_check(options, err));
+    out->method = method_find(options->method, &forced);
+    (void)estimator_parse(options->estimator, &out->estimator);
+    if (forced != ESTIMATOR_AUTO)
+        out->estimator = forced;
+    (void)parse_budget(options->budget, &out->budget);
+    (void)FIND_WORD(outputs, options->output, &value);
+    out->output = (asc_output)value;
+    (void)FIND_WORD(backends, options->backend, &value);
+    out->backend = (asc_backend_kind)value;
+    out->exact_limit = (size_t)options->exact_limit;
+    out->seed = options->seed;
+    out->sigmoid = model->sigmoid;
+    TRY(check_tokenizer(options, model, data, err));
+    asc_status status = resolve_policy(options, model, data, out, err);
+    if (status == ASC_OK)
+        status = resolve_targets(options->target, model, data, out, err);
+    if (status == ASC_OK)
+        status = map_labels(model, data, log, out, err);
+    if (status != ASC_OK)
+        request_free(out);
+    return status;
+}
+
+void request_free(explain_request *request)
+{
+    free(request->listed);
+    free(request->label_class);
+    *request = (explain_request){0};
+}
+
+size_t request_budget(const explain_request *request, size_t n_features)
+{
+    const budget_rule *rule = &request->budget;
+    const size_t full = design_full_budget(n_features);
+    size_t budget = rule->count + rule->per_feature * n_features;
+    if (budget == 0) {
+        const size_t per_feature = DEFAULT_BUDGET_PER_FEATURE * n_features;
+        budget = per_feature > DEFAULT_BUDGET ? per_feature : DEFAULT_BUDGET;
+    }
+    budget -= budget % 2;
+    budget = budget < 2 ? 2 : budget;
+    return budget < full ? budget : full;
+}
+
+int32_t request_label_class(const explain_request *request, int32_t label)
+{
+    if (!request->label_class || label < 0 || (size_t)label >= request->n_label_names)
+        return -1;
+    return request->label_class[label];
+}
+
+const char *request_output_name(const explain_request *request)
+{
+    return outputs[request->output].name;
+}
+
+const char *request_policy_name(const explain_request *request)
+{
+    return policies[request->policy].name;
+}

@@ -1,0 +1,52 @@
+// What a run computes: the user's options resolved against a model and a dataset, every word turned into a choice.
+#ifndef ASCRIBE_EXPLAIN_REQUEST_H
+#define ASCRIBE_EXPLAIN_REQUEST_H
+
+#include <ascribe/dataset.h>
+#include <ascribe/log.h>
+#include <ascribe/options.h>
+
+#include "explain/method.h"
+#include "model/model.h"
+
+// How many coalitions a row may spend: `count`, plus `per_feature` times its features; both 0 = auto.
+typedef struct budget_rule {
+    size_t count, per_feature;
+} budget_rule;
+
+typedef enum target_rule { TARGETS_ALL, TARGETS_PREDICTED, TARGETS_LABEL, TARGETS_LISTED } target_rule;
+
+typedef struct explain_request {
+    const method *method;
+    estimator estimator;
+    budget_rule budget;
+    size_t exact_limit;
+    uint64_t seed;
+    asc_policy policy;
+    int32_t mask_token_id; // what an absent token becomes under ASC_POLICY_REPLACE
+    asc_output output;
+    bool sigmoid;
+    target_rule target_rule;
+    size_t n_targets;      // K
+    int32_t *listed;       // [K] for TARGETS_LISTED
+    int32_t *label_class;  // [n_label_names] class of each label name of the dataset, -1 = none; NULL without labels
+    size_t n_label_names;
+    asc_backend_kind backend;
+} explain_request;
+
+// ASC_USAGE names the option and what is possible. `log` may be NULL.
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+                           explain_request *out, asc_error *err);
+void request_free(explain_request *request);
+
+// Evaluations that a row of n features spends: the rule applied, at most 2^n - 2, whole pairs.
+size_t request_budget(const explain_request *request, size_t n_features);
+
+// The class of a row's label (an index into the dataset's label names), or -1.
+int32_t request_label_class(const explain_request *request, int32_t label);
+
+// The words for results: "logit", "remove", ...
+const char *request_output_name(const explain_request *request);
+const char *request_policy_name(const explain_request *request);
+
+#endif

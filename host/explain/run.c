@@ -1,0 +1,381 @@
+// asc_explain: rows stream from the dataset through the engine into part files, and at the end into one result file.
+//
+// The three phases stand in three functions: open what the run needs, explain part by part, merge. Parts that a run with the same
+// manifest left behind are taken over as they are.
+#include <ascribe/explain.h>
+#include <ascribe/result.h>
+
+#include "base/clock.h"
+#include "base/durable.h"
+#include "explain/manifest.h"
+#include "io/merge.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_ROWS_PER_PART = 1024 };
+// A part is meant to be about ten seconds of work; this is the speed that is assumed for that, so that the size does not depend on
+// the machine: floating-point operations per second.
+#define ASSUMED_CPU_FLOPS 1e11
+#define ASSUMED_REF_FLOPS 5e8
+#define PART_SECONDS 10
+
+typedef struct run {
+    const asc_explain_job *job;
+    asc_explain_summary *summary;
+    asc_model *model;
+    asc_dataset *dataset;
+    explain_request request;
+    engine *engine;
+    size_t n_workers;
+    int64_t first_position, n_rows, rows_per_part, n_parts;
+    char *manifest;
+    uint8_t manifest_hash[HASH_BYTES];
+    char *parts_folder;
+    uint64_t expected_evaluations, reused_evaluations;
+    size_t rows_done;
+    double start_s;
+    asc_error *err;
+} run;
+
+// ---- Opening -----------------------------------------------------------------------------------------------------
+
+static size_t available_cores(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+        return (size_t)CPU_COUNT(&cores);
+    return 1;
+}
+
+static asc_status select_rows(run *r)
+{
+    const asc_explain_options *options = &r->job->options;
+    const int64_t n_rows = (int64_t)asc_dataset_describe(r->dataset)->n_rows;
+    if (options->first_row >= n_rows)
+        return fail(r->err, ASC_USAGE, "the selection begins at row %lld, the dataset has rows 0..%lld", (long long)options->first_row,
+                    (long long)n_rows - 1);
+    const int64_t available = n_rows - options->first_row;
+    r->first_position = options->first_row;
+    r->n_rows = options->n_rows < 0 || options->n_rows > available ? available : options->n_rows;
+    if (r->n_rows == 0)
+        return fail(r->err, ASC_USAGE, "the selection holds no rows; the dataset has rows 0..%lld", (long long)n_rows - 1);
+    return ASC_OK;
+}
+
+// Coalitions that a row of average size will take, and floating-point operations for them.
+static void choose_part_size(run *r)
+{
+    const asc_dataset_info *data = asc_dataset_describe(r->dataset);
+    const model_config *c = &r->model->config;
+    const double mean_tokens = (double)data->n_tokens / (double)data->n_rows;
+    const double mean_features = (double)data->n_features / (double)data->n_rows;
+    const double evaluations = (double)request_budget(&r->request, (size_t)mean_features + 1);
+    const double per_token = 2.0 * (double)c->n_layers * (double)c->n_hidden * (4.0 * (double)c->n_hidden + 2.0 * (double)c->n_ffn);
+    const double row_flops = (evaluations + 3) * (mean_tokens / 2 + 1) * per_token;
+    const double speed = r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
+    const double rows = PART_SECONDS * speed / row_flops;
+    r->rows_per_part = rows < 1 ? 1 : rows > MAX_ROWS_PER_PART ? MAX_ROWS_PER_PART : (int64_t)rows;
+    if (r->job->options.rows_per_part)
+        r->rows_per_part = (int64_t)r->job->options.rows_per_part;
+    r->n_parts = (r->n_rows + r->rows_per_part - 1) / r->rows_per_part;
+    r->expected_evaluations = (uint64_t)(evaluations * (double)r->n_rows);
+}
+
+static asc_status open_engine(run *r)
+{
+    const size_t longest = asc_dataset_describe(r->dataset)->max_row_tokens, n_positions = r->model->config.n_positions;
+    r->n_workers = r->job->options.n_workers ? (size_t)r->job->options.n_workers : available_cores();
+    const engine_config config = {
+        .model = r->model,
+        .request = &r->request,
+        .n_workers = r->n_workers,
+        .step_tokens = r->job->options.step_tokens,
+        .max_row_tokens = longest < n_positions ? longest : n_positions,
+        .log = r->job->log,
+    };
+    return engine_create(&config, &r->engine, r->err);
+}
+
+static asc_status open_inputs(run *r)
+{
+    const asc_explain_job *job = r->job;
+    TRY(asc_explain_options_check(&job->options, r->err));
+    TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
+    TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
+    TRY(request_resolve(&job->options, r->model, r->dataset, &job->log, &r->request, r->err));
+    TRY(select_rows(r));
+    choose_part_size(r);
+    TRY(open_engine(r));
+    const manifest_facts facts = {r->model, &r->request, r->engine, job->dataset_path, r->first_position, r->n_rows};
+    TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
+    r->summary->backend = r->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
+    return ASC_OK;
+}
+
+// What to do when OUT exists: nothing more if it is this run's result, refuse unless forced otherwise.
+static asc_status check_output(run *r)
+{
+    const char *path = r->job->out_path;
+    struct stat facts;
+    if (r->job->options.force || lstat(path, &facts) != 0)
+        return ASC_OK;
+    asc_result *old = NULL;
+    char hash[HASH_HEX_SIZE];
+    hash_hex(r->manifest_hash, hash);
+    if (asc_result_open(path, &old, NULL) == ASC_OK) {
+        r->summary->already_complete = strcmp(asc_result_describe(old)->manifest_hash, hash) == 0;
+        asc_result_close(old);
+        if (r->summary->already_complete)
+            return ASC_OK;
+        (void)fail(r->err, ASC_CANNOT_CREATE, "%s exists and is the result of a run with another configuration", path);
+    } else {
+        (void)fail(r->err, ASC_CANNOT_CREATE, "%s exists and is not a result of ascribe", path);
+    }
+    return fail_hint(r->err, ASC_CANNOT_CREATE, "choose another --out, or add --force to replace it");
+}
+
+static asc_status make_parts_folder(run *r)
+{
+    const size_t bytes = strlen(r->job->out_path) + sizeof ".parts";
+    r->parts_folder = malloc(bytes);
+    if (!r->parts_folder)
+        return fail_memory(r->err, "a path", bytes);
+    snprintf(r->parts_folder, bytes, "%s.parts", r->job->out_path);
+    return durable_make_folder(r->parts_folder, r->err);
+}
+
+// ---- Explaining --------------------------------------------------------------------------------------------------
+
+static void report(const run *r, const char *phase)
+{
+    if (!r->job->progress)
+        return;
+    const engine_work work = r->engine ? engine_work_done(r->engine) : (engine_work){r->summary->evaluations, r->summary->tokens};
+    const uint64_t done = work.evaluations + r->reused_evaluations;
+    const double elapsed_s = clock_seconds() - r->start_s;
+    const uint64_t expected = done > r->expected_evaluations ? done : r->expected_evaluations;
+    asc_progress progress = {
+        .phase = phase,
+        .rows_done = r->rows_done,
+        .n_rows = (size_t)r->n_rows,
+        .evaluations_done = done,
+        .n_evaluations = expected,
+        .tokens_done = work.tokens,
+        .elapsed_s = elapsed_s,
+        .remaining_s = work.evaluations ? elapsed_s * (double)(expected - done) / (double)work.evaluations : -1,
+    };
+    r->job->progress(r->job->progress_user, &progress);
+}
+
+static void tick(void *context)
+{
+    report(context, "explaining");
+}
+
+// Adds one finished row to the summary.
+static void count_row(run *r, const part_row *row, int32_t label)
+{
+    asc_explain_summary *summary = r->summary;
+    const uint32_t unexplained = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_TOO_MANY_FEATURES | ASC_ROW_NON_FINITE;
+    const int32_t label_class = request_label_class(&r->request, label);
+    size_t predicted = 0;
+    summary->n_rows++;
+    summary->n_unexplained += (row->status & unexplained) != 0;
+    for (size_t bit = 0; bit < 32; bit++)
+        summary->n_rows_with_status[bit] += row->status >> bit & 1;
+    for (size_t c = 1; c < r->model->n_classes; c++)
+        if (row->scores[c] > row->scores[predicted])
+            predicted = c;
+    if (label_class >= 0 && !isnan(row->scores[0])) {
+        summary->n_labelled++;
+        summary->n_correct += (size_t)label_class == predicted;
+    }
+    for (size_t k = 0; r->request.method->efficient && k < r->request.n_targets; k++)
+        if (row->efficiency_residual[k] > summary->max_residual)
+            summary->max_residual = row->efficiency_residual[k];
+}
+
+static asc_status write_part(run *r, const part_header *header, const char *path, const explained *results)
+{
+    part_writer *writer = NULL;
+    TRY(part_create(header, &writer, r->err));
+    for (size_t row = 0; row < results->n_rows; row++) {
+        const asc_status status = part_append(writer, &results->rows[row], r->err);
+        if (status != ASC_OK) {
+            part_abort(writer);
+            return status;
+        }
+    }
+    return part_commit(writer, path, r->err);
+}
+
+static asc_status compute_part(run *r, const asc_rows *rows, const part_header *header, const char *path)
+{
+    explained *results = NULL;
+    TRY(engine_explain(r->engine, rows, &results, r->err));
+    const asc_status status = write_part(r, header, path, results);
+    for (size_t row = 0; status == ASC_OK && row < results->n_rows; row++)
+        count_row(r, &results->rows[row], rows->labels ? rows->labels[row] : -1);
+    explained_free(results);
+    return status;
+}
+
+// Takes over a finished part of the same run; *reused = false when there is none. Another run's part is never overwritten unless forced.
+static asc_status reuse_part(run *r, const asc_rows *rows, const part_header *header, const char *path, bool *reused)
+{
+    part_reader *reader = NULL;
+    *reused = false;
+    const asc_status status = part_open(path, header, &reader, r->err);
+    if (status == ASC_DIFFERENT_RUN && !r->job->options.force)
+        return fail_hint(r->err, status, "finish that run, remove %s, or add --force to start over", r->parts_folder);
+    if (status != ASC_OK)
+        return ASC_OK;
+    const part_header *found = part_reader_header(reader);
+    *reused = found->first_position == header->first_position && found->n_rows == header->n_rows && !r->job->options.force;
+    for (size_t row = 0; *reused && row < rows->n_rows; row++) {
+        const part_row done = part_read(reader, row);
+        r->reused_evaluations += (uint64_t)done.evaluations;
+        count_row(r, &done, rows->labels ? rows->labels[row] : -1);
+    }
+    part_close(reader);
+    return ASC_OK;
+}
+
+static asc_status explain_part(run *r, int64_t index)
+{
+    const int64_t first = r->first_position + index * r->rows_per_part;
+    const int64_t left = r->first_position + r->n_rows - first;
+    part_header header = {
+        .index = index,
+        .first_position = first,
+        .n_rows = left < r->rows_per_part ? left : r->rows_per_part,
+        .n_targets = (uint32_t)r->request.n_targets,
+        .n_classes = (uint32_t)r->model->n_classes,
+    };
+    memcpy(header.manifest_hash, r->manifest_hash, sizeof header.manifest_hash);
+    asc_rows *rows = NULL;
+    char *path = NULL;
+    bool reused = false;
+    asc_status status = asc_dataset_read(r->dataset, (size_t)first, (size_t)header.n_rows, &rows, r->err);
+    if (status == ASC_OK)
+        status = merge_part_path(r->parts_folder, index, &path, r->err);
+    if (status == ASC_OK)
+        status = reuse_part(r, rows, &header, path, &reused);
+    if (status == ASC_OK && !reused)
+        status = compute_part(r, rows, &header, path);
+    r->rows_done += (size_t)header.n_rows;
+    free(path);
+    asc_rows_free(rows);
+    return status;
+}
+
+static asc_status explain_rows(run *r)
+{
+    TRY(make_parts_folder(r));
+    engine_set_tick(r->engine, tick, r);
+    report(r, "explaining");
+    for (int64_t index = 0; index < r->n_parts; index++) {
+        TRY(explain_part(r, index));
+        report(r, "explaining");
+    }
+    const engine_work work = engine_work_done(r->engine);
+    r->summary->evaluations = work.evaluations;
+    r->summary->tokens = work.tokens;
+    return ASC_OK;
+}
+
+// ---- Merging -----------------------------------------------------------------------------------------------------
+
+static void remove_parts(const run *r)
+{
+    for (int64_t index = 0; index < r->n_parts; index++) {
+        char *path = NULL;
+        if (merge_part_path(r->parts_folder, index, &path, NULL) == ASC_OK)
+            unlink(path);
+        free(path);
+    }
+    rmdir(r->parts_folder);
+}
+
+// The merge forks: no thread of ours and no open HDF5 file may be around.
+static void release_for_fork(run *r)
+{
+    engine_destroy(r->engine);
+    r->engine = NULL;
+    asc_dataset_close(r->dataset);
+    r->dataset = NULL;
+}
+
+static asc_status merge_parts(run *r)
+{
+    char *granularity = strdup(asc_dataset_describe(r->dataset)->granularity);
+    char *run_text = NULL;
+    asc_status status = granularity ? ASC_OK : fail_memory(r->err, "a name", 16);
+    report(r, "merging");
+    release_for_fork(r);
+    r->summary->elapsed_s = clock_seconds() - r->start_s;
+    if (status == ASC_OK)
+        status = manifest_describe_run(r->job, r->summary, r->n_workers, r->rows_per_part, &run_text, r->err);
+    if (status == ASC_OK) {
+        merge_job job = {
+            .parts_folder = r->parts_folder,
+            .n_parts = r->n_parts,
+            .dataset_path = r->job->dataset_path,
+            .first_position = r->first_position,
+            .n_rows = r->n_rows,
+            .n_targets = (uint32_t)r->request.n_targets,
+            .n_classes = (uint32_t)r->model->n_classes,
+            .class_names = (const char *const *)r->model->class_names,
+            .manifest = r->manifest,
+            .run = run_text,
+            .method = r->request.method->name,
+            .estimator = estimator_name(r->request.estimator),
+            .output = request_output_name(&r->request),
+            .policy = request_policy_name(&r->request),
+            .granularity = granularity,
+            .keep_text = r->job->options.keep_text,
+            .out_path = r->job->out_path,
+        };
+        memcpy(job.manifest_hash, r->manifest_hash, sizeof job.manifest_hash);
+        status = merge_run(&job, r->err);
+    }
+    if (status == ASC_OK && !r->job->options.keep_parts)
+        remove_parts(r);
+    r->summary->elapsed_s = clock_seconds() - r->start_s;
+    free(run_text);
+    free(granularity);
+    return status;
+}
+
+static void close_run(run *r)
+{
+    free(r->parts_folder);
+    free(r->manifest);
+    engine_destroy(r->engine);
+    request_free(&r->request);
+    asc_dataset_close(r->dataset);
+    asc_model_close(r->model);
+}
+
+asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err)
+{
+    *summary = (asc_explain_summary){.backend = ""};
+    run r = {.job = job, .summary = summary, .err = err};
+    asc_status status = open_inputs(&r);
+    r.start_s = clock_seconds();
+    if (status == ASC_OK)
+        status = check_output(&r);
+    if (status == ASC_OK && !summary->already_complete) {
+        status = explain_rows(&r);
+        if (status == ASC_OK)
+            status = merge_parts(&r);
+    }
+    close_run(&r);
+    return status;
+}

@@ -1,0 +1,47 @@
+// Cutting rows into batches and batches into steps. Pure bookkeeping: nothing here can change a result, only how fast it comes.
+#ifndef ASCRIBE_EXPLAIN_SCHEDULE_H
+#define ASCRIBE_EXPLAIN_SCHEDULE_H
+
+#include "explain/batch.h"
+
+#include <stddef.h>
+
+typedef enum step_kind {
+    STEP_PLAIN,   // one unit: a row as it stands, without packing
+    STEP_ANCHORS, // one unit: a row's full and empty coalition
+    STEP_REST,    // one unit: a complement pair of a row, or one coalition of an unpaired design
+} step_kind;
+
+// A run of units of one batch, row by row: units [first, first + n_units).
+typedef struct step {
+    batch *batch;
+    step_kind kind;
+    size_t first, n_units;
+    size_t n_sequences, n_tokens;
+} step;
+
+typedef struct step_list {
+    step *steps;
+    size_t count, capacity;
+} step_list;
+
+// What a step may hold; max_tokens must hold the largest single unit.
+typedef struct step_limits {
+    size_t max_tokens, max_sequences;
+} step_limits;
+
+// Appends the steps of one kind that cover a batch.
+asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, asc_error *err);
+void schedule_free(step_list *list);
+
+// Sequences per unit, and which coalition of which row the unit's sequence i is.
+size_t schedule_unit_sequences(const batch *b, step_kind kind);
+void schedule_sequence(const batch *b, step_kind kind, size_t unit, size_t i, int32_t *row, int32_t *coalition);
+
+// Rows that can be explained, ordered by (features, tokens, fixed tokens, position), so that rows of one batch are neighbours.
+typedef struct ordered_row {
+    size_t row, n_features, n_tokens, n_fixed;
+} ordered_row;
+void schedule_order(ordered_row *rows, size_t count);
+
+#endif

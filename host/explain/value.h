@@ -1,0 +1,24 @@
+// The value function v(S): one step of coalitions through packing, forward pass and output transform, all on the device.
+#ifndef ASCRIBE_EXPLAIN_VALUE_H
+#define ASCRIBE_EXPLAIN_VALUE_H
+
+#include "explain/schedule.h"
+#include "model/forward.h"
+
+// What one worker needs to run steps; belongs to the thread that made it.
+typedef struct value_worker {
+    asc_stream *stream;
+    forward_workspace workspace;
+    asc_buffer *sequences; // I32: rows, coalitions and offsets of a step's sequences
+    asc_buffer *source;    // I32 [max_tokens]
+    int32_t *host_sequences;
+    step_limits limits;
+} value_worker;
+
+asc_status value_worker_create(const device_model *model, step_limits limits, value_worker *out, asc_error *err);
+void value_worker_free(value_worker *worker);
+
+// Runs one step: PLAIN fills the batch's plain_logits; ANCHORS its full_logits, predicted targets and values; REST its values.
+asc_status value_run_step(const device_model *model, value_worker *worker, const step *s, asc_error *err);
+
+#endif

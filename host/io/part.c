@@ -1,0 +1,487 @@
+// Part files. Numbers are little-endian, floats are IEEE 754 binary32 and keep their bits, NaN payloads too.
+//
+//   header, 112 bytes          row record, 32 + 8MK + 16K + 4C bytes, then 8 bytes of checksum
+//     0  magic [8]               0  id uint64
+//     8  version uint32 = 1      8  position int64
+//    12  K uint32               16  evaluations int64
+//    16  C uint32               24  status uint32
+//    20  zero uint32            28  M uint32
+//    24  manifest hash [32]     32  values float32 [M, K]
+//    56  index int64                std_errors float32 [M, K]
+//    64  first_position int64       base_values, outputs, efficiency_residual float32 [K] each
+//    72  n_rows int64               targets int32 [K]
+//    80  sum of M uint64            scores float32 [C]
+//    88  file size uint64
+//    96  checksum [8]         trailer, 40 bytes: SHA-256 of all before [32], end mark [8]
+//   104  zero [8]
+//
+// A checksum is the first 8 bytes of the SHA-256 of what stands before it in the header or record. The header
+// alone tells the file's size, so a cut or grown file is known before memory for it is asked for. A row's
+// record without its checksum is also what part_row_digest feeds, so a digest over a result can be recomputed
+// by anyone from the arrays themselves.
+#include "io/part.h"
+
+#include "base/checked.h"
+#include "base/durable.h"
+#include "base/file.h"
+#include "base/little_endian.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    PART_VERSION = 1,
+    MAGIC_BYTES = 8,
+    CHECKSUM_BYTES = 8,
+    HEADER_BYTES = 112,
+    HEADER_CHECKSUM_AT = 96,
+    RECORD_HEAD_BYTES = 32,
+    TRAILER_BYTES = HASH_BYTES + MAGIC_BYTES,
+    PIECE_WORDS = 1024,
+};
+
+// As in PNG: a byte that is no ASCII, both line ends and a control-Z show what a text-mode copy has done.
+static const uint8_t start_mark[MAGIC_BYTES] = {0x89, 'A', 'S', 'P', '\r', '\n', 0x1a, '\n'};
+static const uint8_t end_mark[MAGIC_BYTES] = {'P', 'A', 'R', 'T', ' ', 'E', 'N', 'D'};
+
+struct part_writer {
+    part_header header;
+    int64_t n_appended;
+    uint64_t sum_features;
+    uint8_t *bytes;
+    size_t size, capacity;
+};
+
+struct part_reader {
+    part_header header;
+    uint64_t sum_features;
+    uint8_t *bytes; // the whole file
+    size_t size;
+    uint8_t **rows; // [n_rows] where each record begins
+};
+
+// ---- Sizes and small fields
+// ----------------------------------------------------------------------------------------
+
+// Bytes of one record without its checksum; false when they cannot be counted.
+static bool record_size(size_t n_features, size_t n_targets, size_t n_classes, size_t *size)
+{
+    size_t words = 0, product = 0;
+    return checked_multiply(n_features, n_targets, &product) && checked_multiply(product, 2, &words) &&
+           checked_multiply(n_targets, 4, &product) && checked_add(words, product, &words) &&
+           checked_add(words, n_classes, &words) && checked_multiply(words, 4, size) &&
+           checked_add(*size, RECORD_HEAD_BYTES, size);
+}
+
+// Bytes of a whole part; false when they cannot be counted.
+static bool part_size(const part_header *header, uint64_t sum_features, size_t *size)
+{
+    size_t row = 0, values = 0;
+    return record_size(0, header->n_targets, header->n_classes, &row) &&
+           checked_add(row, CHECKSUM_BYTES, &row) && checked_multiply(row, (size_t)header->n_rows, &row) &&
+           checked_multiply((size_t)sum_features, header->n_targets, &values) &&
+           checked_multiply(values, 8, &values) && checked_add(row, values, size) &&
+           checked_add(*size, HEADER_BYTES + TRAILER_BYTES, size);
+}
+
+static void checksum(const uint8_t *bytes, size_t size, uint8_t sum[CHECKSUM_BYTES])
+{
+    uint8_t digest[HASH_BYTES];
+    hash_bytes(bytes, size, digest);
+    memcpy(sum, digest, CHECKSUM_BYTES);
+}
+
+static bool checksum_agrees(const uint8_t *bytes, size_t size)
+{
+    uint8_t sum[CHECKSUM_BYTES];
+    checksum(bytes, size, sum);
+    return memcmp(sum, bytes + size, CHECKSUM_BYTES) == 0;
+}
+
+static void store_record_head(uint8_t head[RECORD_HEAD_BYTES], const part_row *row)
+{
+    store_le64(head, row->id);
+    store_le64(head + 8, (uint64_t)row->position);
+    store_le64(head + 16, (uint64_t)row->evaluations);
+    store_le32(head + 24, row->status);
+    store_le32(head + 28, row->n_features);
+}
+
+// Copies 32-bit numbers of any type to little-endian bytes.
+static void store_words(uint8_t *bytes, const void *words, size_t n_words)
+{
+    for (size_t i = 0; i < n_words; i++) {
+        uint32_t word;
+        memcpy(&word, (const uint8_t *)words + 4 * i, sizeof word);
+        store_le32(bytes + 4 * i, word);
+    }
+}
+
+typedef struct word_array {
+    const void *words;
+    size_t n_words;
+} word_array;
+
+enum { N_ARRAYS = 7 };
+
+// The arrays of a record in their order: the one place that defines it for writing and for the digest.
+static void list_arrays(const part_row *row, size_t n_targets, size_t n_classes, word_array arrays[N_ARRAYS])
+{
+    const size_t n_values = row->n_features * n_targets;
+    arrays[0] = (word_array){row->values, n_values};
+    arrays[1] = (word_array){row->std_errors, n_values};
+    arrays[2] = (word_array){row->base_values, n_targets};
+    arrays[3] = (word_array){row->outputs, n_targets};
+    arrays[4] = (word_array){row->efficiency_residual, n_targets};
+    arrays[5] = (word_array){row->targets, n_targets};
+    arrays[6] = (word_array){row->scores, n_classes};
+}
+
+void part_row_digest(hash_state *state, const part_row *row, uint32_t n_targets, uint32_t n_classes)
+{
+    uint8_t piece[4 * PIECE_WORDS];
+    word_array arrays[N_ARRAYS];
+    store_record_head(piece, row);
+    hash_add(state, piece, RECORD_HEAD_BYTES);
+    list_arrays(row, n_targets, n_classes, arrays);
+    for (size_t array = 0; array < N_ARRAYS; array++) {
+        for (size_t at = 0; at < arrays[array].n_words; at += PIECE_WORDS) {
+            const size_t left = arrays[array].n_words - at;
+            const size_t n_words = left < PIECE_WORDS ? left : PIECE_WORDS;
+            store_words(piece, (const uint8_t *)arrays[array].words + 4 * at, n_words);
+            hash_add(state, piece, 4 * n_words);
+        }
+    }
+}
+
+// ---- Writing
+// -------------------------------------------------------------------------------------------------------
+
+static void store_header(uint8_t *bytes, const part_header *header, uint64_t sum_features, size_t file_size)
+{
+    memset(bytes, 0, HEADER_BYTES);
+    memcpy(bytes, start_mark, MAGIC_BYTES);
+    store_le32(bytes + 8, PART_VERSION);
+    store_le32(bytes + 12, header->n_targets);
+    store_le32(bytes + 16, header->n_classes);
+    memcpy(bytes + 24, header->manifest_hash, HASH_BYTES);
+    store_le64(bytes + 56, (uint64_t)header->index);
+    store_le64(bytes + 64, (uint64_t)header->first_position);
+    store_le64(bytes + 72, (uint64_t)header->n_rows);
+    store_le64(bytes + 80, sum_features);
+    store_le64(bytes + 88, file_size);
+    checksum(bytes, HEADER_CHECKSUM_AT, bytes + HEADER_CHECKSUM_AT);
+}
+
+// Makes room for `more` bytes at the end; the writer's memory doubles.
+static asc_status reserve(part_writer *writer, size_t more, asc_error *err)
+{
+    size_t needed = 0;
+    if (!checked_add(writer->size, more, &needed))
+        return fail_memory(err, "a part of the results", more);
+    if (needed <= writer->capacity)
+        return ASC_OK;
+    size_t capacity = 0;
+    if (!checked_multiply(writer->capacity, 2, &capacity) || capacity < needed)
+        capacity = needed;
+    uint8_t *grown = realloc(writer->bytes, capacity);
+    if (!grown)
+        return fail_memory(err, "a part of the results", capacity);
+    writer->bytes = grown;
+    writer->capacity = capacity;
+    return ASC_OK;
+}
+
+asc_status part_create(const part_header *header, part_writer **out, asc_error *err)
+{
+    assert(header && out && header->index >= 0 && header->first_position >= 0 && header->n_rows >= 0);
+    assert(header->n_targets > 0 && header->n_classes > 0);
+    *out = NULL;
+    part_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return fail_memory(err, "a part of the results", sizeof *writer);
+    writer->header = *header;
+    const asc_status status = reserve(writer, HEADER_BYTES, err);
+    if (status != ASC_OK) {
+        part_abort(writer);
+        return status;
+    }
+    writer->size = HEADER_BYTES;
+    *out = writer;
+    return ASC_OK;
+}
+
+asc_status part_append(part_writer *writer, const part_row *row, asc_error *err)
+{
+    assert(writer && row);
+    const part_header *header = &writer->header;
+    if (writer->n_appended == header->n_rows)
+        return fail(err, ASC_INTERNAL, "part %" PRId64 ": expected %" PRId64 " rows, found one more",
+                    header->index, header->n_rows);
+    const int64_t position = header->first_position + writer->n_appended;
+    if (row->position != position)
+        return fail(err, ASC_INTERNAL,
+                    "part %" PRId64 ": expected the row at position %" PRId64 ", found %" PRId64,
+                    header->index, position, row->position);
+    size_t size = 0;
+    if (!record_size(row->n_features, header->n_targets, header->n_classes, &size))
+        return fail_memory(err, "a row of results", SIZE_MAX);
+    TRY(reserve(writer, size + CHECKSUM_BYTES, err));
+    uint8_t *record = writer->bytes + writer->size;
+    uint8_t *next = record + RECORD_HEAD_BYTES;
+    word_array arrays[N_ARRAYS];
+    store_record_head(record, row);
+    list_arrays(row, header->n_targets, header->n_classes, arrays);
+    for (size_t array = 0; array < N_ARRAYS; array++) {
+        store_words(next, arrays[array].words, arrays[array].n_words);
+        next += 4 * arrays[array].n_words;
+    }
+    assert(next == record + size);
+    checksum(record, size, next);
+    writer->size += size + CHECKSUM_BYTES;
+    writer->sum_features += row->n_features;
+    writer->n_appended++;
+    return ASC_OK;
+}
+
+asc_status part_commit(part_writer *writer, const char *path, asc_error *err)
+{
+    assert(writer && path);
+    const part_header *header = &writer->header;
+    asc_status status = ASC_OK;
+    if (writer->n_appended != header->n_rows) {
+        status = fail(err, ASC_INTERNAL, "part %" PRId64 ": expected %" PRId64 " rows, found %" PRId64,
+                      header->index, header->n_rows, writer->n_appended);
+        goto done;
+    }
+    status = reserve(writer, TRAILER_BYTES, err);
+    if (status != ASC_OK)
+        goto done;
+    const size_t body = writer->size;
+    writer->size += TRAILER_BYTES;
+    store_header(writer->bytes, header, writer->sum_features, writer->size);
+    hash_bytes(writer->bytes, body, writer->bytes + body);
+    memcpy(writer->bytes + body + HASH_BYTES, end_mark, MAGIC_BYTES);
+    status = durable_write(path, writer->bytes, writer->size, err);
+
+done:
+    part_abort(writer);
+    return status;
+}
+
+void part_abort(part_writer *writer)
+{
+    if (!writer)
+        return;
+    free(writer->bytes);
+    free(writer);
+}
+
+// ---- Reading
+// -------------------------------------------------------------------------------------------------------
+
+// Fills the reader's header from the file's first bytes and holds the file's real size against the stated.
+static asc_status load_header(const char *path, const uint8_t *bytes, part_reader *reader, asc_error *err)
+{
+    static const uint8_t zeros[HEADER_BYTES - HEADER_CHECKSUM_AT - CHECKSUM_BYTES];
+    part_header *header = &reader->header;
+    if (memcmp(bytes, start_mark, MAGIC_BYTES) != 0)
+        return fail(err, ASC_MALFORMED, "%s: expected a part file, found another beginning", path);
+    if (load_le32(bytes + 8) != PART_VERSION)
+        return fail(err, ASC_MALFORMED, "%s: expected version %d of part files, found %" PRIu32, path,
+                    PART_VERSION, load_le32(bytes + 8));
+    if (!checksum_agrees(bytes, HEADER_CHECKSUM_AT) ||
+        memcmp(bytes + HEADER_CHECKSUM_AT + CHECKSUM_BYTES, zeros, sizeof zeros) != 0)
+        return fail(err, ASC_MALFORMED, "%s: the header's checksum does not agree: the file is damaged",
+                    path);
+    header->n_targets = load_le32(bytes + 12);
+    header->n_classes = load_le32(bytes + 16);
+    memcpy(header->manifest_hash, bytes + 24, HASH_BYTES);
+    header->index = (int64_t)load_le64(bytes + 56);
+    header->first_position = (int64_t)load_le64(bytes + 64);
+    header->n_rows = (int64_t)load_le64(bytes + 72);
+    reader->sum_features = load_le64(bytes + 80);
+    const uint64_t stated = load_le64(bytes + 88);
+    int64_t past_end = 0;
+    size_t counted = 0;
+    if (header->index < 0 || header->first_position < 0 || header->n_rows < 0 ||
+        __builtin_add_overflow(header->first_position, header->n_rows, &past_end))
+        return fail(err, ASC_MALFORMED, "%s: the header states an impossible range of rows", path);
+    if (header->n_targets == 0 || header->n_classes == 0)
+        return fail(err, ASC_MALFORMED, "%s: expected at least one target and one class, found none", path);
+    if (!part_size(header, reader->sum_features, &counted) || counted != stated)
+        return fail(err, ASC_MALFORMED, "%s: the header's counts do not agree with the size it states", path);
+    if (reader->size != counted)
+        return fail(err, ASC_MALFORMED, "%s: expected %zu bytes, found %zu: %s", path, counted, reader->size,
+                    reader->size < counted ? "the file is truncated" : "there are extra bytes at the end");
+    return ASC_OK;
+}
+
+static asc_status check_identity(const char *path, const part_header *expected, const part_header *found,
+                                 asc_error *err)
+{
+    char expected_hex[HASH_HEX_SIZE], found_hex[HASH_HEX_SIZE];
+    if (!expected)
+        return ASC_OK;
+    if (memcmp(expected->manifest_hash, found->manifest_hash, HASH_BYTES) != 0) {
+        hash_hex(expected->manifest_hash, expected_hex);
+        hash_hex(found->manifest_hash, found_hex);
+        return fail(err, ASC_DIFFERENT_RUN,
+                    "%s: belongs to another run: expected manifest %.16s, found %.16s", path, expected_hex,
+                    found_hex);
+    }
+    if (expected->index != found->index)
+        return fail(err, ASC_DIFFERENT_RUN,
+                    "%s: expected part %" PRId64 ", found part %" PRId64 ": the file was renamed or copied",
+                    path, expected->index, found->index);
+    return ASC_OK;
+}
+
+// Walks over the records: each must lie inside the body, agree with its checksum and be the row of its place.
+static asc_status load_rows(const char *path, part_reader *reader, asc_error *err)
+{
+    const part_header *header = &reader->header;
+    const size_t n_rows = (size_t)header->n_rows;
+    reader->rows = calloc(n_rows > 0 ? n_rows : 1, sizeof *reader->rows);
+    if (!reader->rows)
+        return fail_memory(err, "the rows of a part", n_rows * sizeof *reader->rows);
+    uint8_t *record = reader->bytes + HEADER_BYTES;
+    size_t left = reader->size - HEADER_BYTES - TRAILER_BYTES;
+    for (size_t row = 0; row < n_rows; row++) {
+        size_t size = 0;
+        if (left < RECORD_HEAD_BYTES ||
+            !record_size(load_le32(record + 28), header->n_targets, header->n_classes, &size) ||
+            left < size || left - size < CHECKSUM_BYTES)
+            return fail(err, ASC_MALFORMED,
+                        "%s: row %zu: its record reaches beyond the file: the file is damaged", path, row);
+        if (!checksum_agrees(record, size))
+            return fail(err, ASC_MALFORMED, "%s: row %zu: its checksum does not agree: the file is damaged",
+                        path, row);
+        const int64_t position = (int64_t)load_le64(record + 8);
+        if (position != header->first_position + (int64_t)row)
+            return fail(err, ASC_MALFORMED, "%s: row %zu: expected position %" PRId64 ", found %" PRId64,
+                        path, row, header->first_position + (int64_t)row, position);
+        reader->rows[row] = record;
+        record += size + CHECKSUM_BYTES;
+        left -= size + CHECKSUM_BYTES;
+    }
+    if (left != 0)
+        return fail(err, ASC_MALFORMED, "%s: %zu bytes belong to no row: the file is damaged", path, left);
+    return ASC_OK;
+}
+
+static asc_status check_trailer(const char *path, const part_reader *reader, asc_error *err)
+{
+    const uint8_t *trailer = reader->bytes + reader->size - TRAILER_BYTES;
+    uint8_t digest[HASH_BYTES];
+    if (memcmp(trailer + HASH_BYTES, end_mark, MAGIC_BYTES) != 0)
+        return fail(err, ASC_MALFORMED, "%s: the end mark is missing: the file is damaged", path);
+    hash_bytes(reader->bytes, reader->size - TRAILER_BYTES, digest);
+    if (memcmp(trailer, digest, HASH_BYTES) != 0)
+        return fail(err, ASC_MALFORMED, "%s: the digest does not agree: the file is damaged", path);
+    return ASC_OK;
+}
+
+// Turns all arrays into the machine's own numbers, in place: every record starts at a multiple of four.
+static void adopt_byte_order(part_reader *reader)
+{
+    const part_header *header = &reader->header;
+    for (size_t row = 0; row < (size_t)header->n_rows; row++) {
+        uint8_t *record = reader->rows[row];
+        size_t size = 0;
+        const bool counted = record_size(load_le32(record + 28), header->n_targets, header->n_classes, &size);
+        assert(counted);
+        (void)counted;
+        for (size_t at = RECORD_HEAD_BYTES; at < size; at += 4) {
+            const uint32_t word = load_le32(record + at);
+            memcpy(record + at, &word, sizeof word);
+        }
+    }
+}
+
+static asc_status load_part(int descriptor, const char *path, const part_header *expected,
+                            part_reader *reader, asc_error *err)
+{
+    uint8_t head[HEADER_BYTES];
+    if (reader->size < HEADER_BYTES + TRAILER_BYTES)
+        return fail(err, ASC_MALFORMED,
+                    "%s: expected a part of at least %d bytes, found %zu: the file is truncated", path,
+                    HEADER_BYTES + TRAILER_BYTES, reader->size);
+    TRY(file_read_exactly(descriptor, path, head, HEADER_BYTES, err));
+    TRY(load_header(path, head, reader, err));
+    TRY(check_identity(path, expected, &reader->header, err));
+    reader->bytes = malloc(reader->size);
+    if (!reader->bytes)
+        return fail_memory(err, path, reader->size);
+    memcpy(reader->bytes, head, HEADER_BYTES);
+    TRY(file_read_exactly(descriptor, path, reader->bytes + HEADER_BYTES, reader->size - HEADER_BYTES, err));
+    TRY(load_rows(path, reader, err));
+    TRY(check_trailer(path, reader, err));
+    adopt_byte_order(reader);
+    return ASC_OK;
+}
+
+asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+{
+    assert(path && out);
+    int descriptor = -1;
+    *out = NULL;
+    part_reader *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return fail_memory(err, "a part of the results", sizeof *reader);
+    asc_status status = file_open(path, &descriptor, &reader->size, err);
+    if (status != ASC_OK)
+        goto done;
+    status = load_part(descriptor, path, expected, reader, err);
+    if (status != ASC_OK)
+        goto done;
+    *out = reader;
+    reader = NULL;
+
+done:
+    if (descriptor >= 0)
+        close(descriptor);
+    part_close(reader);
+    return status;
+}
+
+const part_header *part_reader_header(const part_reader *reader)
+{
+    return &reader->header;
+}
+
+part_row part_read(const part_reader *reader, size_t row)
+{
+    assert(reader && row < (size_t)reader->header.n_rows);
+    const uint8_t *record = reader->rows[row];
+    const size_t n_targets = reader->header.n_targets;
+    part_row found = {
+        .id = load_le64(record),
+        .position = (int64_t)load_le64(record + 8),
+        .evaluations = (int64_t)load_le64(record + 16),
+        .status = load_le32(record + 24),
+        .n_features = load_le32(record + 28),
+    };
+    const size_t n_values = found.n_features * n_targets;
+    const float *next = (const float *)(const void *)(record + RECORD_HEAD_BYTES);
+    found.values = next;
+    found.std_errors = next += n_values;
+    found.base_values = next += n_values;
+    found.outputs = next += n_targets;
+    found.efficiency_residual = next += n_targets;
+    found.targets = (const int32_t *)(const void *)(next += n_targets);
+    found.scores = next + n_targets;
+    return found;
+}
+
+void part_close(part_reader *reader)
+{
+    if (!reader)
+        return;
+    free(reader->rows);
+    free(reader->bytes);
+    free(reader);
+}

@@ -1,0 +1,375 @@
+// Writing `ascribe-result` v1 from the parts of a run and the dataset, in one pass with one part in memory.
+//
+// No step cleans up HDF5 objects after a failure: closing a file that could not be written loses rows
+// silently or crashes (libhdf5 1.10, measured), so whoever calls this reports the error and ends its process.
+#include "io/merge_private.h"
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+enum { SPACE_OF_METADATA = 128 << 10 };
+
+// The arrays of a part's rows that the result holds as they are, all of 32-bit words.
+typedef enum row_array {
+    VALUES,
+    STD_ERRORS,
+    BASE_VALUES,
+    OUTPUTS,
+    RESIDUALS,
+    TARGETS,
+    SCORES,
+    N_ROW_ARRAYS
+} row_array;
+
+typedef struct result_writer {
+    const merge_job *job;
+    h5file *dataset;
+    h5file *out;
+    h5set source_ids, source_features; // of the dataset: the parts must fit them
+    h5set ids, positions, evaluations, status, feature_offsets;
+    h5set arrays[N_ROW_ARRAYS];
+    copied_column *columns;
+    size_t n_columns;
+    size_t n_features; // of all rows
+    int64_t n_rows_done, n_features_done;
+    hash_state *digest;
+    size_t space_needed; // bytes on disk, about
+} result_writer;
+
+static const void *array_of(const part_row *row, row_array which)
+{
+    switch (which) {
+    case VALUES: return row->values;
+    case STD_ERRORS: return row->std_errors;
+    case BASE_VALUES: return row->base_values;
+    case OUTPUTS: return row->outputs;
+    case RESIDUALS: return row->efficiency_residual;
+    case TARGETS: return row->targets;
+    case SCORES: return row->scores;
+    case N_ROW_ARRAYS: break;
+    }
+    return NULL;
+}
+
+// Lines that one row adds to the array.
+static size_t lines_of(const part_row *row, row_array which)
+{
+    return which == VALUES || which == STD_ERRORS ? row->n_features : 1;
+}
+
+static asc_status open_dataset(result_writer *w, asc_error *err)
+{
+    int64_t ends[2] = {0, 0};
+    const size_t first = (size_t)w->job->first_position, count = (size_t)w->job->n_rows;
+    TRY(h5file_open(w->job->dataset_path, &w->dataset, err));
+    TRY(h5file_check_format(w->dataset, "ascribe-dataset", 1, err));
+    TRY(result_copy_list(w->dataset, w->job, &w->columns, &w->n_columns, err));
+    const h5set_shape ids = {COLUMN_UINT64, H5SET_ANY_ROWS, 0};
+    TRY(h5set_open_as(w->dataset, "rows/id", ids, &w->source_ids, err));
+    const h5set_shape offsets = {COLUMN_INT64, w->source_ids.n_rows + 1, 0};
+    TRY(h5set_open_as(w->dataset, "features/offsets", offsets, &w->source_features, err));
+    if (first > w->source_ids.n_rows || count > w->source_ids.n_rows - first)
+        return fail(err, ASC_DIFFERENT_RUN, "%s: expected rows %zu to %zu, found a dataset of %zu rows",
+                    w->job->dataset_path, first, first + count, w->source_ids.n_rows);
+    TRY(h5set_read(&w->source_features, first, 1, &ends[0], err));
+    TRY(h5set_read(&w->source_features, first + count, 1, &ends[1], err));
+    if (ends[0] < 0 || ends[1] < ends[0])
+        return fail(err, ASC_MALFORMED,
+                    "%s: dataset 'features/offsets': expected rising offsets, found %lld before %lld",
+                    w->job->dataset_path, (long long)ends[0], (long long)ends[1]);
+    w->n_features = (size_t)(ends[1] - ends[0]);
+    return ASC_OK;
+}
+
+// Floats are stored as they are; of the compressed per-row numbers half is counted.
+static asc_status count_space(result_writer *w, asc_error *err)
+{
+    const double n_rows = (double)w->job->n_rows, n_targets = w->job->n_targets;
+    double bytes =
+        8.0 * (double)w->n_features * n_targets + n_rows * (12.0 * n_targets + 4.0 * w->job->n_classes);
+    bytes += n_rows * (4.0 * n_targets + 36) / 2;
+    for (size_t i = 0; i < w->n_columns; i++) {
+        size_t copied = 0;
+        TRY(result_copy_bytes(w->dataset, &w->columns[i], &copied, err));
+        bytes += (double)copied;
+    }
+    w->space_needed = (size_t)(bytes * 1.05) + SPACE_OF_METADATA;
+    return ASC_OK;
+}
+
+// Free bytes of the file system that holds `path`; false when it cannot be told.
+static bool free_space(const char *path, size_t *bytes)
+{
+    struct statvfs disk;
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash ? (size_t)(slash - path) + 1 : 1;
+    char *folder = slash ? strndup(path, length) : strdup(".");
+    const bool known = folder && statvfs(folder, &disk) == 0;
+    free(folder);
+    if (known)
+        *bytes = (size_t)disk.f_bavail * (size_t)disk.f_frsize;
+    return known;
+}
+
+static asc_status fail_full(const result_writer *w, const char *words, size_t n_free, asc_error *err)
+{
+    fail(err, ASC_IO_ERROR, "%s: %s: about %zu bytes are needed, %zu are free", w->job->out_path, words,
+         w->space_needed, n_free);
+    return fail_hint(err, ASC_IO_ERROR,
+                     "make room there, then run the same command again: the parts are kept");
+}
+
+static asc_status check_space(const result_writer *w, asc_error *err)
+{
+    size_t n_free = 0;
+    if (!free_space(w->job->out_path, &n_free) || n_free >= w->space_needed)
+        return ASC_OK;
+    return fail_full(w, "not enough room on the disk", n_free, err);
+}
+
+static asc_status create_numbers(result_writer *w, asc_error *err)
+{
+    const size_t n_rows = (size_t)w->job->n_rows;
+    h5set_plan plan = {{COLUMN_UINT64, n_rows, 0}, 0, H5SET_ROWS_PER_CHUNK, true};
+    TRY(h5set_create(w->out, "rows/id", plan, &w->ids, err));
+    plan.shape.type = COLUMN_INT64;
+    TRY(h5set_create(w->out, "rows/position", plan, &w->positions, err));
+    TRY(h5set_create(w->out, "evaluations", plan, &w->evaluations, err));
+    plan.shape.n_rows = n_rows + 1;
+    TRY(h5set_create(w->out, "features/offsets", plan, &w->feature_offsets, err));
+    plan.shape = (h5set_shape){COLUMN_UINT32, n_rows, 0};
+    return h5set_create(w->out, "status", plan, &w->status, err);
+}
+
+static asc_status create_arrays(result_writer *w, asc_error *err)
+{
+    static const char *const names[N_ROW_ARRAYS] = {
+        [VALUES] = "values",   [STD_ERRORS] = "std_errors",         [BASE_VALUES] = "base_values",
+        [OUTPUTS] = "outputs", [RESIDUALS] = "efficiency_residual", [TARGETS] = "targets",
+        [SCORES] = "scores"};
+    for (row_array which = VALUES; which < N_ROW_ARRAYS; which++) {
+        const bool flat = which == VALUES || which == STD_ERRORS;
+        const h5set_plan plan = {
+            .shape = {which == TARGETS ? COLUMN_INT32 : COLUMN_FLOAT32,
+                      flat ? w->n_features : (size_t)w->job->n_rows,
+                      which == SCORES ? w->job->n_classes : w->job->n_targets},
+            .chunk = which == TARGETS ? H5SET_ROWS_PER_CHUNK : H5SET_FLAT_PER_CHUNK,
+            .compress = which == TARGETS,
+        };
+        TRY(h5set_create(w->out, names[which], plan, &w->arrays[which], err));
+    }
+    return ASC_OK;
+}
+
+// Gathers one array of all rows of a part and appends it.
+static asc_status append_array(result_writer *w, const part_reader *part, row_array which, asc_error *err)
+{
+    const size_t n_rows = (size_t)part_reader_header(part)->n_rows;
+    const size_t line_bytes = w->arrays[which].n_columns * sizeof(float);
+    size_t n_lines = 0, filled = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        const part_row row = part_read(part, i);
+        n_lines += lines_of(&row, which);
+    }
+    char *buffer = malloc(n_lines * line_bytes + 1);
+    if (!buffer)
+        return fail_memory(err, "an array of results", n_lines * line_bytes);
+    for (size_t i = 0; i < n_rows; i++) {
+        const part_row row = part_read(part, i);
+        const size_t bytes = lines_of(&row, which) * line_bytes;
+        memcpy(buffer + filled, array_of(&row, which), bytes);
+        filled += bytes;
+    }
+    const asc_status status = h5set_append(&w->arrays[which], n_lines, buffer, err);
+    free(buffer);
+    return status;
+}
+
+typedef struct row_numbers {
+    uint64_t *id;
+    int64_t *position, *evaluations, *feature_end;
+    uint32_t *status;
+} row_numbers;
+
+// The dataset must still be the one that the part was made of.
+static asc_status check_source(const result_writer *w, const row_numbers *rows, size_t n_rows, asc_error *err)
+{
+    uint64_t *ids = NULL;
+    int64_t *offsets = NULL;
+    const size_t first = (size_t)rows->position[0];
+    const int64_t done = w->n_features_done;
+    TRY(h5set_read_new(&w->source_ids, first, n_rows, &ids, err));
+    asc_status status = h5set_read_new(&w->source_features, first, n_rows + 1, &offsets, err);
+    for (size_t i = 0; i < n_rows && status == ASC_OK; i++) {
+        if (ids[i] != rows->id[i] || offsets[i + 1] - offsets[0] != rows->feature_end[i] - done)
+            status = fail(err, ASC_DIFFERENT_RUN,
+                          "%s: row %zu is not the row that was explained (id %llu): the dataset has changed",
+                          w->job->dataset_path, first + i, (unsigned long long)rows->id[i]);
+    }
+    free(offsets);
+    free(ids);
+    return status;
+}
+
+static asc_status append_numbers(result_writer *w, const row_numbers *rows, size_t n_rows, asc_error *err)
+{
+    TRY(h5set_append(&w->ids, n_rows, rows->id, err));
+    TRY(h5set_append(&w->positions, n_rows, rows->position, err));
+    TRY(h5set_append(&w->evaluations, n_rows, rows->evaluations, err));
+    TRY(h5set_append(&w->status, n_rows, rows->status, err));
+    return h5set_append(&w->feature_offsets, n_rows, rows->feature_end, err);
+}
+
+static asc_status append_rows(result_writer *w, const part_reader *part, asc_error *err)
+{
+    const size_t n_rows = (size_t)part_reader_header(part)->n_rows;
+    char *memory = malloc(n_rows * (4 * sizeof(int64_t) + sizeof(uint32_t)));
+    if (!memory)
+        return fail_memory(err, "numbers of rows", n_rows * (4 * sizeof(int64_t) + sizeof(uint32_t)));
+    row_numbers rows = {.id = (uint64_t *)(void *)memory};
+    rows.position = (int64_t *)(void *)memory + n_rows;
+    rows.evaluations = rows.position + n_rows;
+    rows.feature_end = rows.evaluations + n_rows;
+    rows.status = (uint32_t *)(void *)(rows.feature_end + n_rows);
+    int64_t n_features = w->n_features_done;
+    for (size_t i = 0; i < n_rows; i++) {
+        const part_row row = part_read(part, i);
+        rows.id[i] = row.id;
+        rows.position[i] = row.position;
+        rows.evaluations[i] = row.evaluations;
+        rows.status[i] = row.status;
+        rows.feature_end[i] = n_features += row.n_features;
+        part_row_digest(w->digest, &row, w->job->n_targets, w->job->n_classes);
+    }
+    asc_status status = check_source(w, &rows, n_rows, err);
+    if (status == ASC_OK)
+        status = append_numbers(w, &rows, n_rows, err);
+    free(memory);
+    w->n_features_done = n_features;
+    return status;
+}
+
+static asc_status append_part(result_writer *w, int64_t index, asc_error *err)
+{
+    part_reader *part = NULL;
+    TRY(merge_open_part(w->job, index, w->job->first_position + w->n_rows_done, &part, err));
+    TRY(append_rows(w, part, err));
+    for (row_array which = VALUES; which < N_ROW_ARRAYS; which++)
+        TRY(append_array(w, part, which, err));
+    w->n_rows_done += part_reader_header(part)->n_rows;
+    part_close(part);
+    return ASC_OK;
+}
+
+static asc_status append_parts(result_writer *w, asc_error *err)
+{
+    const int64_t zero = 0;
+    TRY(h5set_append(&w->feature_offsets, 1, &zero, err));
+    for (int64_t index = 0; index < w->job->n_parts; index++)
+        TRY(append_part(w, index, err));
+    return merge_check_end(w->job, w->n_rows_done, err);
+}
+
+static asc_status finish_numbers(result_writer *w, asc_error *err)
+{
+    h5set *const sets[] = {&w->ids, &w->positions, &w->evaluations, &w->status, &w->feature_offsets};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        TRY(h5set_finish(sets[i], err));
+    for (row_array which = VALUES; which < N_ROW_ARRAYS; which++)
+        TRY(h5set_finish(&w->arrays[which], err));
+    return ASC_OK;
+}
+
+static asc_status write_class_names(result_writer *w, asc_error *err)
+{
+    const size_t n_classes = w->job->n_classes;
+    size_t longest = 1;
+    h5set set;
+    for (size_t i = 0; i < n_classes; i++) {
+        const size_t length = strlen(w->job->class_names[i]);
+        longest = length > longest ? length : longest;
+    }
+    const h5set_plan plan = {{COLUMN_TEXT, n_classes, 0}, longest, H5SET_ROWS_PER_CHUNK, true};
+    char *names = calloc(n_classes, longest + 1);
+    if (!names)
+        return fail_memory(err, "class names", n_classes * (longest + 1));
+    for (size_t i = 0; i < n_classes; i++)
+        strcpy(names + i * (longest + 1), w->job->class_names[i]);
+    asc_status status = h5set_create(w->out, "class_names", plan, &set, err);
+    if (status == ASC_OK)
+        status = h5set_append(&set, n_classes, names, err);
+    if (status == ASC_OK)
+        status = h5set_finish(&set, err);
+    free(names);
+    return status;
+}
+
+// Who the file is and what it was made with; `complete` goes last.
+static asc_status write_attributes(result_writer *w, asc_error *err)
+{
+    uint8_t digest[HASH_BYTES];
+    char digest_hex[HASH_HEX_SIZE], manifest_hex[HASH_HEX_SIZE];
+    const merge_job *job = w->job;
+    hash_finish(w->digest, digest);
+    w->digest = NULL;
+    hash_hex(digest, digest_hex);
+    hash_hex(job->manifest_hash, manifest_hex);
+    const char *const texts[][2] = {
+        {"format", "ascribe-result"},    {"format_version", "1.0"},   {"created_by", RESULT_CREATED_BY},
+        {"manifest_hash", manifest_hex}, {"manifest", job->manifest}, {"run", job->run},
+        {"digest", digest_hex},          {"method", job->method},     {"estimator", job->estimator},
+        {"output", job->output},         {"policy", job->policy},     {"granularity", job->granularity},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        TRY(h5file_write_text(w->out, texts[i][0], texts[i][1], err));
+    TRY(h5file_write_int(w->out, "n_classes", job->n_classes, err));
+    TRY(h5file_write_int(w->out, "n_targets", job->n_targets, err));
+    return h5file_write_int(w->out, "complete", 1, err);
+}
+
+static asc_status write_file(result_writer *w, const char *path, asc_error *err)
+{
+    TRY(h5file_create(path, &w->out, err));
+    TRY(create_numbers(w, err));
+    TRY(create_arrays(w, err));
+    TRY(append_parts(w, err));
+    TRY(finish_numbers(w, err));
+    for (size_t i = 0; i < w->n_columns; i++)
+        TRY(result_copy_column(w->dataset, &w->columns[i], w->out, err));
+    TRY(write_class_names(w, err));
+    TRY(write_attributes(w, err));
+    return h5file_finish(w->out, err);
+}
+
+// A failure that was a full disk says how much was needed.
+static asc_status explain_failure(const result_writer *w, asc_status status, asc_error *err)
+{
+    size_t n_free = 0;
+    const bool full =
+        err && (strstr(err->message, "No space left") || strstr(err->message, "quota exceeded"));
+    if (!full || !free_space(w->job->out_path, &n_free))
+        return status;
+    char words[512];
+    snprintf(words, sizeof words, "the disk is full (%.400s)", err->message);
+    return fail_full(w, words, n_free, err);
+}
+
+asc_status result_write(const merge_job *job, const char *path, asc_error *err)
+{
+    result_writer w = {.job = job};
+    TRY(hash_open(&w.digest, err));
+    TRY(open_dataset(&w, err));
+    TRY(count_space(&w, err));
+    TRY(check_space(&w, err));
+    const asc_status status = write_file(&w, path, err);
+    if (status != ASC_OK)
+        return explain_failure(&w, status, err);
+    h5set_close(&w.source_features);
+    h5set_close(&w.source_ids);
+    h5file_close(w.dataset);
+    free(w.columns);
+    return ASC_OK;
+}

@@ -1,0 +1,248 @@
+// Reading config.json; see config.h. Fields as Hugging Face transformers documents them for PretrainedConfig and its families.
+#include "model/config.h"
+
+#include "base/file.h"
+
+#include <jansson.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_CONFIG_BYTES = 16 << 20,
+    MAX_LAYERS = 1024,
+    MAX_WIDTH = 1 << 16,
+    MAX_VOCABULARY = 1 << 24,
+    MAX_POSITIONS = 1 << 16,
+    MAX_TYPES = 1 << 10,
+    MAX_LABELS = 1 << 16,
+};
+
+// The object and where it came from, for messages.
+typedef struct reader {
+    const json_t *root;
+    const char *path;
+    asc_error *err;
+} reader;
+
+typedef struct activation_name {
+    const char *name;
+    asc_activation activation;
+} activation_name;
+
+// ACT2FN of transformers, the ones that are supported.
+static const activation_name activations[] = {
+    {"gelu", ASC_ACT_GELU_ERF},          {"gelu_python", ASC_ACT_GELU_ERF}, {"gelu_new", ASC_ACT_GELU_TANH},
+    {"gelu_pytorch_tanh", ASC_ACT_GELU_TANH}, {"relu", ASC_ACT_RELU},       {"silu", ASC_ACT_SILU},
+    {"swish", ASC_ACT_SILU},
+};
+
+asc_status config_path(const char *folder, const char *name, char **path, asc_error *err)
+{
+    const size_t bytes = strlen(folder) + strlen(name) + 2;
+    *path = malloc(bytes);
+    if (!*path)
+        return fail_memory(err, "a path", bytes);
+    snprintf(*path, bytes, "%s/%s", folder, name);
+    return ASC_OK;
+}
+
+static asc_status read_count(const reader *in, const char *field, size_t limit, size_t *value)
+{
+    const json_t *entry = json_object_get(in->root, field);
+    if (!entry)
+        return fail(in->err, ASC_MALFORMED, "%s: field '%s' is missing, expected a whole number in 1..%zu", in->path, field, limit);
+    if (!json_is_integer(entry))
+        return fail(in->err, ASC_MALFORMED, "%s: field '%s' is not a whole number, expected 1..%zu", in->path, field, limit);
+    const json_int_t number = json_integer_value(entry);
+    if (number < 1 || (unsigned long long)number > limit)
+        return fail(in->err, ASC_MALFORMED, "%s: field '%s' is %lld, expected 1..%zu", in->path, field, (long long)number, limit);
+    *value = (size_t)number;
+    return ASC_OK;
+}
+
+static asc_status read_text(const reader *in, const char *field, const char *fallback, const char **value)
+{
+    const json_t *entry = json_object_get(in->root, field);
+    if (!entry || json_is_null(entry)) {
+        *value = fallback;
+        return ASC_OK;
+    }
+    if (!json_is_string(entry))
+        return fail(in->err, ASC_MALFORMED, "%s: field '%s' is not a text", in->path, field);
+    *value = json_string_value(entry);
+    return ASC_OK;
+}
+
+static asc_status read_family(const reader *in, model_config *out)
+{
+    const json_t *list = json_object_get(in->root, "architectures");
+    const json_t *first = json_array_get(list, 0);
+    const char *model_type = NULL;
+    TRY(read_text(in, "model_type", "", &model_type));
+    if (!json_is_string(first)) {
+        (void)fail(in->err, ASC_MALFORMED, "%s: field 'architectures' names no class, so the head is unknown", in->path);
+        return fail_hint(in->err, ASC_MALFORMED, "save the model with its task head (save_pretrained of a ...ForSequenceClassification)");
+    }
+    out->arch = arch_find(json_string_value(first), model_type);
+    if (!out->arch) {
+        (void)fail(in->err, ASC_MALFORMED, "%s: architecture '%s' (model_type '%s') is not supported", in->path,
+                   json_string_value(first), model_type);
+        return fail_hint(in->err, ASC_MALFORMED, "supported: %s", arch_supported());
+    }
+    return ASC_OK;
+}
+
+static asc_status read_activation(const reader *in, model_config *out)
+{
+    const char *name = NULL;
+    TRY(read_text(in, out->arch->field_activation, "gelu", &name));
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (strcmp(activations[i].name, name) == 0) {
+            out->activation = activations[i].activation;
+            snprintf(out->activation_name, sizeof out->activation_name, "%s", name);
+            return ASC_OK;
+        }
+    (void)fail(in->err, ASC_MALFORMED, "%s: activation '%s' (field '%s') is not supported", in->path, name,
+               out->arch->field_activation);
+    return fail_hint(in->err, ASC_MALFORMED, "supported: gelu, gelu_python, gelu_new, gelu_pytorch_tanh, relu, silu, swish");
+}
+
+// Fields that would change the computation in ways that are not implemented.
+static asc_status refuse_variants(const reader *in)
+{
+    const char *positions = NULL;
+    TRY(read_text(in, "position_embedding_type", "absolute", &positions));
+    if (strcmp(positions, "absolute") != 0)
+        return fail(in->err, ASC_MALFORMED, "%s: position_embedding_type '%s' is not supported, only 'absolute'", in->path, positions);
+    static const char *const switches[] = {"is_decoder", "add_cross_attention"};
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        if (json_is_true(json_object_get(in->root, switches[i])))
+            return fail(in->err, ASC_MALFORMED, "%s: '%s' is true; only encoders are supported", in->path, switches[i]);
+    if (json_is_object(json_object_get(in->root, "quantization_config")))
+        return fail(in->err, ASC_MALFORMED, "%s: the checkpoint is quantised; weights of type F32, F16 or BF16 are supported", in->path);
+    return ASC_OK;
+}
+
+static asc_status read_epsilon(const reader *in, model_config *out)
+{
+    const json_t *entry = json_object_get(in->root, out->arch->field_epsilon);
+    out->norm_epsilon = entry ? json_number_value(entry) : out->arch->default_epsilon;
+    if ((entry && !json_is_number(entry)) || !(out->norm_epsilon >= 0) || out->norm_epsilon > 1)
+        return fail(in->err, ASC_MALFORMED, "%s: field '%s' is not a number in 0..1", in->path, out->arch->field_epsilon);
+    return ASC_OK;
+}
+
+static asc_status read_problem(const reader *in, model_config *out)
+{
+    const char *name = NULL;
+    TRY(read_text(in, "problem_type", NULL, &name));
+    out->problem = PROBLEM_UNSTATED;
+    if (!name)
+        return ASC_OK;
+    if (strcmp(name, "single_label_classification") == 0)
+        out->problem = PROBLEM_SINGLE_LABEL;
+    else if (strcmp(name, "multi_label_classification") == 0)
+        out->problem = PROBLEM_MULTI_LABEL;
+    else if (strcmp(name, "regression") == 0)
+        out->problem = PROBLEM_REGRESSION;
+    else
+        return fail(in->err, ASC_MALFORMED,
+                    "%s: problem_type '%s' is unknown, expected single_label_classification, multi_label_classification or regression",
+                    in->path, name);
+    return ASC_OK;
+}
+
+static asc_status read_labels(const reader *in, model_config *out)
+{
+    const json_t *labels = json_object_get(in->root, "id2label");
+    if (!labels || json_is_null(labels))
+        return ASC_OK;
+    if (!json_is_object(labels) || json_object_size(labels) == 0 || json_object_size(labels) > MAX_LABELS)
+        return fail(in->err, ASC_MALFORMED, "%s: field 'id2label' is not an object with 1..%d entries", in->path, MAX_LABELS);
+    out->n_labels = json_object_size(labels);
+    out->label_names = calloc(out->n_labels, sizeof *out->label_names);
+    if (!out->label_names)
+        return fail_memory(in->err, "the class names", out->n_labels * sizeof *out->label_names);
+    for (size_t i = 0; i < out->n_labels; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "%zu", i);
+        const char *name = json_string_value(json_object_get(labels, key));
+        if (!name)
+            return fail(in->err, ASC_MALFORMED, "%s: id2label has %zu entries but none (or no text) for class %zu", in->path, out->n_labels, i);
+        out->label_names[i] = strdup(name);
+        if (!out->label_names[i])
+            return fail_memory(in->err, "a class name", strlen(name) + 1);
+    }
+    return ASC_OK;
+}
+
+static asc_status read_numbers(const reader *in, model_config *out)
+{
+    const arch *a = out->arch;
+    TRY(read_count(in, a->field_hidden, MAX_WIDTH, &out->n_hidden));
+    TRY(read_count(in, a->field_layers, MAX_LAYERS, &out->n_layers));
+    TRY(read_count(in, a->field_heads, MAX_WIDTH, &out->n_heads));
+    TRY(read_count(in, a->field_ffn, MAX_WIDTH * 4, &out->n_ffn));
+    TRY(read_count(in, "vocab_size", MAX_VOCABULARY, &out->n_vocabulary));
+    TRY(read_count(in, a->field_positions, MAX_POSITIONS, &out->n_positions));
+    TRY(read_count(in, a->field_types, MAX_TYPES, &out->n_types));
+    if (out->n_hidden % out->n_heads != 0)
+        return fail(in->err, ASC_MALFORMED, "%s: %s %zu is not a multiple of %s %zu", in->path, a->field_hidden, out->n_hidden,
+                    a->field_heads, out->n_heads);
+    out->head_size = out->n_hidden / out->n_heads;
+    return ASC_OK;
+}
+
+static asc_status read_object(const reader *in, model_config *out)
+{
+    TRY(read_family(in, out));
+    TRY(refuse_variants(in));
+    TRY(read_numbers(in, out));
+    TRY(read_epsilon(in, out));
+    TRY(read_activation(in, out));
+    TRY(read_problem(in, out));
+    return read_labels(in, out);
+}
+
+asc_status config_read(const char *folder, model_config *out, asc_error *err)
+{
+    *out = (model_config){0};
+    char *path = NULL;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    json_t *root = NULL;
+    asc_status status = config_path(folder, "config.json", &path, err);
+    if (status != ASC_OK)
+        return status;
+    status = file_read(path, MAX_CONFIG_BYTES, &bytes, &size, err);
+    if (status == ASC_NOT_FOUND)
+        (void)fail_hint(err, status, "--model takes a folder as Hugging Face writes it: config.json and model.safetensors");
+    if (status != ASC_OK)
+        goto done;
+    hash_bytes(bytes, size, out->hash);
+    json_error_t problem;
+    root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &problem);
+    if (!json_is_object(root)) {
+        status = fail(err, ASC_MALFORMED, "%s: not a JSON object (line %d: %s)", path, root ? 1 : problem.line,
+                      root ? "another kind of value" : problem.text);
+        goto done;
+    }
+    status = read_object(&(reader){root, path, err}, out);
+done:
+    json_decref(root);
+    free(bytes);
+    free(path);
+    if (status != ASC_OK)
+        config_free(out);
+    return status;
+}
+
+void config_free(model_config *config)
+{
+    for (size_t i = 0; config->label_names && i < config->n_labels; i++)
+        free(config->label_names[i]);
+    free(config->label_names);
+    *config = (model_config){0};
+}

@@ -1,0 +1,34 @@
+// config.json of a Hugging Face model folder -> checked numbers. Every field is bounded before anything is allocated from it.
+#ifndef ASCRIBE_MODEL_CONFIG_H
+#define ASCRIBE_MODEL_CONFIG_H
+
+#include "backend.h"
+#include "base/fail.h"
+#include "base/hash.h"
+#include "model/arch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum problem_type { PROBLEM_SINGLE_LABEL, PROBLEM_MULTI_LABEL, PROBLEM_REGRESSION, PROBLEM_UNSTATED } problem_type;
+
+typedef struct model_config {
+    const arch *arch;
+    size_t n_layers, n_hidden, n_heads, head_size, n_ffn, n_vocabulary, n_positions, n_types;
+    double norm_epsilon;
+    asc_activation activation;
+    char activation_name[32];
+    problem_type problem;
+    size_t n_labels;    // entries of id2label; 0 when config.json has none
+    char **label_names; // [n_labels]
+    uint8_t hash[HASH_BYTES]; // of the file
+} model_config;
+
+// Reads FOLDER/config.json. ASC_NOT_FOUND; ASC_MALFORMED names the field, what was expected and found, and what is supported.
+asc_status config_read(const char *folder, model_config *out, asc_error *err);
+void config_free(model_config *config);
+
+// FOLDER/NAME; the caller frees *path.
+asc_status config_path(const char *folder, const char *name, char **path, asc_error *err);
+
+#endif

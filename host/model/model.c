@@ -1,0 +1,230 @@
+// Opening a model folder: configuration and weights must agree before anything is computed from them.
+#include "model/model.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TENSOR_NAME_SIZE = 256 };
+
+static const char *problem_name(problem_type problem, size_t n_classes)
+{
+    switch (problem) {
+    case PROBLEM_MULTI_LABEL: return "multi_label_classification";
+    case PROBLEM_REGRESSION: return "regression";
+    default: return n_classes == 1 ? "regression" : "single_label_classification";
+    }
+}
+
+static void shape_text(const size_t *shape, size_t n_dims, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (size_t i = 0; i < n_dims && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? ", " : "", shape[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+// The tensor under this name, or a norm's under its old name.
+static const tensor_info *find_tensor(const safetensors *weights, const char *name)
+{
+    const tensor_info *found = safetensors_find(weights, name);
+    if (found)
+        return found;
+    static const char *const renamed[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}};
+    for (size_t i = 0; i < 2; i++) {
+        const size_t length = strlen(name), suffix = strlen(renamed[i][0]);
+        if (length < suffix || strcmp(name + length - suffix, renamed[i][0]) != 0)
+            continue;
+        char old[TENSOR_NAME_SIZE];
+        snprintf(old, sizeof old, "%.*s%s", (int)(length - suffix), name, renamed[i][1]);
+        return safetensors_find(weights, old);
+    }
+    return NULL;
+}
+
+asc_status model_tensor(const asc_model *model, const char *name, size_t n_dims, const size_t *shape, const tensor_info **out,
+                        asc_error *err)
+{
+    const tensor_info *found = find_tensor(model->weights, name);
+    char expected[160], actual[160];
+    shape_text(shape, n_dims, expected, sizeof expected);
+    if (!found) {
+        (void)fail(err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' %s is missing", model->path, name, expected);
+        return fail_hint(err, ASC_MALFORMED, "the file holds %zu tensors; is it a %s with its classification head?",
+                         safetensors_count(model->weights), model->config.arch->architecture);
+    }
+    if (found->n_dims != n_dims || memcmp(found->shape, shape, n_dims * sizeof *shape) != 0) {
+        shape_text(found->shape, found->n_dims, actual, sizeof actual);
+        return fail(err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' is %s, config.json asks for %s", model->path, name, actual,
+                    expected);
+    }
+    *out = found;
+    return ASC_OK;
+}
+
+// The rows of the last weight decide how many classes there are; id2label must agree or be absent.
+static asc_status count_classes(asc_model *model, asc_error *err)
+{
+    char name[TENSOR_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.weight", model->config.arch->classifier);
+    const tensor_info *classifier = safetensors_find(model->weights, name);
+    if (!classifier || classifier->n_dims != 2 || classifier->shape[0] == 0) {
+        (void)fail(err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' [classes, %zu] is missing", model->path, name,
+                   model->config.n_hidden);
+        return fail_hint(err, ASC_MALFORMED, "this looks like a model without a fine-tuned classification head");
+    }
+    model->n_classes = classifier->shape[0];
+    if (model->config.n_labels != 0 && model->config.n_labels != model->n_classes)
+        return fail(err, ASC_MALFORMED, "%s: config.json names %zu classes (id2label), tensor '%s' has %zu rows", model->path,
+                    model->config.n_labels, name, model->n_classes);
+    model->sigmoid = model->config.problem == PROBLEM_MULTI_LABEL || model->n_classes == 1;
+    model->info.weights_dtype = classifier->dtype_name;
+    return ASC_OK;
+}
+
+static asc_status name_classes(asc_model *model, asc_error *err)
+{
+    model->class_names = calloc(model->n_classes, sizeof *model->class_names);
+    if (!model->class_names)
+        return fail_memory(err, "the class names", model->n_classes * sizeof *model->class_names);
+    for (size_t i = 0; i < model->n_classes; i++) {
+        char fallback[32];
+        snprintf(fallback, sizeof fallback, "LABEL_%zu", i);
+        model->class_names[i] = strdup(model->config.n_labels ? model->config.label_names[i] : fallback);
+        if (!model->class_names[i])
+            return fail_memory(err, "a class name", sizeof fallback);
+    }
+    return ASC_OK;
+}
+
+// Tensors nobody asked for: old buffers are silent, the rest is worth a word.
+static void report_unused(const asc_model *model, const asc_log *log)
+{
+    const arch *a = model->config.arch;
+    const char *const known[] = {a->word, a->position, a->type, a->embedding_norm, a->head_dense, a->classifier};
+    const char *const layered[] = {a->query, a->key, a->value, a->attention_out, a->attention_norm, a->ffn_in, a->ffn_out, a->ffn_norm};
+    for (size_t i = 0; log && log->write && i < safetensors_count(model->weights); i++) {
+        const char *name = safetensors_at(model->weights, i)->name;
+        bool used = false;
+        for (size_t k = 0; !used && k < sizeof known / sizeof *known; k++)
+            used = strncmp(name, known[k], strlen(known[k])) == 0;
+        for (size_t k = 0; !used && a->ignored[k]; k++)
+            used = strcmp(name, a->ignored[k]) == 0;
+        for (size_t k = 0; !used && k < sizeof layered / sizeof *layered; k++)
+            for (size_t layer = 0; !used && layer < model->config.n_layers; layer++) {
+                char prefix[TENSOR_NAME_SIZE];
+                snprintf(prefix, sizeof prefix, layered[k], layer);
+                used = strncmp(name, prefix, strlen(prefix)) == 0 && name[strlen(prefix)] == '.';
+            }
+        if (!used) {
+            char message[TENSOR_NAME_SIZE + 96];
+            snprintf(message, sizeof message, "tensor '%.200s' is not part of the model and was left out", name);
+            log->write(log->user, ASC_LOG_WARNING, message);
+        }
+    }
+}
+
+static asc_status describe(asc_model *model, asc_error *err)
+{
+    const model_config *config = &model->config;
+    uint8_t digest[HASH_BYTES];
+    safetensors_hash(model->weights, digest);
+    hash_hex(digest, model->weights_sha256);
+    hash_hex(config->hash, model->config_sha256);
+    char *tokenizer = NULL;
+    TRY(config_path(model->path, "tokenizer.json", &tokenizer, err));
+    asc_status status = ASC_OK;
+    if (access(tokenizer, R_OK) == 0)
+        status = hash_file(tokenizer, digest, err);
+    if (access(tokenizer, R_OK) == 0 && status == ASC_OK)
+        hash_hex(digest, model->tokenizer_sha256);
+    free(tokenizer);
+    size_t n_parameters = 0;
+    for (size_t i = 0; i < safetensors_count(model->weights); i++)
+        if (safetensors_at(model->weights, i)->dtype != TENSOR_OTHER)
+            n_parameters += safetensors_at(model->weights, i)->n_elements;
+    model->info = (asc_model_info){
+        .path = model->path,
+        .architecture = config->arch->architecture,
+        .activation = config->activation_name,
+        .problem_type = problem_name(config->problem, model->n_classes),
+        .weights_dtype = model->info.weights_dtype,
+        .weights_sha256 = model->weights_sha256,
+        .config_sha256 = model->config_sha256,
+        .tokenizer_sha256 = model->tokenizer_sha256,
+        .n_layers = config->n_layers, .n_hidden = config->n_hidden, .n_heads = config->n_heads, .n_ffn = config->n_ffn,
+        .n_vocabulary = config->n_vocabulary, .n_positions = config->n_positions, .n_types = config->n_types,
+        .n_classes = model->n_classes,
+        .class_names = (const char *const *)model->class_names,
+        .n_parameters = n_parameters,
+    };
+    return status;
+}
+
+static asc_status open_weights(asc_model *model, asc_error *err)
+{
+    char *path = NULL;
+    TRY(config_path(model->path, "model.safetensors", &path, err));
+    const asc_status status = safetensors_open(path, &model->weights, err);
+    free(path);
+    if (status != ASC_NOT_FOUND)
+        return status;
+    if (config_path(model->path, "pytorch_model.bin", &path, NULL) == ASC_OK) {
+        if (access(path, F_OK) == 0)
+            (void)fail_hint(err, status, "pytorch_model.bin is not read (it can run code); save the model again with "
+                                         "save_pretrained(..., safe_serialization=True)");
+        free(path);
+    }
+    return status;
+}
+
+asc_status asc_model_open(const char *path, const asc_log *log, asc_model **out, asc_error *err)
+{
+    *out = NULL;
+    asc_model *model = calloc(1, sizeof *model);
+    if (!model)
+        return fail_memory(err, "the model", sizeof *model);
+    asc_status status = ASC_OK;
+    if ((size_t)snprintf(model->path, sizeof model->path, "%s", path) >= sizeof model->path)
+        status = fail(err, ASC_USAGE, "the model's path is longer than %zu bytes", sizeof model->path - 1);
+    if (status == ASC_OK)
+        status = config_read(path, &model->config, err);
+    if (status == ASC_OK)
+        status = open_weights(model, err);
+    if (status == ASC_OK)
+        status = count_classes(model, err);
+    if (status == ASC_OK)
+        status = name_classes(model, err);
+    if (status == ASC_OK)
+        status = describe(model, err);
+    if (status == ASC_OK)
+        status = model_check_tensors(model, err);
+    if (status != ASC_OK) {
+        asc_model_close(model);
+        return status;
+    }
+    report_unused(model, log);
+    *out = model;
+    return ASC_OK;
+}
+
+void asc_model_close(asc_model *model)
+{
+    if (!model)
+        return;
+    for (size_t i = 0; model->class_names && i < model->n_classes; i++)
+        free(model->class_names[i]);
+    free(model->class_names);
+    safetensors_close(model->weights);
+    config_free(&model->config);
+    free(model);
+}
+
+const asc_model_info *asc_model_describe(const asc_model *model)
+{
+    return &model->info;
+}

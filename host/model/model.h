@@ -1,0 +1,50 @@
+// A model in memory (asc_model) and on a backend (device_model): configuration, checked weights, the order of layers.
+#ifndef ASCRIBE_MODEL_MODEL_H
+#define ASCRIBE_MODEL_MODEL_H
+
+#include <ascribe/model.h>
+
+#include "backend.h"
+#include "io/safetensors.h"
+#include "model/config.h"
+
+struct asc_model {
+    model_config config;
+    safetensors *weights;
+    size_t n_classes;
+    char **class_names; // [n_classes]
+    bool sigmoid;       // scores by sigmoid instead of softmax (multi-label, or one class)
+    asc_model_info info;
+    char path[1024];
+    char weights_sha256[HASH_HEX_SIZE], config_sha256[HASH_HEX_SIZE], tokenizer_sha256[HASH_HEX_SIZE];
+};
+
+// One block on the device. qkv: the query, key and value maps one below the other, [3 D, D].
+typedef struct device_layer {
+    asc_linear *qkv, *attention_out, *ffn_in, *ffn_out;
+    norm_weights attention_norm, ffn_norm;
+} device_layer;
+
+// Weights on one backend, read-only and shared by its streams.
+typedef struct device_model {
+    const asc_model *model;
+    asc_backend *backend;
+    asc_buffer *word, *position, *type; // REAL [V, D], [n_positions, D], [n_types, D]
+    asc_buffer *norms;                  // REAL: gamma and beta of every norm, back to back
+    norm_weights embedding_norm;
+    device_layer *layers; // [n_layers]
+    asc_linear *head_dense, *classifier;
+} device_model;
+
+// The tensor of this name and shape (norms also under their old names). ASC_MALFORMED names it, expected and found.
+asc_status model_tensor(const asc_model *model, const char *name, size_t n_dims, const size_t *shape, const tensor_info **out,
+                        asc_error *err);
+
+// Checks that every tensor of the architecture is there in the shape that config.json implies.
+asc_status model_check_tensors(const asc_model *model, asc_error *err);
+
+// Converts and uploads all weights. ASC_MALFORMED for a tensor with NaN or infinite values (names it).
+asc_status model_load(const asc_model *model, asc_backend *backend, device_model **out, asc_error *err);
+void model_unload(device_model *device); // accepts NULL
+
+#endif

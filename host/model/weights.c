@@ -1,0 +1,210 @@
+// Weights by name: which tensors a model consists of, their shapes, and their way to a backend.
+//
+// One walk over the architecture serves both checking (no backend: shapes only) and loading.
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_SIZE = 256 };
+
+// The state of one walk. `device` is NULL when only names and shapes are checked.
+typedef struct walk {
+    const asc_model *model;
+    device_model *device;
+    asc_stream *stream;
+    float *scratch; // as large as the largest tensor group
+    size_t next_norm; // where the next norm goes in device->norms
+    asc_error *err;
+} walk;
+
+// Reads a tensor [rows, columns] (columns 0: a vector [rows]) to `out`, or only checks it when `out` is NULL.
+static asc_status read_tensor(const walk *w, const char *name, size_t rows, size_t columns, float *out)
+{
+    const size_t shape[2] = {rows, columns};
+    const tensor_info *tensor = NULL;
+    TRY(model_tensor(w->model, name, columns ? 2 : 1, shape, &tensor, w->err));
+    if (!out)
+        return tensor->dtype != TENSOR_OTHER ? ASC_OK
+                                             : fail(w->err, ASC_MALFORMED,
+                                                    "%s/model.safetensors: tensor '%s' has type %s; weights of type F32, F16 or BF16 are supported",
+                                                    w->model->path, name, tensor->dtype_name);
+    TRY(safetensors_read(w->model->weights, tensor, out, w->err));
+    for (size_t i = 0; i < tensor->n_elements; i++)
+        if (!isfinite(out[i])) {
+            (void)fail(w->err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' holds a value that is not finite (%f, element %zu of %zu)",
+                       w->model->path, name, (double)out[i], i, tensor->n_elements);
+            return fail_hint(w->err, ASC_MALFORMED, "the training diverged or the file was damaged; no attribution of such a model means anything");
+        }
+    return ASC_OK;
+}
+
+// base.weight [n_out, n_in] to `weight` and base.bias [n_out] to `bias`.
+static asc_status read_linear(const walk *w, const char *base, size_t n_out, size_t n_in, float *weight, float *bias)
+{
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "%s.weight", base);
+    TRY(read_tensor(w, name, n_out, n_in, weight));
+    snprintf(name, sizeof name, "%s.bias", base);
+    return read_tensor(w, name, n_out, 0, bias);
+}
+
+static asc_status load_linear(const walk *w, const char *base, size_t n_out, size_t n_in, asc_linear **out)
+{
+    float *bias = w->device ? w->scratch + n_out * n_in : NULL;
+    TRY(read_linear(w, base, n_out, n_in, w->scratch, bias));
+    return w->device ? linear_create(w->device->backend, n_out, n_in, w->scratch, bias, out, w->err) : ASC_OK;
+}
+
+static asc_status load_norm(walk *w, const char *base, norm_weights *out)
+{
+    const size_t width = w->model->config.n_hidden;
+    float *gamma = w->scratch, *beta = w->device ? w->scratch + width : NULL;
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "%s.weight", base);
+    TRY(read_tensor(w, name, width, 0, gamma));
+    snprintf(name, sizeof name, "%s.bias", base);
+    TRY(read_tensor(w, name, width, 0, beta));
+    if (!w->device)
+        return ASC_OK;
+    *out = (norm_weights){view_at(w->device->norms, w->next_norm), view_at(w->device->norms, w->next_norm + width),
+                          w->model->config.norm_epsilon};
+    w->next_norm += 2 * width;
+    return buffer_upload(w->stream, out->gamma, w->scratch, 2 * width, w->err);
+}
+
+static asc_status load_table(const walk *w, const char *name, size_t rows, asc_buffer **out)
+{
+    const size_t width = w->model->config.n_hidden;
+    TRY(read_tensor(w, name, rows, width, w->scratch));
+    if (!w->device)
+        return ASC_OK;
+    TRY(buffer_create(w->device->backend, ASC_REAL, rows * width, out, w->err));
+    return buffer_upload(w->stream, view_at(*out, 0), w->scratch, rows * width, w->err);
+}
+
+// Query, key and value maps one below the other.
+static asc_status load_qkv(const walk *w, size_t layer, asc_linear **out)
+{
+    const arch *a = w->model->config.arch;
+    const size_t width = w->model->config.n_hidden;
+    const char *const names[3] = {a->query, a->key, a->value};
+    float *const biases = w->device ? w->scratch + 3 * width * width : NULL;
+    for (size_t i = 0; i < 3; i++) {
+        char base[NAME_SIZE];
+        snprintf(base, sizeof base, names[i], layer);
+        TRY(read_linear(w, base, width, width, w->device ? w->scratch + i * width * width : NULL, biases ? biases + i * width : NULL));
+    }
+    return w->device ? linear_create(w->device->backend, 3 * width, width, w->scratch, biases, out, w->err) : ASC_OK;
+}
+
+static asc_status load_layer(walk *w, size_t layer, device_layer *out)
+{
+    const model_config *config = &w->model->config;
+    const arch *a = config->arch;
+    char base[NAME_SIZE];
+    TRY(load_qkv(w, layer, &out->qkv));
+    snprintf(base, sizeof base, a->attention_out, layer);
+    TRY(load_linear(w, base, config->n_hidden, config->n_hidden, &out->attention_out));
+    snprintf(base, sizeof base, a->attention_norm, layer);
+    TRY(load_norm(w, base, &out->attention_norm));
+    snprintf(base, sizeof base, a->ffn_in, layer);
+    TRY(load_linear(w, base, config->n_ffn, config->n_hidden, &out->ffn_in));
+    snprintf(base, sizeof base, a->ffn_out, layer);
+    TRY(load_linear(w, base, config->n_hidden, config->n_ffn, &out->ffn_out));
+    snprintf(base, sizeof base, a->ffn_norm, layer);
+    return load_norm(w, base, &out->ffn_norm);
+}
+
+static asc_status walk_model(walk *w)
+{
+    const model_config *config = &w->model->config;
+    const arch *a = config->arch;
+    device_model unused = {0};
+    device_model *to = w->device ? w->device : &unused;
+    TRY(load_table(w, a->word, config->n_vocabulary, &to->word));
+    TRY(load_table(w, a->position, config->n_positions, &to->position));
+    TRY(load_table(w, a->type, config->n_types, &to->type));
+    TRY(load_norm(w, a->embedding_norm, &to->embedding_norm));
+    for (size_t layer = 0; layer < config->n_layers; layer++) {
+        device_layer none = {0};
+        TRY(load_layer(w, layer, w->device ? &to->layers[layer] : &none));
+    }
+    TRY(load_linear(w, a->head_dense, config->n_hidden, config->n_hidden, &to->head_dense));
+    return load_linear(w, a->classifier, w->model->n_classes, config->n_hidden, &to->classifier);
+}
+
+asc_status model_check_tensors(const asc_model *model, asc_error *err)
+{
+    return walk_model(&(walk){.model = model, .err = err});
+}
+
+// Elements of the largest group of tensors that is read at once. Sizes were bounded by config_read and, by the walk that checked
+// them, by the file's own size.
+static size_t scratch_elements(const asc_model *model)
+{
+    const model_config *config = &model->config;
+    size_t rows = config->n_vocabulary;
+    const size_t candidates[] = {config->n_positions, config->n_types, 3 * config->n_hidden + 3, config->n_ffn + 1, model->n_classes + 1};
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        rows = rows > candidates[i] ? rows : candidates[i];
+    return rows * config->n_hidden + config->n_ffn + model->n_classes + 4 * config->n_hidden;
+}
+
+asc_status model_load(const asc_model *model, asc_backend *backend, device_model **out, asc_error *err)
+{
+    *out = NULL;
+    const model_config *config = &model->config;
+    const size_t n_norms = 1 + 2 * config->n_layers;
+    walk w = {.model = model, .err = err};
+    asc_status status = ASC_OK;
+    device_model *device = calloc(1, sizeof *device);
+    w.scratch = malloc(scratch_elements(model) * sizeof *w.scratch);
+    if (device)
+        device->layers = calloc(config->n_layers, sizeof *device->layers);
+    if (!device || !device->layers || !w.scratch) {
+        status = fail_memory(err, "the weights", scratch_elements(model) * sizeof *w.scratch);
+        goto done;
+    }
+    device->model = model;
+    device->backend = backend;
+    w.device = device;
+    status = stream_create(backend, &w.stream, err);
+    if (status == ASC_OK)
+        status = buffer_create(backend, ASC_REAL, n_norms * 2 * config->n_hidden, &device->norms, err);
+    if (status == ASC_OK)
+        status = walk_model(&w);
+    if (status == ASC_OK)
+        status = stream_sync(w.stream, err);
+done:
+    stream_destroy(w.stream);
+    free(w.scratch);
+    if (status != ASC_OK) {
+        model_unload(device);
+        return status;
+    }
+    *out = device;
+    return ASC_OK;
+}
+
+void model_unload(device_model *device)
+{
+    if (!device)
+        return;
+    linear_destroy(device->classifier);
+    linear_destroy(device->head_dense);
+    for (size_t i = 0; device->layers && i < device->model->config.n_layers; i++) {
+        linear_destroy(device->layers[i].qkv);
+        linear_destroy(device->layers[i].attention_out);
+        linear_destroy(device->layers[i].ffn_in);
+        linear_destroy(device->layers[i].ffn_out);
+    }
+    free(device->layers);
+    buffer_destroy(device->norms);
+    buffer_destroy(device->type);
+    buffer_destroy(device->position);
+    buffer_destroy(device->word);
+    free(device);
+}

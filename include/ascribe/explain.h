@@ -1,0 +1,57 @@
+// The main job: explain rows of a prepared dataset with a model and write a result file.
+#ifndef ASCRIBE_EXPLAIN_H
+#define ASCRIBE_EXPLAIN_H
+
+#include <ascribe/log.h>
+#include <ascribe/options.h>
+#include <ascribe/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct asc_progress {
+    const char *phase; // "explaining", "merging"
+    size_t rows_done, n_rows;
+    uint64_t evaluations_done;    // coalitions
+    uint64_t n_evaluations;       // expected in all
+    uint64_t tokens_done;
+    double elapsed_s;
+    double remaining_s; // estimate by evaluations; negative while unknown
+} asc_progress;
+
+typedef struct asc_explain_job {
+    const char *model_path;
+    const char *dataset_path;
+    const char *out_path;
+    const char *command; // stored in the result as given; may be NULL
+    asc_explain_options options;
+    asc_log log;
+    // Called from the calling thread now and then (several times a second at most); may be NULL.
+    void (*progress)(void *user, const asc_progress *progress);
+    void *progress_user;
+} asc_explain_job;
+
+typedef struct asc_explain_summary {
+    bool already_complete; // OUT held this very result; nothing was computed and the rest is zero
+    size_t n_rows;
+    size_t n_rows_with_status[32]; // by bit number, see ASC_ROW_*
+    size_t n_unexplained;          // rows without attributions
+    size_t n_labelled, n_correct;  // rows with a label, and with the predicted class equal to it
+    uint64_t evaluations, tokens;  // tokens = executed, padding not counted
+    double elapsed_s;              // reading the dataset to the renamed result; without opening the model
+    double max_residual;           // largest efficiency residual
+    const char *backend;           // static strings
+} asc_explain_summary;
+
+// Runs the job. Results go to OUT.parts/ part by part and, at the end, into OUT, which appears complete or not at all.
+// A row's result depends on model, row, row id, method options, seed and backend kernel set alone.
+// ASC_USAGE, ASC_NOT_FOUND, ASC_MALFORMED, ASC_NO_DEVICE, ASC_OUT_OF_MEMORY, ASC_CANNOT_CREATE (OUT exists and is something else, or its folder
+// cannot be written), ASC_IO_ERROR. Must be called while the process has no other threads of its own at work: the
+// result is written by a forked child.
+asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err) ASC_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,249 @@
+// The interface between the host and the numerics: device buffers, streams and about a dozen coarse operations.
+//
+// A backend is one device with one table of operations (ref, cpu, later cuda). Buffers live on the device: the host holds a handle
+// and never an address, and moves data only by upload and download. From drawing coalitions to the solved attributions nothing
+// forces a copy back: the host knows every size beforehand (a complement pair of a row with T tokens, c of them fixed, always holds
+// T + c tokens under ASC_POLICY_REMOVE and 2 T otherwise), and a step's offsets are a prefix sum made on the device.
+//
+// Every function checks types, sizes and bounds once for all backends (backend.c) and returns ASC_INTERNAL when a caller breaks its
+// contract. Work on one stream happens in order. A stream belongs to one thread at a time; different streams of one backend may
+// run at once as long as they write different buffers (or different parts of one). Buffers and weights may be shared read-only.
+#ifndef ASCRIBE_BACKEND_H
+#define ASCRIBE_BACKEND_H
+
+#include "base/fail.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct asc_backend asc_backend;
+typedef struct asc_stream asc_stream;
+typedef struct asc_buffer asc_buffer;
+typedef struct asc_linear asc_linear;
+
+typedef enum asc_backend_kind {
+    ASC_BACKEND_REF,         // the specification: plain C, values stored and computed in double
+    ASC_BACKEND_REF_GUARDED, // ref whose buffers cannot be touched outside its operations: proves that the host never does
+    ASC_BACKEND_CPU,         // float, vendor GEMM, one thread per stream
+} asc_backend_kind;
+
+// What an element of a buffer is. REAL is the backend's own working type for weights and activations (double on ref, float on cpu);
+// attribution values and their solution are always F64.
+typedef enum asc_type { ASC_REAL, ASC_F64, ASC_I32, ASC_U64 } asc_type;
+
+// `first` counts elements from the start of the buffer.
+typedef struct asc_view {
+    asc_buffer *buffer;
+    size_t first;
+} asc_view;
+
+static inline asc_view view_at(asc_buffer *buffer, size_t first)
+{
+    return (asc_view){buffer, first};
+}
+
+// ---- Device and memory -------------------------------------------------------------------------------------------
+
+asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err);
+void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone
+
+const char *backend_name(const asc_backend *backend);       // "ref", "cpu"
+// What decides a result's last bits: library, version, kernel names, tile. Part of a run's manifest.
+const char *backend_kernel_set(const asc_backend *backend);
+
+asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err);
+asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all work on it; asynchronous faults surface here
+void stream_destroy(asc_stream *stream);                    // accepts NULL
+
+// `count` elements, contents undefined. count may be 0.
+asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err);
+void buffer_destroy(asc_buffer *buffer); // accepts NULL
+size_t buffer_count(const asc_buffer *buffer);
+
+// Host to device; the host array may be re-used when the call returns. REAL converts from float, F64, I32 and U64 copy.
+asc_status buffer_upload(asc_stream *stream, asc_view to, const void *from, size_t count, asc_error *err);
+// Device to host, waiting for the stream. REAL and F64 arrive as double, I32 and U64 as they are.
+asc_status buffer_download(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err);
+
+// Weights of a linear map in the backend's own layout: weight [n_out, n_in] row-major, bias [n_out] or NULL for none.
+asc_status linear_create(asc_backend *backend, size_t n_out, size_t n_in, const float *weight, const float *bias,
+                         asc_linear **out, asc_error *err);
+void linear_destroy(asc_linear *linear); // accepts NULL
+
+// ---- Coalitions and packing --------------------------------------------------------------------------------------
+
+// permutations [R, M] I32: row r's own relabelling, philox_relabel(seed, row_ids[r], M), or the identity.
+typedef struct relabel_args {
+    size_t n_rows, n_features;
+    bool identity;
+    uint64_t seed;
+    asc_view row_ids;      // U64 [R]
+    asc_view permutations; // I32 [R, M], out
+} relabel_args;
+asc_status op_relabel(asc_stream *stream, const relabel_args *args, asc_error *err);
+
+// masks [R, S, W] U64: bit i of row r's coalition s = bit permutations[r, i] of design coalition s. W = mask_words(M).
+typedef struct row_masks_args {
+    size_t n_rows, n_features, n_coalitions;
+    asc_view design_masks; // U64 [S, W]
+    asc_view permutations; // I32 [R, M]
+    asc_view masks;        // U64 [R, S, W], out
+} row_masks_args;
+asc_status op_row_masks(asc_stream *stream, const row_masks_args *args, asc_error *err);
+
+typedef enum asc_policy {
+    ASC_POLICY_REMOVE,  // absent tokens are dropped, kept ones keep their position ids
+    ASC_POLICY_REPLACE, // absent tokens are replaced in place, the length is kept
+} asc_policy;
+
+// The tokens of all rows of a batch, back to back: U tokens. Under REPLACE arrays of `ids`, `positions`, `types` hold 2 U
+// entries, the second half being the same tokens as they are when absent.
+typedef struct token_table {
+    size_t n_tokens; // U
+    asc_view offsets;   // I32 [R + 1]
+    asc_view features;  // I32 [U]: feature of the token, -1 = fixed
+    asc_view ids;       // I32 [U or 2 U]
+    asc_view positions; // I32 [U or 2 U]
+    asc_view types;     // I32 [U or 2 U]
+} token_table;
+
+// Packs a step: sequence q is coalition sequence_coalition[q] of row sequence_row[q]. Writes each sequence's tokens as indexes into the
+// token table, without padding. n_tokens is what the host computed; it must equal the sum of the sequences' lengths.
+typedef struct pack_args {
+    asc_policy policy;
+    size_t n_rows, n_features, n_coalitions, n_sequences, n_tokens;
+    const token_table *table;
+    asc_view masks;              // U64 [R, S, W]
+    asc_view sequence_row;       // I32 [n_sequences]
+    asc_view sequence_coalition; // I32 [n_sequences]
+    asc_view sequence_offsets;   // I32 [n_sequences + 1], out
+    asc_view source;             // I32 [n_tokens], out
+} pack_args;
+asc_status op_pack(asc_stream *stream, const pack_args *args, asc_error *err);
+
+// ---- The transformer ---------------------------------------------------------------------------------------------
+
+typedef enum asc_activation {
+    ASC_ACT_NONE,
+    ASC_ACT_GELU_ERF,  // x/2 (1 + erf(x / sqrt 2))
+    ASC_ACT_GELU_TANH, // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    ASC_ACT_RELU,
+    ASC_ACT_SILU,
+    ASC_ACT_TANH,
+} asc_activation;
+
+// Layer normalisation: (x - mean) / sqrt(variance + epsilon) * gamma + beta, variance over D without correction, two passes.
+typedef struct norm_weights {
+    asc_view gamma, beta; // REAL [D]
+    double epsilon;
+} norm_weights;
+
+// out[t] = norm(word[ids[u]] + position[positions[u]] + type[types[u]]), u = source[t].
+typedef struct embed_args {
+    size_t n_tokens, n_hidden;
+    size_t n_vocabulary, n_positions, n_types; // bounds of the three tables; ids outside are ASC_INTERNAL on ref
+    const token_table *table;
+    asc_view source; // I32 [T]; buffer NULL: the table in its own order
+    asc_view word, position, type; // REAL [V, D], [n_positions, D], [n_types, D]
+    norm_weights norm;
+    asc_view out; // REAL [T, D]
+} embed_args;
+asc_status op_embed(asc_stream *stream, const embed_args *args, asc_error *err);
+
+// out[t] = activation(W x[t] + b). `out` may not overlap `x`. Rows are independent: a row's bits depend on that row alone.
+typedef struct linear_args {
+    const asc_linear *weights;
+    size_t n_tokens;
+    asc_activation activation;
+    asc_view x;   // REAL [T, n_in]
+    asc_view out; // REAL [T, n_out]
+} linear_args;
+asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err);
+
+// Self-attention within each sequence: out = softmax(scale * Q K') V per head. qkv rows hold all heads of Q, then of K, then of V.
+typedef struct attention_args {
+    size_t n_sequences, n_tokens, max_length; // max_length bounds every sequence
+    size_t n_heads, head_size;
+    double scale;
+    asc_view qkv;              // REAL [T, 3, H, E]
+    asc_view sequence_offsets; // I32 [n_sequences + 1]
+    asc_view out;              // REAL [T, H, E]
+} attention_args;
+asc_status op_attention(asc_stream *stream, const attention_args *args, asc_error *err);
+
+// out[t] = norm(x[t] + residual[t]); out may be x or residual.
+typedef struct add_norm_args {
+    size_t n_tokens, n_hidden;
+    asc_view x, residual; // REAL [T, D]
+    norm_weights norm;
+    asc_view out; // REAL [T, D]
+} add_norm_args;
+asc_status op_add_norm(asc_stream *stream, const add_norm_args *args, asc_error *err);
+
+// out[q] = x[sequence_offsets[q]]: the first token of each sequence.
+typedef struct pool_first_args {
+    size_t n_sequences, n_tokens, n_hidden;
+    asc_view x;                // REAL [T, D]
+    asc_view sequence_offsets; // I32 [n_sequences + 1]
+    asc_view out;              // REAL [n_sequences, D]
+} pool_first_args;
+asc_status op_pool_first(asc_stream *stream, const pool_first_args *args, asc_error *err);
+
+// ---- Values and attributions -------------------------------------------------------------------------------------
+
+// Which coalition of which row each of a step's sequences is, and the logits of all of them.
+typedef struct step_logits {
+    size_t n_rows, n_coalitions, n_sequences, n_classes;
+    asc_view sequence_row;       // I32 [n_sequences]
+    asc_view sequence_coalition; // I32 [n_sequences]
+    asc_view logits;             // REAL [n_sequences, C]
+} step_logits;
+
+// For every sequence that is a row's full coalition (number 0): full_logits[row] = its logits; and, when targets.buffer is not
+// NULL, targets[row, 0] = the class with the largest logit, the lowest index on ties and among NaN.
+typedef struct record_full_args {
+    step_logits step;
+    asc_view full_logits; // F64 [R, C], out
+    asc_view targets;     // I32 [R, 1], out, or NULL buffer
+} record_full_args;
+asc_status op_record_full(asc_stream *stream, const record_full_args *args, asc_error *err);
+
+typedef enum asc_output {
+    ASC_OUTPUT_LOGIT,
+    ASC_OUTPUT_PROBABILITY, // softmax, or sigmoid when `sigmoid` (multi-label or one class)
+    ASC_OUTPUT_LOGODDS,     // log(p / (1 - p)), p clipped to [1e-15, 1 - 1e-15] as shap's logit link does
+} asc_output;
+
+// values[row, coalition, k] = output(logits of the sequence)[targets[row, k]], in double; NaN where a target is -1.
+typedef struct values_args {
+    step_logits step;
+    asc_output output;
+    bool sigmoid;
+    size_t n_targets;
+    asc_view targets; // I32 [R, K]
+    asc_view values;  // F64 [R, S, K], out
+} values_args;
+asc_status op_values(asc_stream *stream, const values_args *args, asc_error *err);
+
+typedef enum asc_error_kind { ASC_SE_ZERO, ASC_SE_HC3, ASC_SE_NAN } asc_error_kind;
+
+// Solves a bucket of rows that share a design: attributions by the design's linear map (see coalition/design.h for map, contrasts
+// and loo_factor), put back into each row's own feature order. Sums run in a fixed order, one row at a time.
+typedef struct attribute_args {
+    size_t n_rows, n_features, n_coalitions, n_targets, n_contrasts;
+    bool paired;
+    asc_error_kind error_kind;
+    asc_view values;       // F64 [R, S, K]
+    asc_view permutations; // I32 [R, M]
+    asc_view design_masks; // U64 [S, W]
+    asc_view map;          // F64 [M, Q]
+    asc_view loo_factor;   // F64 [Q] for ASC_SE_HC3, else NULL buffer
+    asc_view phi;          // F64 [R, M, K], out
+    asc_view std_errors;   // F64 [R, M, K], out
+    asc_view anchors;      // F64 [R, 2, K], out: v(all), v(empty)
+    asc_view finite;       // I32 [R], out: 1 when all of the row's values are finite
+} attribute_args;
+asc_status op_attribute(asc_stream *stream, const attribute_args *args, asc_error *err);
+
+#endif

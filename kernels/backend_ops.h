@@ -1,0 +1,80 @@
+// What a backend implements: the table behind backend.h. Only kernels/ includes this file.
+//
+// Wrappers in backend.c have checked types, sizes and bounds before a slot is called, so slots assert nothing about their callers.
+// A backend fills its table by copying the ref table and overriding; slots that touch REAL data must all be overridden by a
+// backend whose REAL is not double.
+#ifndef ASCRIBE_BACKEND_OPS_H
+#define ASCRIBE_BACKEND_OPS_H
+
+#include "backend.h"
+
+struct asc_linear {
+    asc_backend *backend;
+    size_t n_out, n_in;
+    void *impl; // the backend's own
+};
+
+struct asc_buffer {
+    asc_backend *backend;
+    asc_type type;
+    size_t count;
+    void *data; // device address
+};
+
+struct asc_stream {
+    asc_backend *backend;
+    void *impl; // the backend's own: scratch memory, handles
+};
+
+typedef struct asc_backend_ops {
+    const char *name;
+
+    // Backend: `impl` is set up by open and released by close; `kernel_set` must be set by open and live until close.
+    asc_status (*open)(asc_backend *backend, asc_error *err);
+    void (*close)(asc_backend *backend);
+
+    asc_status (*stream_create)(asc_stream *stream, asc_error *err);
+    asc_status (*stream_sync)(asc_stream *stream, asc_error *err);
+    void (*stream_destroy)(asc_stream *stream);
+
+    asc_status (*buffer_create)(asc_buffer *buffer, asc_error *err); // allocates data for count elements of type
+    void (*buffer_destroy)(asc_buffer *buffer);
+    asc_status (*upload)(asc_stream *stream, asc_view to, const void *from, size_t count, asc_error *err);
+    asc_status (*download)(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err);
+    asc_status (*linear_create)(asc_linear *linear, const float *weight, const float *bias, asc_error *err);
+    void (*linear_destroy)(asc_linear *linear);
+
+    // (optional) Called around every slot below and around upload and download; NULL when nothing needs to happen.
+    void (*enter)(asc_backend *backend);
+    void (*leave)(asc_backend *backend);
+
+    asc_status (*relabel)(asc_stream *stream, const relabel_args *args, asc_error *err);
+    asc_status (*row_masks)(asc_stream *stream, const row_masks_args *args, asc_error *err);
+    asc_status (*pack)(asc_stream *stream, const pack_args *args, asc_error *err);
+    asc_status (*embed)(asc_stream *stream, const embed_args *args, asc_error *err);
+    asc_status (*linear)(asc_stream *stream, const linear_args *args, asc_error *err);
+    asc_status (*attention)(asc_stream *stream, const attention_args *args, asc_error *err);
+    asc_status (*add_norm)(asc_stream *stream, const add_norm_args *args, asc_error *err);
+    asc_status (*pool_first)(asc_stream *stream, const pool_first_args *args, asc_error *err);
+    asc_status (*record_full)(asc_stream *stream, const record_full_args *args, asc_error *err);
+    asc_status (*values)(asc_stream *stream, const values_args *args, asc_error *err);
+    asc_status (*attribute)(asc_stream *stream, const attribute_args *args, asc_error *err);
+} asc_backend_ops;
+
+struct asc_backend {
+    asc_backend_ops ops; // a copy, so that a backend can start from another's table
+    const char *kernel_set;
+    void *impl;
+};
+
+// The tables. Each is filled by its backend_<kind>.c.
+asc_backend_ops backend_ref_ops(void);
+asc_backend_ops backend_ref_guarded_ops(void);
+asc_backend_ops backend_cpu_ops(void);
+
+static inline void *view_data(asc_view view, size_t element_bytes)
+{
+    return (char *)view.buffer->data + view.first * element_bytes;
+}
+
+#endif

@@ -1,0 +1,2 @@
+mkdir folder
+"$ASCRIBE" explain --model m --data folder --out o.h5

@@ -1,0 +1,2 @@
+echo "no HDF5" > a.h5
+"$ASCRIBE" inspect a.h5

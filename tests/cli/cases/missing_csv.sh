@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --model m --data none.csv --out o.h5

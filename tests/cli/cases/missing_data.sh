@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --model m --data none.h5 --out o.h5

@@ -1,0 +1,1 @@
+"$ASCRIBE" export none.h5 --csv

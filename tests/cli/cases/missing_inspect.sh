@@ -1,0 +1,1 @@
+"$ASCRIBE" inspect none.h5

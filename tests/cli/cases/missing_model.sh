@@ -1,0 +1,2 @@
+mkdir empty
+"$ASCRIBE" inspect empty

@@ -1,0 +1,1 @@
+"$ASCRIBE" show none.h5

@@ -1,0 +1,1 @@
+ASCRIBE_PREPARE=/nonexistent/ascribe-prepare "$ASCRIBE" prepare --help

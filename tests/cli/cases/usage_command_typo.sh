@@ -1,0 +1,1 @@
+"$ASCRIBE" explian --model x

@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --model m --out o.h5

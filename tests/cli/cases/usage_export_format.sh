@@ -1,0 +1,1 @@
+"$ASCRIBE" export r.h5

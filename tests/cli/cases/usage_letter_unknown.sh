@@ -1,0 +1,1 @@
+"$ASCRIBE" show r.h5 -z

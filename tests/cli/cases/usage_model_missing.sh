@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --data d.h5 --out o.h5

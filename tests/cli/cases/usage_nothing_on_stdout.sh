@@ -1,0 +1,1 @@
+"$ASCRIBE" show --row x 2>/dev/null | wc -c | tr -d " "

@@ -1,0 +1,1 @@
+"$ASCRIBE" verify a.h5 b.h5

@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --modle x --data y.h5 --out z.h5

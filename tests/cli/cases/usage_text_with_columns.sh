@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --model m --text hello --text-column a

@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --model m --text hello --limit 3

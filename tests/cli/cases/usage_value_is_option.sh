@@ -1,0 +1,1 @@
+"$ASCRIBE" explain --model --data y.h5

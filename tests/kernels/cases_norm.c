@@ -1,0 +1,161 @@
+// add_norm. ref: within 1e-12 of the formula in long double, scaled by the row's largest output times (1 +
+// |mean| / deviation of its input). cpu: within 2e-6 of ref, scaled likewise. Rows are independent and the
+// output may replace either input.
+#include "cases.h"
+#include "compare.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+typedef enum place { APART, OVER_X, OVER_RESIDUAL } place;
+
+typedef struct norm_case {
+    size_t n_tokens, n_hidden;
+    double epsilon;
+    float *x, *residual, *gamma, *beta;
+} norm_case;
+
+static norm_case make_case(size_t n_tokens, size_t n_hidden, float offset)
+{
+    norm_case c = {.n_tokens = n_tokens, .n_hidden = n_hidden, .epsilon = 1e-12};
+    c.x = random_floats(31, n_tokens * n_hidden, 1);
+    c.residual = random_floats(32, n_tokens * n_hidden, 0.5f);
+    c.gamma = random_floats(33, n_hidden, 1);
+    c.beta = random_floats(34, n_hidden, 0.3f);
+    for (size_t i = 0; i < n_tokens * n_hidden; i++)
+        c.x[i] += offset;
+    return c;
+}
+
+static void free_case(norm_case *c)
+{
+    free(c->beta);
+    free(c->gamma);
+    free(c->residual);
+    free(c->x);
+}
+
+static double *norm_on(asc_backend_kind kind, const norm_case *c, place where)
+{
+    rig r;
+    const size_t n = c->n_tokens * c->n_hidden;
+    double *out = get_memory(n * sizeof *out);
+    rig_open(&r, kind);
+    frame x = frame_in(&r, ASC_REAL, n, c->x), residual = frame_in(&r, ASC_REAL, n, c->residual);
+    frame gamma = frame_in(&r, ASC_REAL, c->n_hidden, c->gamma),
+          beta = frame_in(&r, ASC_REAL, c->n_hidden, c->beta);
+    frame apart = frame_out(&r, ASC_REAL, n);
+    frame *result = where == OVER_X ? &x : where == OVER_RESIDUAL ? &residual : &apart;
+    const add_norm_args args = {.n_tokens = c->n_tokens,
+                                .n_hidden = c->n_hidden,
+                                .x = x.view,
+                                .residual = residual.view,
+                                .norm = {gamma.view, beta.view, c->epsilon},
+                                .out = result->view};
+    MUST(&r, op_add_norm(r.stream, &args, &r.err));
+    frame_read(result, out);
+    free(result->uploaded); // overwritten on purpose
+    result->uploaded = NULL;
+    frame *frames[] = {&x, &residual, &gamma, &beta, &apart};
+    for (size_t i = 0; i < 5; i++)
+        frame_close(frames[i]);
+    rig_close(&r);
+    return out;
+}
+
+static double *formula(const norm_case *c, double *scales)
+{
+    const size_t n = c->n_hidden;
+    double *out = get_memory(c->n_tokens * n * sizeof *out);
+    for (size_t t = 0; t < c->n_tokens; t++) {
+        const float *x = c->x + t * n, *residual = c->residual + t * n;
+        long double sum = 0, squares = 0;
+        double largest = 0;
+        for (size_t d = 0; d < n; d++) {
+            sum += (long double)x[d] + residual[d];
+            squares += powl((long double)x[d] + residual[d], 2);
+        }
+        const long double mean = sum / n, deviation = sqrtl(squares / n - mean * mean + c->epsilon);
+        for (size_t d = 0; d < n; d++) {
+            out[t * n + d] =
+                (double)(((long double)x[d] + residual[d] - mean) / deviation * c->gamma[d] + c->beta[d]);
+            largest = fmax(largest, fabs(out[t * n + d]));
+        }
+        for (size_t d = 0; d < n; d++)
+            scales[t * n + d] = largest * (1 + (double)fabsl(mean / deviation));
+    }
+    return out;
+}
+
+static void check_norm(asc_backend_kind kind, const norm_case *c)
+{
+    char what[100];
+    const size_t n = c->n_tokens * c->n_hidden;
+    double *scales = get_memory(n * sizeof *scales);
+    double *found = norm_on(kind, c, APART), *expected = formula(c, scales);
+    if (kind != ASC_BACKEND_REF) {
+        free(expected);
+        expected = norm_on(ASC_BACKEND_REF, c, APART);
+    }
+    snprintf(what, sizeof what, "add_norm [%zu, %zu]", c->n_tokens, c->n_hidden);
+    if (n > 0)
+        expect_not_trivial(what, n, expected);
+    const double tolerance = kind == ASC_BACKEND_REF ? 1e-12 : kind == ASC_BACKEND_CPU ? 2e-6 : 0;
+    expect_close(what, n, found, expected, tolerance, scales);
+    for (int where = OVER_X; where <= OVER_RESIDUAL; where++) {
+        double *in_place = norm_on(kind, c, (place)where);
+        expect_same_bits("add_norm in place", n, sizeof *found, in_place, found);
+        free(in_place);
+    }
+    free(expected);
+    free(found);
+    free(scales);
+}
+
+// 1, 2, 3, 4 plus 0: mean 2.5, variance 1.25; epsilon .0125 makes the divisor sqrt(1.2625). And a constant
+// row: beta.
+static void check_by_hand(asc_backend_kind kind)
+{
+    float x[] = {1, 2, 3, 4, 2, 2, 2, 2}, residual[8] = {0}, gamma[] = {1, 2, 1, -1},
+          beta[] = {0, 0, 1, 0.5f};
+    const norm_case c = {2, 4, 0.0125, x, residual, gamma, beta};
+    const double unit = 0.5 / sqrt(1.2625);
+    const double expected[] = {-3 * unit, -2 * unit, 1 + unit, 0.5 - 3 * unit, 0, 0, 1, 0.5};
+    double *found = norm_on(kind, &c, APART);
+    expect_close("by hand", 8, found, expected, kind == ASC_BACKEND_CPU ? 5e-7 : 1e-14, NULL);
+    free(found);
+}
+
+static void check_nan_row(asc_backend_kind kind, size_t n_hidden)
+{
+    norm_case c = make_case(19, n_hidden, 0);
+    double *before = norm_on(kind, &c, APART);
+    c.residual[6 * n_hidden + n_hidden - 1] = NAN;
+    double *after = norm_on(kind, &c, APART);
+    expect_same_bits("rows before the NaN", 6 * n_hidden, sizeof *after, after, before);
+    expect_all_nan("the row with NaN", n_hidden, after + 6 * n_hidden);
+    expect_same_bits("rows after the NaN", 12 * n_hidden, sizeof *after, after + 7 * n_hidden,
+                     before + 7 * n_hidden);
+    free(after);
+    free(before);
+    free_case(&c);
+}
+
+void cases_add_norm(asc_backend_kind kind)
+{
+    const size_t token_counts[] = {0, 1, 3, 19, 64, 111, 989}, widths[] = {7, 24, 32, 48, 384};
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = 0; j < 5; j++) {
+            norm_case c = make_case(token_counts[i], widths[j], i == 3 ? 100.0f : 0.0f);
+            check_norm(kind, &c);
+            free_case(&c);
+        }
+    check_by_hand(kind);
+    check_nan_row(kind, 48);
+    check_nan_row(kind, 7);
+}

@@ -1,0 +1,72 @@
+// What the kernel tests share: a backend to run on, framed buffers, random inputs, and comparisons that NaN
+// cannot slip through.
+//
+// Include this before cmocka.h: cmocka defines a macro `fail` that hides the library's function of that name.
+#ifndef ASCRIBE_TESTS_KERNELS_COMPARE_H
+#define ASCRIBE_TESTS_KERNELS_COMPARE_H
+
+#include "backend.h"
+#include "shapes.h"
+
+// ---- Running ------------------------------------------------------------------------------------
+
+typedef struct rig {
+    asc_backend_kind kind;
+    asc_backend *backend;
+    asc_stream *stream;
+    asc_error err;
+} rig;
+
+const char *kind_name(asc_backend_kind kind);
+void rig_open(rig *r, asc_backend_kind kind);
+void rig_close(rig *r);
+
+// Fails the test unless `call`, which reports into (r)->err, succeeds; or unless it answers ASC_INTERNAL with
+// a message that contains `part`.
+#define MUST(r, call) must_succeed(r, call, #call, __LINE__)
+#define MUST_REFUSE(r, part, call) must_refuse(r, call, part, __LINE__)
+void must_succeed(const rig *r, asc_status status, const char *call, int line);
+void must_refuse(const rig *r, asc_status status, const char *part, int line);
+
+// `count` elements in the middle of a larger buffer whose other elements hold a pattern. On ref_guarded
+// nothing follows the view, so that an overrun faults.
+typedef struct frame {
+    rig *r;
+    asc_view view;
+    asc_type type;
+    size_t count;
+    void *uploaded; // an input's contents, else NULL
+} frame;
+
+frame frame_in(rig *r, asc_type type, size_t count, const void *values); // values as buffer_upload takes them
+frame frame_out(rig *r, asc_type type, size_t count);                    // holds the pattern
+void frame_read(const frame *f, void *to);                               // as buffer_download gives them
+void frame_close(frame *f); // fails the test when the pattern around the view, or an input, has changed
+
+double pattern_double(void);
+int32_t pattern_int(void);
+
+// A linear map of this rig, made from floats.
+asc_linear *make_linear(rig *r, size_t n_out, size_t n_in, const float *weight, const float *bias);
+
+// ---- Inputs -------------------------------------------------------------------------------------
+
+void *get_memory(size_t bytes); // never NULL; zeroed
+// n floats around 0, roughly normal with standard deviation `scale`, every 41st of them 25 times as large.
+// Caller frees.
+float *random_floats(uint64_t seed, size_t n, float scale);
+int32_t *random_ints(uint64_t seed, size_t n, uint32_t bound); // uniform in [0, bound). Caller frees.
+
+// ---- Comparing ----------------------------------------------------------------------------------
+
+// Every found[i] within tolerance * scale[i] of expected[i] (scale NULL: 1), NaN where and only where NaN is
+// expected. The failure names `what` and the element.
+void expect_close(const char *what, size_t n, const double *found, const double *expected, double tolerance,
+                  const double *scale);
+void expect_same_bits(const char *what, size_t n, size_t element_bytes, const void *found,
+                      const void *expected);
+void expect_all_nan(const char *what, size_t n, const double *found);
+// Finite, neither all zero nor all alike: a comparison of such numbers proves something.
+void expect_not_trivial(const char *what, size_t n, const double *values);
+
+#endif

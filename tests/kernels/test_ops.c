@@ -1,0 +1,68 @@
+// All operations on all backends: test_ops [--backend ref|ref_guarded|cpu].
+#include "cases.h"
+#include "compare.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct op_cases {
+    const char *name;
+    void (*run)(asc_backend_kind kind);
+} op_cases;
+
+static const op_cases operations[] = {
+    {"relabel", cases_relabel},   {"row_masks", cases_row_masks},   {"pack", cases_pack},
+    {"embed", cases_embed},       {"linear", cases_linear},         {"attention", cases_attention},
+    {"add_norm", cases_add_norm}, {"pool_first", cases_pool_first}, {"record_full", cases_record_full},
+    {"values", cases_values},     {"attribute", cases_attribute},
+};
+
+enum { N_OPERATIONS = sizeof operations / sizeof operations[0] };
+
+typedef struct op_on_kind {
+    const op_cases *op;
+    asc_backend_kind kind;
+} op_on_kind;
+
+static void run_cases(void **state)
+{
+    const op_on_kind *test = *state;
+    test->op->run(test->kind);
+}
+
+// All operations on one backend; the number that failed.
+static int run_kind(asc_backend_kind kind)
+{
+    struct CMUnitTest tests[N_OPERATIONS];
+    op_on_kind states[N_OPERATIONS];
+    memset(tests, 0, sizeof tests);
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        states[i] = (op_on_kind){&operations[i], kind};
+        tests[i].name = operations[i].name;
+        tests[i].test_func = run_cases;
+        tests[i].initial_state = &states[i];
+    }
+    return cmocka_run_group_tests_name(kind_name(kind), tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU};
+    const char *only = argc == 3 && strcmp(argv[1], "--backend") == 0 ? argv[2] : NULL;
+    if (argc != 1 && !only) {
+        fprintf(stderr, "usage: test_ops [--backend ref|ref_guarded|cpu]\n");
+        return ASC_USAGE;
+    }
+    int n_failed = 0, n_run = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (only && strcmp(only, kind_name(kinds[i])) != 0)
+            continue;
+        n_failed += run_kind(kinds[i]);
+        n_run++;
+    }
+    return n_failed > 0 || n_run == 0;
+}

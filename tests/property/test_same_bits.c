@@ -1,0 +1,200 @@
+// A row's bits depend on the row alone: not on workers, steps, order, the slice it comes in, or its neighbours (broken ones included).
+#include "engine_fixture.h"
+
+#include <ascribe/result.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "../unit/temp_folder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_ROWS = 14, POISON_ID = 60 };
+static const size_t sizes[N_ROWS] = {5, 12, 3, 30, 12, 0, 1, 17, 12, 40, 9, 30, 2, 12};
+
+// Fails unless row `a` of `left` and row `b` of `right` are the same to the bit.
+static void assert_same(const explained *left, size_t a, const explained *right, size_t b)
+{
+    const part_row *l = &left->rows[a], *r = &right->rows[b];
+    const size_t n_values = l->n_features * left->n_targets;
+    assert_int_equal(l->id, r->id);
+    assert_int_equal(l->status, r->status);
+    assert_int_equal(l->n_features, r->n_features);
+    assert_memory_equal(l->values, r->values, n_values * sizeof(float));
+    assert_memory_equal(l->std_errors, r->std_errors, n_values * sizeof(float));
+    assert_memory_equal(l->outputs, r->outputs, left->n_targets * sizeof(float));
+    assert_memory_equal(l->base_values, r->base_values, left->n_targets * sizeof(float));
+    assert_memory_equal(l->scores, r->scores, left->n_classes * sizeof(float));
+}
+
+typedef struct setting {
+    asc_backend_kind backend;
+    asc_policy policy;
+    const method *method;
+} setting;
+
+static const setting settings[] = {
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_shapley},
+    {ASC_BACKEND_CPU, ASC_POLICY_REPLACE, &method_shapley},
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_occlusion},
+    {ASC_BACKEND_REF, ASC_POLICY_REMOVE, &method_shapley},
+};
+
+static explain_request request_for(const asc_model *model, const setting *s)
+{
+    explain_request request = fixture_request(model, s->backend);
+    request.policy = s->policy;
+    request.mask_token_id = 4;
+    request.method = s->method;
+    request.budget.count = s->backend == ASC_BACKEND_CPU ? 100 : 40;
+    return request;
+}
+
+static void workers_and_steps(void **state)
+{
+    (void)state;
+    asc_model *model = fixture_model("minilm-like");
+    asc_rows *rows = fixture_rows(sizes, N_ROWS);
+    static const fixture_run_config configs[] = {{1, 64}, {2, 0}, {4, 300}, {4, 1023}, {2, 5000}};
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
+        const explain_request request = request_for(model, &settings[s]);
+        explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
+        assert_false(isnan(expected->rows[3].values[0]));
+        for (size_t c = 0; c < sizeof configs / sizeof *configs; c++) {
+            explained *found = fixture_explain(model, &request, rows, configs[c]);
+            for (size_t row = 0; row < N_ROWS; row++)
+                assert_same(expected, row, found, row);
+            explained_free(found);
+        }
+        explained_free(expected);
+    }
+    fixture_rows_free(rows);
+    asc_model_close(model);
+}
+
+static void order_and_slices(void **state)
+{
+    (void)state;
+    asc_model *model = fixture_model("bert-f32");
+    asc_rows *rows = fixture_rows(sizes, N_ROWS);
+    size_t shuffled[N_ROWS];
+    for (size_t i = 0; i < N_ROWS; i++)
+        shuffled[i] = (i * 5 + 3) % N_ROWS;
+    asc_rows *other = fixture_pick(rows, shuffled, N_ROWS);
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
+        const explain_request request = request_for(model, &settings[s]);
+        explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){2, 0});
+        explained *found = fixture_explain(model, &request, other, (fixture_run_config){2, 500});
+        for (size_t i = 0; i < N_ROWS; i++)
+            assert_same(expected, shuffled[i], found, i);
+        explained_free(found);
+        for (size_t row = 0; row < N_ROWS; row++) {
+            asc_rows *alone = fixture_pick(rows, &row, 1);
+            found = fixture_explain(model, &request, alone, (fixture_run_config){2, 0});
+            assert_same(expected, row, found, 0);
+            explained_free(found);
+            fixture_rows_free(alone);
+        }
+        explained_free(expected);
+    }
+    fixture_rows_free(other);
+    fixture_rows_free(rows);
+    asc_model_close(model);
+}
+
+// A copy of a golden model whose embedding of POISON_ID overflows float in the first norm.
+static void write_poisoned_model(const char *folder)
+{
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    char from[1024], to[1200];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(from, sizeof from, "%s/golden/models/bert-f32/%s", ASCRIBE_DATA_DIR, files[i]);
+        snprintf(to, sizeof to, "%s/%s", folder, files[i]);
+        FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+        assert_non_null(in);
+        assert_non_null(out);
+        for (int c = fgetc(in); c != EOF; c = fgetc(in))
+            fputc(c, out);
+        fclose(in);
+        fclose(out);
+    }
+    asc_error err;
+    safetensors *weights = NULL;
+    assert_int_equal(safetensors_open(from, &weights, &err), ASC_OK);
+    const tensor_info *words = safetensors_find(weights, "bert.embeddings.word_embeddings.weight");
+    FILE *out = fopen(to, "r+b");
+    uint64_t header = 0;
+    assert_int_equal(fread(&header, 8, 1, out), 1);
+    fseek(out, (long)(8 + header + words->begin + POISON_ID * words->shape[1] * sizeof(float)), SEEK_SET);
+    for (size_t i = 0; i < words->shape[1]; i++) {
+        const float huge = i % 2 ? 3e38f : -1e38f;
+        fwrite(&huge, sizeof huge, 1, out);
+    }
+    fclose(out);
+    safetensors_close(weights);
+}
+
+static void broken_neighbours(void **state)
+{
+    (void)state;
+    char folder[TEMP_PATH_SIZE];
+    temp_folder_make(folder);
+    write_poisoned_model(folder);
+    asc_model *model = fixture_model(folder);
+    asc_rows *rows = fixture_rows(sizes, N_ROWS);
+    explain_request request = request_for(model, &settings[0]);
+    explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){2, 0});
+    rows->tokens[rows->token_offsets[4] + 3] = POISON_ID; // same number of features as rows 1, 8 and 13
+    rows->tokens[rows->token_offsets[3] + 1] = 1000;      // outside the vocabulary
+    explained *found = fixture_explain(model, &request, rows, (fixture_run_config){2, 0});
+    assert_int_equal(found->rows[4].status, ASC_ROW_NON_FINITE);
+    assert_true(isnan(found->rows[4].values[0]));
+    assert_int_equal(found->rows[3].status, ASC_ROW_BAD_TOKEN_ID);
+    for (size_t row = 0; row < N_ROWS; row++)
+        if (row != 3 && row != 4)
+            assert_same(expected, row, found, row);
+    explained_free(found);
+    explained_free(expected);
+    fixture_rows_free(rows);
+    asc_model_close(model);
+    temp_folder_remove(folder);
+}
+
+static void seeds_and_ids_matter(void **state)
+{
+    (void)state;
+    asc_model *model = fixture_model("bert-f32");
+    const size_t one[] = {20};
+    asc_rows *rows = fixture_rows(one, 1);
+    explain_request request = request_for(model, &settings[0]);
+    explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
+    request.seed++;
+    explained *other_seed = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
+    request.seed--;
+    rows->id[0]++;
+    explained *other_id = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
+    assert_memory_not_equal(expected->rows[0].values, other_seed->rows[0].values, 20 * sizeof(float));
+    assert_memory_not_equal(expected->rows[0].values, other_id->rows[0].values, 20 * sizeof(float));
+    explained_free(other_id);
+    explained_free(other_seed);
+    explained_free(expected);
+    fixture_rows_free(rows);
+    asc_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(workers_and_steps),
+        cmocka_unit_test(order_and_slices),
+        cmocka_unit_test(broken_neighbours),
+        cmocka_unit_test(seeds_and_ids_matter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
