@@ -118,11 +118,11 @@ asc_status design_occlusion(size_t n_features, design **out, asc_error *err)
 }
 
 // How many random designs compete: 64 up to 32 features, 16 up to 64, else 1; fewer when comparing them would
-// take more than 2e10 operations (n * n_pairs^2 each); 1 when there is nothing to choose.
+// take more than 4e9 operations (n * n_pairs^2 each); 1 when there is nothing to choose.
 static size_t count_candidates(size_t n_features, size_t n_pairs)
 {
     const size_t wanted = n_features <= 32 ? 64 : n_features <= 64 ? 16 : 1;
-    const uint64_t limit = UINT64_C(20000000000);
+    const uint64_t limit = UINT64_C(4000000000);
     uint64_t cost = 0;
     if (2 * n_pairs == design_full_budget(n_features) || __builtin_mul_overflow(n_pairs, n_pairs, &cost) ||
         __builtin_mul_overflow(cost, n_features, &cost) || cost > limit / 2)

@@ -22,6 +22,8 @@ typedef struct method {
     const char *name;
     const char *estimators;          // the words it takes, for messages
     bool (*takes)(estimator choice); // whether this estimator belongs to it
+    // Coalitions that a row of n_features is evaluated on with this budget, anchors apart.
+    size_t (*evaluations)(size_t n_features, size_t budget);
     // The design for rows with n_features features. Rows that cannot be explained get *out NULL and their ASC_ROW_* bit.
     asc_status (*make_design)(const method_request *request, design **out, uint32_t *row_status, asc_error *err);
     bool efficient; // attributions sum to v(all) - v(empty)

@@ -272,6 +272,13 @@ size_t request_budget(const explain_request *request, size_t n_features)
     return budget < full ? budget : full;
 }
 
+size_t request_evaluations(const explain_request *request, size_t n_features)
+{
+    if (request->estimator == ESTIMATOR_EXACT)
+        return n_features <= request->exact_limit ? design_full_budget(n_features) : 0;
+    return request->method->evaluations(n_features, request_budget(request, n_features));
+}
+
 int32_t request_label_class(const explain_request *request, int32_t label)
 {
     if (!request->label_class || label < 0 || (size_t)label >= request->n_label_names)

@@ -42,6 +42,9 @@ void request_free(explain_request *request);
 // Evaluations that a row of n features spends: the rule applied, at most 2^n - 2, whole pairs.
 size_t request_budget(const explain_request *request, size_t n_features);
 
+// Evaluations that the method will make of such a row: what request_budget allows, or what the method needs.
+size_t request_evaluations(const explain_request *request, size_t n_features);
+
 // The class of a row's label (an index into the dataset's label names), or -1.
 int32_t request_label_class(const explain_request *request, int32_t label);
 

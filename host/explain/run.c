@@ -37,8 +37,8 @@ typedef struct run {
     char *manifest;
     uint8_t manifest_hash[HASH_BYTES];
     char *parts_folder;
-    uint64_t expected_evaluations, reused_evaluations;
-    size_t rows_done;
+    uint64_t known_evaluations, reused_evaluations; // of the rows read so far; of parts taken over
+    size_t rows_known, rows_done;
     double start_s;
     asc_error *err;
 } run;
@@ -75,7 +75,7 @@ static void choose_part_size(run *r)
     const model_config *c = &r->model->config;
     const double mean_tokens = (double)data->n_tokens / (double)data->n_rows;
     const double mean_features = (double)data->n_features / (double)data->n_rows;
-    const double evaluations = (double)request_budget(&r->request, (size_t)mean_features + 1);
+    const double evaluations = (double)request_evaluations(&r->request, (size_t)mean_features + 1);
     const double per_token = 2.0 * (double)c->n_layers * (double)c->n_hidden * (4.0 * (double)c->n_hidden + 2.0 * (double)c->n_ffn);
     const double row_flops = (evaluations + 3) * (mean_tokens / 2 + 1) * per_token;
     const double speed = r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
@@ -84,7 +84,6 @@ static void choose_part_size(run *r)
     if (r->job->options.rows_per_part)
         r->rows_per_part = (int64_t)r->job->options.rows_per_part;
     r->n_parts = (r->n_rows + r->rows_per_part - 1) / r->rows_per_part;
-    r->expected_evaluations = (uint64_t)(evaluations * (double)r->n_rows);
 }
 
 static asc_status open_engine(run *r)
@@ -152,6 +151,14 @@ static asc_status make_parts_folder(run *r)
 
 // ---- Explaining --------------------------------------------------------------------------------------------------
 
+// Evaluations of the whole run: counted for the rows that were read, extrapolated to the rest.
+static uint64_t expected_evaluations(const run *r)
+{
+    if (r->rows_known == 0)
+        return 0;
+    return (uint64_t)((double)r->known_evaluations * (double)r->n_rows / (double)r->rows_known);
+}
+
 static void report(const run *r, const char *phase)
 {
     if (!r->job->progress)
@@ -159,7 +166,7 @@ static void report(const run *r, const char *phase)
     const engine_work work = r->engine ? engine_work_done(r->engine) : (engine_work){r->summary->evaluations, r->summary->tokens};
     const uint64_t done = work.evaluations + r->reused_evaluations;
     const double elapsed_s = clock_seconds() - r->start_s;
-    const uint64_t expected = done > r->expected_evaluations ? done : r->expected_evaluations;
+    const uint64_t expected = done > expected_evaluations(r) ? done : expected_evaluations(r);
     asc_progress progress = {
         .phase = phase,
         .rows_done = r->rows_done,
@@ -199,6 +206,14 @@ static void count_row(run *r, const part_row *row, int32_t label)
     for (size_t k = 0; r->request.method->efficient && k < r->request.n_targets; k++)
         if (row->efficiency_residual[k] > summary->max_residual)
             summary->max_residual = row->efficiency_residual[k];
+}
+
+// Adds the rows of a part to what is known of the run's size.
+static void count_evaluations(run *r, const asc_rows *rows)
+{
+    for (size_t row = 0; row < rows->n_rows; row++)
+        r->known_evaluations += request_evaluations(&r->request, (size_t)(rows->feature_offsets[row + 1] - rows->feature_offsets[row]));
+    r->rows_known += rows->n_rows;
 }
 
 static asc_status write_part(run *r, const part_header *header, const char *path, const explained *results)
@@ -263,6 +278,8 @@ static asc_status explain_part(run *r, int64_t index)
     char *path = NULL;
     bool reused = false;
     asc_status status = asc_dataset_read(r->dataset, (size_t)first, (size_t)header.n_rows, &rows, r->err);
+    if (status == ASC_OK)
+        count_evaluations(r, rows);
     if (status == ASC_OK)
         status = merge_part_path(r->parts_folder, index, &path, r->err);
     if (status == ASC_OK)

@@ -8,6 +8,11 @@ static bool takes(estimator choice)
     return choice == ESTIMATOR_AUTO || choice == ESTIMATOR_EXACT || choice == ESTIMATOR_WLS;
 }
 
+static size_t evaluations(size_t n_features, size_t budget)
+{
+    return n_features == 0 ? 0 : budget;
+}
+
 static asc_status make_design(const method_request *request, design **out, uint32_t *row_status, asc_error *err)
 {
     const size_t n = request->n_features;
@@ -30,6 +35,7 @@ const method method_shapley = {
     .name = "shapley",
     .estimators = "auto, exact, wls",
     .takes = takes,
+    .evaluations = evaluations,
     .make_design = make_design,
     .efficient = true,
 };

@@ -1,7 +1,8 @@
 // Which tile sizes of a matrix product may be mixed: those that give equal rows equal bits at every place.
 //
-// Seen with oneDNN 2.6: its AVX-512 kernels give a row the same bits for every M; its AVX2 kernels handle six
-// rows at a time and the last one to three of a tile in another order. OpenBLAS 0.3.21 differs below M = 64.
+// Seen with oneDNN 2.6: its AVX-512 kernels give a row the same bits for every M; its AVX2 kernels handle six rows at a time and one to three
+// rows left over in another order. Seen with OpenBLAS 0.3.21: SkylakeX differs at small M only, Haswell from place to
+// place.
 #include "cpu/cpu.h"
 
 #include <string.h>

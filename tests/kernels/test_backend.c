@@ -368,7 +368,7 @@ static void ref_buffers_do_not_fault(void **state)
 
 // ---- Rows and streams ---------------------------------------------------------------------------
 
-enum { N_IN = 96, N_OUT = 51, MOST_ROWS = 70 };
+enum { N_IN = 96, N_OUT = 51 };
 
 static void apply_linear(rig *r, const asc_linear *weights, size_t n_rows, const float *x, double *out)
 {
@@ -380,30 +380,37 @@ static void apply_linear(rig *r, const asc_linear *weights, size_t n_rows, const
     frame_close(&in);
 }
 
-// One row first, in the middle and last of batches of 1 to 70 rows: always the same bits.
+// `row` first, in the middle and last of a batch has the bits that it has alone.
+static void check_batch(rig *r, const asc_linear *weights, size_t n_rows, const float *row,
+                        const double *alone)
+{
+    const size_t places[] = {0, n_rows / 2, n_rows - 1};
+    float *batch = random_floats(4, n_rows * N_IN, 1);
+    double *out = get_memory(n_rows * N_OUT * sizeof *out);
+    for (size_t i = 0; i < 3; i++)
+        memcpy(batch + places[i] * N_IN, row, sizeof *row * N_IN);
+    apply_linear(r, weights, n_rows, batch, out);
+    for (size_t i = 0; i < 3; i++)
+        expect_same_bits("a row in a batch", N_OUT, sizeof *out, out + places[i] * N_OUT, alone);
+    free(out);
+    free(batch);
+}
+
+// All batches of 1 to 70 rows, and some beyond any tile.
 static void linear_rows_are_independent(void **state)
 {
     rig *r = open_state(state);
     float *weight = random_floats(1, N_OUT * N_IN, 0.1f), *bias = random_floats(2, N_OUT, 0.1f);
-    float *row = random_floats(3, N_IN, 1), *x = random_floats(4, MOST_ROWS * N_IN, 1);
-    double *out = get_memory(MOST_ROWS * N_OUT * sizeof *out), alone[N_OUT];
+    float *row = random_floats(3, N_IN, 1);
+    double alone[N_OUT];
     asc_linear *linear = make_linear(r, N_OUT, N_IN, weight, bias);
     apply_linear(r, linear, 1, row, alone);
     expect_not_trivial("the row", N_OUT, alone);
-    for (size_t n_rows = 1; n_rows <= MOST_ROWS; n_rows++) {
-        const size_t places[] = {0, n_rows / 2, n_rows - 1};
-        float *batch = get_memory(n_rows * N_IN * sizeof *batch);
-        memcpy(batch, x, n_rows * N_IN * sizeof *batch);
-        for (size_t i = 0; i < 3; i++)
-            memcpy(batch + places[i] * N_IN, row, sizeof *row * N_IN);
-        apply_linear(r, linear, n_rows, batch, out);
-        for (size_t i = 0; i < 3; i++)
-            expect_same_bits("a row in a batch", N_OUT, sizeof *out, out + places[i] * N_OUT, alone);
-        free(batch);
-    }
+    for (size_t n_rows = 1; n_rows <= 70; n_rows++)
+        check_batch(r, linear, n_rows, row, alone);
+    for (size_t n_rows = 128; n_rows <= 1100; n_rows += 243)
+        check_batch(r, linear, n_rows, row, alone);
     linear_destroy(linear);
-    free(out);
-    free(x);
     free(row);
     free(bias);
     free(weight);

@@ -1,0 +1,1 @@
+"$ASCRIBE" help nonsense
