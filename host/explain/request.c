@@ -7,7 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DEFAULT_BUDGET = 512, DEFAULT_BUDGET_PER_FEATURE = 16, DEFAULT_ALL_TARGETS = 8, MAX_WORKERS = 1024 };
+enum { DEFAULT_BUDGET = 512, DEFAULT_BUDGET_PER_FEATURE = 16, DEFAULT_ALL_TARGETS = 8 };
+enum { MAX_WORKERS = 1024, MAX_STEP_TOKENS = 1 << 24, MAX_ROWS_PER_PART = 1 << 24 };
 
 typedef struct word {
     const char *name;
@@ -96,6 +97,10 @@ asc_status asc_explain_options_check(const asc_explain_options *options, asc_err
         return fail(err, ASC_USAGE, "--exact-limit is %d, expected 1..%d", options->exact_limit, DESIGN_EXACT_LIMIT);
     if (options->n_workers < 0 || options->n_workers > MAX_WORKERS)
         return fail(err, ASC_USAGE, "--workers is %d, expected 0 (one per core) to %d", options->n_workers, MAX_WORKERS);
+    if (options->step_tokens > MAX_STEP_TOKENS)
+        return fail(err, ASC_USAGE, "--step-tokens is %zu, expected 0 (automatic) to %d", options->step_tokens, MAX_STEP_TOKENS);
+    if (options->rows_per_part > MAX_ROWS_PER_PART)
+        return fail(err, ASC_USAGE, "--rows-per-part is %zu, expected 0 (automatic) to %d", options->rows_per_part, MAX_ROWS_PER_PART);
     if (options->first_row < 0 || options->n_rows < -1)
         return fail(err, ASC_USAGE, "the selected rows start at %lld and count %lld; both must be at least 0", (long long)options->first_row,
                     (long long)options->n_rows);
@@ -187,6 +192,18 @@ static asc_status map_labels(const asc_model *model, const asc_dataset_info *dat
     return ASC_OK;
 }
 
+// Explaining each row's label needs labels that are classes.
+static asc_status check_label_targets(const explain_request *request, const asc_model *model, asc_error *err)
+{
+    if (request->target_rule != TARGETS_LABEL)
+        return ASC_OK;
+    for (size_t i = 0; i < request->n_label_names; i++)
+        if (request->label_class[i] >= 0)
+            return ASC_OK;
+    return fail(err, ASC_USAGE, "--target label: the dataset's %zu labels are not the model's %zu classes", request->n_label_names,
+                model->n_classes);
+}
+
 static asc_status resolve_policy(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data,
                                  explain_request *out, asc_error *err)
 {
@@ -246,6 +263,8 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
         status = resolve_targets(options->target, model, data, out, err);
     if (status == ASC_OK)
         status = map_labels(model, data, log, out, err);
+    if (status == ASC_OK)
+        status = check_label_targets(out, model, err);
     if (status != ASC_OK)
         request_free(out);
     return status;

@@ -10,6 +10,7 @@
 #include "explain/manifest.h"
 #include "io/merge.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -117,12 +118,32 @@ static asc_status open_inputs(run *r)
     return ASC_OK;
 }
 
+// What not even --force replaces: a folder, a pipe or a device, and the dataset, which the run reads to its end.
+static asc_status check_replaceable(run *r, const struct stat *facts)
+{
+    const char *found = NULL;
+    struct stat data;
+    if (S_ISDIR(facts->st_mode))
+        found = "a folder";
+    else if (!S_ISREG(facts->st_mode) && !S_ISLNK(facts->st_mode))
+        found = "not a file";
+    else if (stat(r->job->dataset_path, &data) == 0 && data.st_dev == facts->st_dev && data.st_ino == facts->st_ino)
+        found = "the dataset itself";
+    if (!found)
+        return ASC_OK;
+    (void)fail(r->err, ASC_CANNOT_CREATE, "%s is %s, expected a name for the result file", r->job->out_path, found);
+    return fail_hint(r->err, ASC_CANNOT_CREATE, "choose another --out");
+}
+
 // What to do when OUT exists: nothing more if it is this run's result, refuse unless forced otherwise.
 static asc_status check_output(run *r)
 {
     const char *path = r->job->out_path;
     struct stat facts;
-    if (r->job->options.force || lstat(path, &facts) != 0)
+    if (lstat(path, &facts) != 0)
+        return ASC_OK;
+    TRY(check_replaceable(r, &facts));
+    if (r->job->options.force)
         return ASC_OK;
     asc_result *old = NULL;
     char hash[HASH_HEX_SIZE];
@@ -309,14 +330,16 @@ static asc_status explain_rows(run *r)
 
 // ---- Merging -----------------------------------------------------------------------------------------------------
 
+// Parts of this run, of an earlier division into parts, and what a killed run left half-written. Other people's files stay, and the
+// folder with them.
 static void remove_parts(const run *r)
 {
-    for (int64_t index = 0; index < r->n_parts; index++) {
-        char *path = NULL;
-        if (merge_part_path(r->parts_folder, index, &path, NULL) == ASC_OK)
-            unlink(path);
-        free(path);
-    }
+    DIR *folder = opendir(r->parts_folder);
+    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder))
+        if (strncmp(entry->d_name, "part-", 5) == 0)
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder)
+        closedir(folder);
     rmdir(r->parts_folder);
 }
 
@@ -392,6 +415,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
         status = explain_rows(&r);
         if (status == ASC_OK)
             status = merge_parts(&r);
+        if (status != ASC_OK && r.parts_folder)
+            rmdir(r.parts_folder); // which does nothing where parts are kept
     }
     close_run(&r);
     return status;

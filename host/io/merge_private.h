@@ -7,7 +7,9 @@
 #include "io/part.h"
 #include "io/ragged.h"
 
-#define RESULT_CREATED_BY "ascribe 0.1.0"
+#include <ascribe/version.h>
+
+#define RESULT_CREATED_BY "ascribe " ASC_VERSION
 
 // Opens part `index`, which must belong to the job and begin at `first_position`. The caller closes it.
 asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_position, part_reader **out,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_SIZE = 256 };
+enum { BASE_SIZE = 256, NAME_SIZE = BASE_SIZE + 8 };
 
 // The state of one walk. `device` is NULL when only names and shapes are checked.
 typedef struct walk {
@@ -93,7 +93,7 @@ static asc_status load_qkv(const walk *w, size_t layer, asc_linear **out)
     const char *const names[3] = {a->query, a->key, a->value};
     float *const biases = w->device ? w->scratch + 3 * width * width : NULL;
     for (size_t i = 0; i < 3; i++) {
-        char base[NAME_SIZE];
+        char base[BASE_SIZE];
         snprintf(base, sizeof base, names[i], layer);
         TRY(read_linear(w, base, width, width, w->device ? w->scratch + i * width * width : NULL, biases ? biases + i * width : NULL));
     }
@@ -104,7 +104,7 @@ static asc_status load_layer(walk *w, size_t layer, device_layer *out)
 {
     const model_config *config = &w->model->config;
     const arch *a = config->arch;
-    char base[NAME_SIZE];
+    char base[BASE_SIZE];
     TRY(load_qkv(w, layer, &out->qkv));
     snprintf(base, sizeof base, a->attention_out, layer);
     TRY(load_linear(w, base, config->n_hidden, config->n_hidden, &out->attention_out));

@@ -1,10 +1,10 @@
 // Self-attention within each packed sequence: per head, out = softmax(scale * Q K') V.
 //
 // Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1. Shapes: qkv [T, 3, H, E], out [T, H, E].
-// Per (sequence, head), K transposed and V go to scratch, padded to whole vectors; then four queries at a time: their
-// scores against all keys, exp(score - largest score), the weighted sum of V divided by the sum of exponentials.
-// Order: scores over E and sums of V over the keys ascending; the sum of exponentials as lanes.h says with the key as
-// index. So a query's bits depend on its own sequence only, not on where that stands in the pack.
+// A sequence's Q, transposed K and V are copied to scratch head by head, padded to whole vectors; then four queries at a
+// time: their scores against all keys, exp(score - largest score), the weighted sum of V divided by the sum of
+// exponentials. Order: scores over E and sums of V over the keys ascending; the sum of exponentials as lanes.h says with
+// the key as index. So a query's bits depend on its own sequence only, not on where that stands in the pack.
 #include "cpu/cpu.h"
 #include "cpu/exp.h"
 
@@ -12,112 +12,162 @@
 
 enum { N_QUERIES = 4, WIDE = 2 * CPU_LANES };
 
-// One head of one sequence. Token t's q, k and v stand t * row elements after those of token 0, its out t * out_row.
-typedef struct head {
-    const float *q, *k, *v;
-    float *out;
-    size_t length, row, out_row, head_size;
-    float scale;
-} head;
-
-// Scratch of a head. n_keys, n_values: length and head size rounded up to a multiple of CPU_LANES.
-typedef struct head_scratch {
-    size_t n_keys, n_values;
-    float *keys;    // [E, n_keys]: K transposed, zeros beyond the sequence
-    float *values;  // [length, n_values]: V, zeros beyond the head size
-    float *queries; // [N_QUERIES, E]: scale * Q
+// Scratch of one sequence. n_queries: length rounded up to N_QUERIES; n_keys and n_values: length and head size rounded up
+// to CPU_LANES. What is beyond length and head size holds zeros.
+typedef struct sequence {
+    size_t length, n_heads, head_size;
+    size_t n_queries, n_keys, n_values;
+    float *queries; // [H, n_queries, E]: scale * Q
+    float *keys;    // [H, E, n_keys]
+    float *values;  // [H, length, n_values]
     float *scores;  // [N_QUERIES, n_keys]
     float *sums;    // [N_QUERIES, n_values]
-} head_scratch;
+} sequence;
 
-static size_t head_scratch_floats(size_t length, size_t head_size)
+// The scratch of a sequence of this length, and in *n_floats its size.
+static sequence divide_scratch(const attention_args *args, size_t length, float *floats, size_t *n_floats)
 {
-    const size_t n_keys = cpu_round_up(length, CPU_LANES), n_values = cpu_round_up(head_size, CPU_LANES);
-    return head_size * n_keys + length * n_values + N_QUERIES * (cpu_round_up(head_size, CPU_LANES) + n_keys + n_values);
-}
-
-static head_scratch divide_scratch(float *floats, size_t length, size_t head_size)
-{
-    head_scratch s = {.n_keys = cpu_round_up(length, CPU_LANES), .n_values = cpu_round_up(head_size, CPU_LANES)};
-    s.keys = floats;
-    s.values = s.keys + head_size * s.n_keys;
-    s.queries = s.values + length * s.n_values;
-    s.scores = s.queries + N_QUERIES * s.n_values;
-    s.sums = s.scores + N_QUERIES * s.n_keys;
+    sequence s = {.length = length, .n_heads = args->n_heads, .head_size = args->head_size};
+    s.n_queries = cpu_round_up(length, N_QUERIES);
+    s.n_keys = cpu_round_up(length, CPU_LANES);
+    s.n_values = cpu_round_up(s.head_size, CPU_LANES);
+    const size_t n_queries = cpu_round_up(s.n_heads * s.n_queries * s.head_size, CPU_LANES);
+    const size_t n_keys = s.n_heads * s.head_size * s.n_keys, n_values = s.n_heads * length * s.n_values;
+    *n_floats = n_queries + n_keys + n_values + N_QUERIES * (s.n_keys + s.n_values);
+    if (floats) {
+        s.queries = floats;
+        s.keys = s.queries + n_queries;
+        s.values = s.keys + n_keys;
+        s.scores = s.values + n_values;
+        s.sums = s.scores + N_QUERIES * s.n_keys;
+    }
     return s;
 }
 
-CPU_INLINE void copy_keys_values(const head *h, const head_scratch *s)
+// ---- Copying -----------------------------------------------------------------------------------------------------
+
+// Tokens of qkv stand `row` floats apart.
+CPU_INLINE void copy_queries(const sequence *s, const float *restrict q, size_t row, float scale)
 {
-    for (size_t e = 0; e < h->head_size; e++) {
-        float *keys = s->keys + e * s->n_keys;
-        for (size_t t = 0; t < h->length; t++)
-            keys[t] = h->k[t * h->row + e];
-        for (size_t t = h->length; t < s->n_keys; t++)
-            keys[t] = 0;
-    }
-    for (size_t t = 0; t < h->length; t++) {
-        float *values = s->values + t * s->n_values;
-        memcpy(values, h->v + t * h->row, h->head_size * sizeof *values);
-        for (size_t e = h->head_size; e < s->n_values; e++)
-            values[e] = 0;
+    const size_t head_size = s->head_size, n_queries = s->n_queries;
+    for (size_t t = 0; t < n_queries; t++)
+        for (size_t h = 0; h < s->n_heads; h++) {
+            float *restrict queries = s->queries + (h * n_queries + t) * head_size;
+            for (size_t e = 0; e < head_size; e++)
+                queries[e] = t < s->length ? scale * q[t * row + h * head_size + e] : 0;
+        }
+}
+
+// 16 tokens at a time, so that both sides stay in the first cache.
+CPU_INLINE void transpose_keys(const sequence *s, const float *restrict k, size_t row)
+{
+    float *restrict keys = s->keys;
+    const size_t n_hidden = s->n_heads * s->head_size, length = s->length, n_keys = s->n_keys;
+    for (size_t first = 0; first < n_keys; first += CPU_LANES) {
+        const size_t end = first + CPU_LANES < length ? first + CPU_LANES : length;
+        for (size_t i = 0; i < n_hidden; i++) {
+            for (size_t t = first; t < end; t++)
+                keys[i * n_keys + t] = k[t * row + i];
+            for (size_t t = end; t < first + CPU_LANES; t++)
+                keys[i * n_keys + t] = 0;
+        }
     }
 }
 
-// queries = scale * Q of queries first .. first + 3; zeros beyond the sequence.
-CPU_INLINE void copy_queries(const head *h, const head_scratch *s, size_t first)
+CPU_INLINE void copy_values(const sequence *s, const float *restrict v, size_t row)
 {
-    for (size_t i = 0; i < N_QUERIES; i++)
-        for (size_t e = 0; e < h->head_size; e++)
-            s->queries[i * h->head_size + e] =
-                first + i < h->length ? h->scale * h->q[(first + i) * h->row + e] : 0;
+    const size_t head_size = s->head_size, n_values = s->n_values;
+    for (size_t t = 0; t < s->length; t++)
+        for (size_t h = 0; h < s->n_heads; h++) {
+            float *restrict values = s->values + (h * s->length + t) * n_values;
+            for (size_t e = 0; e < head_size; e++)
+                values[e] = v[t * row + h * head_size + e];
+            for (size_t e = head_size; e < n_values; e++)
+                values[e] = 0;
+        }
 }
 
-// out[i, c] = sum over r < n of a[i, r] * b[r, c] for four rows of a and `width` columns, r ascending. Strides in floats.
-typedef struct block {
+// ---- Products ----------------------------------------------------------------------------------------------------
+
+// out[i, c] = sum over r < n, n > 0, of a[i, r] * b[r, c] for four rows of a, r ascending. Strides in floats.
+typedef struct product {
     const float *a, *b;
     float *out;
     size_t n, a_stride, b_stride, out_stride;
-} block;
+} product;
 
-CPU_INLINE void multiply_block(const block *k, const size_t width)
+// WIDE columns. The sums stay in registers: the compiler must see arrays of whole vectors, and loops that it does not
+// unroll before it makes vectors of them.
+CPU_INLINE void multiply_wide(const product *p)
 {
-    float sums[N_QUERIES][WIDE] = {{0}};
-    for (size_t r = 0; r < k->n; r++)
+    float sums[N_QUERIES][WIDE];
+    for (size_t i = 0; i < N_QUERIES; i++)
+        for (size_t c = 0; c < WIDE; c++)
+            sums[i][c] = p->a[i * p->a_stride] * p->b[c];
+    for (size_t r = 1; r < p->n; r++)
         for (size_t i = 0; i < N_QUERIES; i++) {
-            const float factor = k->a[i * k->a_stride + r];
-            for (size_t c = 0; c < width; c++)
-                sums[i][c] += factor * k->b[r * k->b_stride + c];
+            const float factor = p->a[i * p->a_stride + r];
+            for (size_t c = 0; c < WIDE; c++)
+                sums[i][c] += factor * p->b[r * p->b_stride + c];
         }
     for (size_t i = 0; i < N_QUERIES; i++)
-        for (size_t c = 0; c < width; c++)
-            k->out[i * k->out_stride + c] = sums[i][c];
+        memcpy(p->out + i * p->out_stride, sums[i], sizeof sums[i]);
 }
 
-// The same for n_columns, a multiple of CPU_LANES.
-CPU_INLINE void multiply_four(block k, size_t n_columns)
+// CPU_LANES columns.
+CPU_INLINE void multiply_narrow(const product *p)
+{
+    float sums[N_QUERIES][CPU_LANES];
+    for (size_t i = 0; i < N_QUERIES; i++)
+#pragma GCC unroll 1
+        for (size_t c = 0; c < CPU_LANES; c++)
+            sums[i][c] = p->a[i * p->a_stride] * p->b[c];
+    for (size_t r = 1; r < p->n; r++)
+        for (size_t i = 0; i < N_QUERIES; i++) {
+            const float factor = p->a[i * p->a_stride + r];
+#pragma GCC unroll 1
+            for (size_t c = 0; c < CPU_LANES; c++)
+                sums[i][c] += factor * p->b[r * p->b_stride + c];
+        }
+    for (size_t i = 0; i < N_QUERIES; i++)
+        memcpy(p->out + i * p->out_stride, sums[i], sizeof sums[i]);
+}
+
+// All of n_columns, a multiple of CPU_LANES.
+CPU_INLINE void multiply(product p, size_t n_columns)
 {
     size_t c = 0;
-    for (; c + WIDE <= n_columns; c += WIDE, k.b += WIDE, k.out += WIDE)
-        multiply_block(&k, WIDE);
+    for (; c + WIDE <= n_columns; c += WIDE, p.b += WIDE, p.out += WIDE)
+        multiply_wide(&p);
     if (c < n_columns)
-        multiply_block(&k, CPU_LANES);
+        multiply_narrow(&p);
 }
 
-// scores -> exp(scores - the largest), zeros beyond the sequence; returns their sum.
+// ---- Softmax -----------------------------------------------------------------------------------------------------
+
+CPU_INLINE float largest_score(const float *scores, size_t n_keys)
+{
+    float lanes[CPU_LANES];
+    for (size_t l = 0; l < CPU_LANES; l++)
+        lanes[l] = scores[l];
+    for (size_t key = CPU_LANES; key < n_keys; key += CPU_LANES)
+        for (size_t l = 0; l < CPU_LANES; l++)
+            lanes[l] = scores[key + l] > lanes[l] ? scores[key + l] : lanes[l];
+    for (size_t half = CPU_LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++)
+            lanes[l] = lanes[l + half] > lanes[l] ? lanes[l + half] : lanes[l];
+    return lanes[0];
+}
+
+// scores -> exp(scores - the largest), zeros beyond the sequence; returns their sum. NaN when a score is NaN.
 CPU_INLINE float exponentiate(float *scores, size_t length, size_t n_keys)
 {
-    float largest = -INFINITY, lanes[CPU_LANES] = {0};
+    float lanes[CPU_LANES];
     for (size_t key = length; key < n_keys; key++)
         scores[key] = -INFINITY;
-    float most[CPU_LANES];
+    const float largest = largest_score(scores, n_keys);
     for (size_t l = 0; l < CPU_LANES; l++)
-        most[l] = -INFINITY;
-    for (size_t key = 0; key < n_keys; key += CPU_LANES)
-        for (size_t l = 0; l < CPU_LANES; l++)
-            most[l] = scores[key + l] > most[l] ? scores[key + l] : most[l];
-    for (size_t l = 0; l < CPU_LANES; l++)
-        largest = most[l] > largest ? most[l] : largest;
+        lanes[l] = 0;
     for (size_t key = 0; key < n_keys; key += CPU_LANES)
         for (size_t l = 0; l < CPU_LANES; l++) {
             scores[key + l] = exp_of_sum(scores[key + l] - largest, 0);
@@ -126,53 +176,57 @@ CPU_INLINE float exponentiate(float *scores, size_t length, size_t n_keys)
     return lanes_total(lanes);
 }
 
-CPU_CLONES
-static void attend(const head *h, const head_scratch *s)
+// ---- Attention ---------------------------------------------------------------------------------------------------
+
+// Queries first .. first + 3 of head h. out: the head's part of the sequence's first token; tokens stand out_row apart.
+CPU_INLINE void attend_four(const sequence *s, size_t h, size_t first, float *out, size_t out_row)
 {
-    copy_keys_values(h, s);
-    for (size_t first = 0; first < h->length; first += N_QUERIES) {
-        const size_t n_queries = h->length - first < N_QUERIES ? h->length - first : N_QUERIES;
-        float inverse[N_QUERIES];
-        copy_queries(h, s, first);
-        multiply_four((block){s->queries, s->keys, s->scores, h->head_size, h->head_size, s->n_keys, s->n_keys},
-                      s->n_keys);
-        for (size_t i = 0; i < N_QUERIES; i++)
-            inverse[i] = 1 / exponentiate(s->scores + i * s->n_keys, h->length, s->n_keys);
-        multiply_four((block){s->scores, s->values, s->sums, h->length, s->n_keys, s->n_values, s->n_values},
-                      s->n_values);
-        for (size_t i = 0; i < n_queries; i++)
-            for (size_t e = 0; e < h->head_size; e++)
-                h->out[(first + i) * h->out_row + e] = s->sums[i * s->n_values + e] * inverse[i];
+    const size_t head_size = s->head_size, n_keys = s->n_keys, n_values = s->n_values;
+    const float *queries = s->queries + (h * s->n_queries + first) * head_size;
+    const float *keys = s->keys + h * head_size * n_keys, *values = s->values + h * s->length * n_values;
+    float inverse[N_QUERIES];
+    multiply((product){queries, keys, s->scores, head_size, head_size, n_keys, n_keys}, n_keys);
+    for (size_t i = 0; i < N_QUERIES; i++)
+        inverse[i] = 1 / exponentiate(s->scores + i * n_keys, s->length, n_keys);
+    multiply((product){s->scores, values, s->sums, s->length, n_keys, n_values, n_values}, n_values);
+    for (size_t i = 0; i < N_QUERIES && first + i < s->length; i++) {
+        const float *restrict sums = s->sums + i * n_values;
+        float *restrict to = out + (first + i) * out_row;
+        for (size_t e = 0; e < head_size; e++)
+            to[e] = sums[e] * inverse[i];
     }
+}
+
+// One sequence: qkv [length, 3, H, E], out [length, H, E].
+CPU_CLONES
+static void attend(const sequence *s, const float *qkv, float scale, float *out)
+{
+    const size_t n_hidden = s->n_heads * s->head_size, row = 3 * n_hidden;
+    copy_queries(s, qkv, row, scale);
+    transpose_keys(s, qkv + n_hidden, row);
+    copy_values(s, qkv + 2 * n_hidden, row);
+    for (size_t h = 0; h < s->n_heads; h++)
+        for (size_t first = 0; first < s->length; first += N_QUERIES)
+            attend_four(s, h, first, out + h * s->head_size, n_hidden);
 }
 
 asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_error *err)
 {
+    static const char name[] = "attention: sequence_offsets";
     const int32_t *offsets = cpu_i32(args->sequence_offsets);
     const size_t n_hidden = args->n_heads * args->head_size;
     const size_t longest = args->max_length < args->n_tokens ? args->max_length : args->n_tokens;
+    size_t n_floats;
     float *floats;
-    TRY(cpu_scratch(stream, head_scratch_floats(longest, args->head_size), &floats, err));
+    divide_scratch(args, longest, NULL, &n_floats);
+    TRY(cpu_scratch(stream, n_floats, &floats, err));
+    TRY(cpu_check_index(name, offsets[0], 0, args->n_tokens + 1, err));
     for (size_t q = 0; q < args->n_sequences; q++) {
-        TRY(cpu_check_index("attention: sequence_offsets", offsets[q], 0, args->n_tokens + 1, err));
-        TRY(cpu_check_index("attention: sequence_offsets", offsets[q + 1], offsets[q],
-                            (size_t)offsets[q] + longest + 1, err));
-        TRY(cpu_check_index("attention: sequence_offsets", offsets[q + 1], 0, args->n_tokens + 1, err));
+        TRY(cpu_check_index(name, offsets[q + 1], offsets[q], args->n_tokens + 1, err));
         const size_t first = (size_t)offsets[q], length = (size_t)(offsets[q + 1] - offsets[q]);
-        const head_scratch scratch = divide_scratch(floats, length, args->head_size);
-        for (size_t i = 0; i < args->n_heads; i++) {
-            const float *heads = cpu_real(args->qkv) + first * 3 * n_hidden + i * args->head_size;
-            const head h = {.q = heads,
-                            .k = heads + n_hidden,
-                            .v = heads + 2 * n_hidden,
-                            .out = cpu_real(args->out) + first * n_hidden + i * args->head_size,
-                            .length = length,
-                            .row = 3 * n_hidden,
-                            .out_row = n_hidden,
-                            .head_size = args->head_size,
-                            .scale = (float)args->scale};
-            attend(&h, &scratch);
-        }
+        TRY(cpu_check_index("attention: length of a sequence", (int64_t)length, 0, longest + 1, err));
+        const sequence s = divide_scratch(args, length, floats, &n_floats);
+        attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale, cpu_real(args->out) + first * n_hidden);
     }
     return ASC_OK;
 }

@@ -238,84 +238,85 @@ static void not_a_file(void **state)
 #define TENSOR(dtype, shape, offsets)                                                                        \
     "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
+static const struct {
+    const char *header;
+    size_t data_size;
+    const char *words;
+} defects[] = {
+    // places
+    {"{" ENTRY_A ",\"b\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[25,29]}}", 29,
+     "at byte 24, found 25 (a hole)"},
+    {"{" ENTRY_A ",\"b\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[20,24]}}", 24, "an overlap"},
+    {"{" ENTRY_A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", 24, "an overlap"},
+    {TENSOR("F32", "[2]", "[4,12]"), 12, "expected to begin at byte 0, found 4 (a hole)"},
+    {TENSOR("F32", "[2]", "[12,4]"), 12, "begins at byte 12 but ends before that, at 4"},
+    {TENSOR("F32", "[2]", "[0,18446744073709551615]"), 8, "too big integer"},
+    {TENSOR("F32", "[2]", "[0,9223372036854775807]"), 8, "expected 8 bytes"},
+    {TENSOR("F32", "[2]", "[-8,0]"), 8, "two offsets in 'data_offsets'"},
+    {TENSOR("F32", "[2]", "[0,8.0]"), 8, "two offsets in 'data_offsets'"},
+    {TENSOR("F32", "[2]", "[0]"), 8, "two offsets in 'data_offsets'"},
+    {TENSOR("F32", "[2]", "[0,8,16]"), 8, "two offsets in 'data_offsets'"},
+    {TENSOR("F32", "[2]", "8"), 8, "two offsets in 'data_offsets'"},
+    // sizes
+    {TENSOR("F32", "[4294967296,4294967296]", "[0,0]"), 0, "the product of its shape overflows"},
+    {TENSOR("F32", "[9223372036854775807,3,0]", "[0,0]"), 0, "the product of its shape overflows"},
+    {TENSOR("F32", "[4611686018427387904]", "[0,0]"), 0, "its size overflows"},
+    {TENSOR("F32", "[2,3]", "[0,20]"), 20, "expected 24 bytes for its shape and dtype F32, found 20"},
+    {TENSOR("F16", "[2]", "[0,8]"), 8, "expected 4 bytes for its shape and dtype F16, found 8"},
+    {TENSOR("F4", "[3]", "[0,2]"), 2, "expected whole bytes, found 12 bits"},
+    {TENSOR("F32", "[-2]", "[0,8]"), 8, "expected sizes in 'shape'"},
+    {TENSOR("F32", "[2.0]", "[0,8]"), 8, "expected sizes in 'shape'"},
+    {TENSOR("F32", "[\"2\"]", "[0,8]"), 8, "expected sizes in 'shape'"},
+    {TENSOR("F32", "2", "[0,8]"), 8, "array 'shape'"},
+    {TENSOR("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), 8, "at most 8 dimensions, found 9"},
+    // names and types
+    {TENSOR("Q4_K", "[2]", "[0,8]"), 8, "tensor 'a': expected a dtype of the format, found 'Q4_K'"},
+    {TENSOR("f32", "[2]", "[0,8]"), 8, "found 'f32'"},
+    {"{" ENTRY_A "," ENTRY_A "}", 24, "every name once"},
+    {"{" ENTRY_A ",\"\\u0061\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[24,28]}}", 28,
+     "every name once"},
+    {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+     "every name once"},
+    {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}}", 0, "every name once"},
+    // missing
+    {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor 'a': expected a string 'dtype'"},
+    {"{\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "string 'dtype'"},
+    {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "array 'shape'"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "'data_offsets'"},
+    {"{\"a\":7}", 0, "tensor 'a': expected an object"},
+    {"{\"a\":null}", 0, "tensor 'a': expected an object"},
+    // metadata
+    {"{\"__metadata__\":{\"format\":7}}", 0, "__metadata__: expected a string under 'format'"},
+    {"{\"__metadata__\":{\"format\":{\"a\":\"b\"}}}", 0, "__metadata__: expected a string"},
+    {"{\"__metadata__\":[]}", 0, "__metadata__: expected an object"},
+    {"{\"__metadata__\":\"pt\"}", 0, "__metadata__: expected an object"},
+    // no JSON
+    {"hello", 0, "expected JSON"},
+    {"   ", 0, "expected JSON"},
+    {"{\"a\":}", 0, "expected JSON"},
+    {"{'a':1}", 0, "expected JSON"},
+    {"{}{}", 0, "expected JSON"},
+    {"{} x", 0, "expected JSON"},
+    {"7", 0, "expected JSON"},
+    {"[]", 0, "expected a JSON object, found an array"},
+    {"{\"a\\u0000b\":{}}", 0, "expected JSON"},
+    // bytes that are not UTF-8: a stray continuation, an overlong form, a surrogate, beyond U+10FFFF
+    {"{\"\x80\":{}}", 0, "expected UTF-8"},
+    {"{\"\xc0\xaf\":{}}", 0, "expected UTF-8"},
+    {"{\"\xed\xa0\x80\":{}}", 0, "expected UTF-8"},
+    {"{\"\xf4\x90\x80\x80\":{}}", 0, "expected UTF-8"},
+    {"{\"__metadata__\":{\"a\":\"\xff\"}}", 0, "expected UTF-8"},
+    // nesting
+    {"{\"a\":{\"x\":[[[[[[[]]]]]]]}}", 0, "at most 8 nested levels, found more at byte 16"},
+};
+
 static void one_defect_each(void **state)
 {
     (void)state;
-    static const struct {
-        const char *header;
-        size_t data_size;
-        const char *words;
-    } cases[] = {
-        // places
-        {"{" ENTRY_A ",\"b\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[25,29]}}", 29,
-         "at byte 24, found 25 (a hole)"},
-        {"{" ENTRY_A ",\"b\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[20,24]}}", 24, "an overlap"},
-        {"{" ENTRY_A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", 24, "an overlap"},
-        {TENSOR("F32", "[2]", "[4,12]"), 12, "expected to begin at byte 0, found 4 (a hole)"},
-        {TENSOR("F32", "[2]", "[12,4]"), 12, "begins at byte 12 but ends before that, at 4"},
-        {TENSOR("F32", "[2]", "[0,18446744073709551615]"), 8, "too big integer"},
-        {TENSOR("F32", "[2]", "[0,9223372036854775807]"), 8, "expected 8 bytes"},
-        {TENSOR("F32", "[2]", "[-8,0]"), 8, "two offsets in 'data_offsets'"},
-        {TENSOR("F32", "[2]", "[0,8.0]"), 8, "two offsets in 'data_offsets'"},
-        {TENSOR("F32", "[2]", "[0]"), 8, "two offsets in 'data_offsets'"},
-        {TENSOR("F32", "[2]", "[0,8,16]"), 8, "two offsets in 'data_offsets'"},
-        {TENSOR("F32", "[2]", "8"), 8, "two offsets in 'data_offsets'"},
-        // sizes
-        {TENSOR("F32", "[4294967296,4294967296]", "[0,0]"), 0, "the product of its shape overflows"},
-        {TENSOR("F32", "[9223372036854775807,3,0]", "[0,0]"), 0, "the product of its shape overflows"},
-        {TENSOR("F32", "[4611686018427387904]", "[0,0]"), 0, "its size overflows"},
-        {TENSOR("F32", "[2,3]", "[0,20]"), 20, "expected 24 bytes for its shape and dtype F32, found 20"},
-        {TENSOR("F16", "[2]", "[0,8]"), 8, "expected 4 bytes for its shape and dtype F16, found 8"},
-        {TENSOR("F4", "[3]", "[0,2]"), 2, "expected whole bytes, found 12 bits"},
-        {TENSOR("F32", "[-2]", "[0,8]"), 8, "expected sizes in 'shape'"},
-        {TENSOR("F32", "[2.0]", "[0,8]"), 8, "expected sizes in 'shape'"},
-        {TENSOR("F32", "[\"2\"]", "[0,8]"), 8, "expected sizes in 'shape'"},
-        {TENSOR("F32", "2", "[0,8]"), 8, "array 'shape'"},
-        {TENSOR("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), 8, "at most 8 dimensions, found 9"},
-        // names and types
-        {TENSOR("Q4_K", "[2]", "[0,8]"), 8, "tensor 'a': expected a dtype of the format, found 'Q4_K'"},
-        {TENSOR("f32", "[2]", "[0,8]"), 8, "found 'f32'"},
-        {"{" ENTRY_A "," ENTRY_A "}", 24, "every name once"},
-        {"{" ENTRY_A ",\"\\u0061\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[24,28]}}", 28,
-         "every name once"},
-        {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
-         "every name once"},
-        {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}}", 0, "every name once"},
-        // missing
-        {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor 'a': expected a string 'dtype'"},
-        {"{\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "string 'dtype'"},
-        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "array 'shape'"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "'data_offsets'"},
-        {"{\"a\":7}", 0, "tensor 'a': expected an object"},
-        {"{\"a\":null}", 0, "tensor 'a': expected an object"},
-        // metadata
-        {"{\"__metadata__\":{\"format\":7}}", 0, "__metadata__: expected a string under 'format'"},
-        {"{\"__metadata__\":{\"format\":{\"a\":\"b\"}}}", 0, "__metadata__: expected a string"},
-        {"{\"__metadata__\":[]}", 0, "__metadata__: expected an object"},
-        {"{\"__metadata__\":\"pt\"}", 0, "__metadata__: expected an object"},
-        // no JSON
-        {"hello", 0, "expected JSON"},
-        {"   ", 0, "expected JSON"},
-        {"{\"a\":}", 0, "expected JSON"},
-        {"{'a':1}", 0, "expected JSON"},
-        {"{}{}", 0, "expected JSON"},
-        {"{} x", 0, "expected JSON"},
-        {"7", 0, "expected JSON"},
-        {"[]", 0, "expected a JSON object, found an array"},
-        {"{\"a\\u0000b\":{}}", 0, "expected JSON"},
-        // bytes that are not UTF-8: a stray continuation, an overlong form, a surrogate, beyond U+10FFFF
-        {"{\"\x80\":{}}", 0, "expected UTF-8"},
-        {"{\"\xc0\xaf\":{}}", 0, "expected UTF-8"},
-        {"{\"\xed\xa0\x80\":{}}", 0, "expected UTF-8"},
-        {"{\"\xf4\x90\x80\x80\":{}}", 0, "expected UTF-8"},
-        {"{\"__metadata__\":{\"a\":\"\xff\"}}", 0, "expected UTF-8"},
-        // nesting
-        {"{\"a\":{\"x\":[[[[[[[]]]]]]]}}", 0, "at most 8 nested levels, found more at byte 16"},
-    };
     const uint8_t data[32] = {0};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        build(cases[i].header, data, cases[i].data_size);
-        expect_refusal(cases[i].words);
+    for (size_t i = 0; i < sizeof defects / sizeof defects[0]; i++) {
+        build(defects[i].header, data, defects[i].data_size);
+        expect_refusal(defects[i].words);
     }
 }
 
