@@ -10,6 +10,7 @@ typedef struct command_call {
     void *values; // the command's own struct, parsed
     char **operands;
     size_t n_operands;
+    const bool *given;        // which options were among the arguments, for optable_is_given
     const char *command_line; // the whole call as a shell would take it
 } command_call;
 

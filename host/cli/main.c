@@ -95,7 +95,8 @@ static asc_status run_command(const cli_command *command, int argc, char **argv,
         optable_print_help(stdout, &command->table, values);
         goto done;
     }
-    status = command->run(&(command_call){values, parsed.operands, parsed.n_operands, command_line}, err);
+    status = command->run(
+        &(command_call){values, parsed.operands, parsed.n_operands, parsed.given, command_line}, err);
 done:
     if (values)
         optable_release(&command->table, values);

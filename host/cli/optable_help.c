@@ -24,6 +24,12 @@ static void describe_default(const option_spec *option, const void *defaults, ch
     case OPTION_INT64: number = *(const int64_t *)(const void *)field; break;
     case OPTION_UINT64: number = (long long)*(const uint64_t *)(const void *)field; break;
     case OPTION_SIZE: number = (long long)*(const size_t *)(const void *)field; break;
+    case OPTION_NUMBER:
+        if (*(const double *)(const void *)field > 0)
+            snprintf(text, size, " [default: %g]", *(const double *)(const void *)field);
+        else if (option->zero)
+            snprintf(text, size, " [default: %s]", option->zero);
+        return;
     }
     const bool is_number = option->kind != OPTION_STRING && option->kind != OPTION_RANGE;
     if (word || (option->zero && number == 0))
