@@ -64,8 +64,7 @@ bool parse_positive(const char *text, double *value)
     const size_t n_digits = strspn(text, "0123456789");
     const size_t n_decimals = text[n_digits] == '.' ? strspn(text + n_digits + 1, "0123456789") : 0;
 
-    if (n_digits == 0 || (text[n_digits] == '.' && n_decimals == 0) ||
-        text[n_digits + (n_decimals ? n_decimals + 1 : 0)] != '\0')
+    if (n_digits == 0 || text[n_digits + (n_decimals ? n_decimals + 1 : 0)] != '\0')
         return false;
     *value = strtod(text, NULL);
     return *value > 0 && isfinite(*value);

@@ -85,6 +85,10 @@ bool optable_is_given(const option_table *table, const bool *given, const char *
 // Releases the lists in `values`; what they hold is empty afterwards.
 void optable_release(const option_table *table, void *values);
 
+// Writes the default of an option that stands in `defaults`, the command's struct before parsing, as " [default: ...]"; empty when
+// there is nothing to say.
+void optable_describe_default(const option_spec *option, const void *defaults, char *text, size_t size);
+
 // Prints --help; `defaults` is the command's struct before parsing.
 void optable_print_help(FILE *out, const option_table *table, const void *defaults);
 

@@ -6,8 +6,7 @@
 
 enum { HELP_COLUMN = 28, HELP_WIDTH = 80, UNBROKEN = 40 };
 
-// Writes the default that stands in `defaults` into `text`; leaves it empty when there is nothing to say.
-static void describe_default(const option_spec *option, const void *defaults, char *text, size_t size)
+void optable_describe_default(const option_spec *option, const void *defaults, char *text, size_t size)
 {
     const char *field = (const char *)defaults + option->offset;
     const char *word = NULL;
@@ -83,7 +82,7 @@ static void print_option(FILE *out, const option_spec *option, const void *defau
         column = 0;
     }
     fprintf(out, "%*s", HELP_COLUMN - column, "");
-    describe_default(option, defaults, note, sizeof note);
+    optable_describe_default(option, defaults, note, sizeof note);
     snprintf(help, sizeof help, "%s%s%s", option->help, option->required ? " (required)" : "", note);
     print_wrapped(out, help, HELP_COLUMN);
 }
