@@ -1,0 +1,21 @@
+# cmake -DPREFIX=... -DFOLDER=... -DSOURCE=... -DVERSION=... -DOPTIONS=a|b -DRUN=a|b -P build_consumer.cmake
+# Configures and builds tests/api/consumer against the tree installed in PREFIX and runs its programs.
+string(REPLACE "|" ";" OPTIONS "${OPTIONS}")
+string(REPLACE "|" ";" RUN "${RUN}")
+file(REMOVE_RECURSE ${FOLDER})
+set(ENV{PKG_CONFIG_PATH} ${PREFIX}/${LIBDIR}/pkgconfig)
+set(ENV{LD_LIBRARY_PATH} ${PREFIX}/${LIBDIR})
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE} -B ${FOLDER} -DCMAKE_PREFIX_PATH=${PREFIX} -DEXPECTED_VERSION=${VERSION} ${OPTIONS}
+    COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+foreach(program EXAMPLE USE_PUBLIC)
+    string(TOLOWER ${program} name)
+    if(EXISTS ${FOLDER}/${name})
+        list(APPEND RUN -D${program}=${FOLDER}/${name})
+        set(found_one ON)
+    endif()
+endforeach()
+if(NOT found_one)
+    message(FATAL_ERROR "expected the project to build a program, found none")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} -DFOLDER=${FOLDER}/run ${RUN} -P ${SOURCE}/../run_programs.cmake COMMAND_ERROR_IS_FATAL ANY)
