@@ -1,6 +1,7 @@
 // `ascribe explain`: the option table and what is checked before anything is opened; explain_run.c does the
 // work.
 #include "command.h"
+#include "explain_like.h"
 #include "explain_run.h"
 #include "explain_values.h"
 #include "report_error.h"
@@ -53,6 +54,8 @@ static const option_spec options[] = {
      .help = "most features of a row for --estimator exact"},
     {.name = "seed", .kind = OPTION_UINT64, .argument = "N", .offset = FIELD(options.seed),
      .help = "of the random draws"},
+    {.name = "like", .kind = OPTION_STRING, .argument = "RESULT.h5", .offset = FIELD(like),
+     .help = "take the options of this group from an earlier result, except those that are given here"},
 
     {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),
@@ -79,6 +82,12 @@ static const option_spec options[] = {
      .offset = FIELD(options.step_tokens), .help = "tokens for each step and worker"},
     {.name = "rows-per-part", .kind = OPTION_SIZE, .argument = "N", .hidden = true,
      .offset = FIELD(options.rows_per_part), .help = "rows for each part file"},
+
+    {.name = "dry-run", .kind = OPTION_SET, .offset = FIELD(dry_run), .group = "Planning",
+     .help = "say what the run would take (coalitions, operations, memory, output, time) and write nothing; "
+             "a few seconds of real steps are timed; --out may be left out"},
+    {.name = "max-hours", .kind = OPTION_NUMBER, .argument = "H", .zero = "none", .offset = FIELD(max_hours),
+     .help = "refuse to start (exit code 64) when that estimate is longer"},
 
     {.name = "strict", .kind = OPTION_SET, .offset = FIELD(strict), .group = "Messages",
      .help = "exit code 1 when a row has no attributions"},
@@ -109,7 +118,7 @@ static asc_status check(const explain_values *values, asc_error *err)
                        values->data ? "both" : "neither");
         return cli_hint(err, "'ascribe explain --help' shows the usage");
     }
-    if (values->data && !values->out) {
+    if (values->data && !values->out && !values->dry_run) {
         (void)cli_fail(err, ASC_USAGE, "explain: missing option --out FILE.h5");
         return cli_hint(err,
                         "the result of a dataset is a file; a few texts can be shown at once: --text TEXT");
@@ -129,11 +138,18 @@ static asc_status check(const explain_values *values, asc_error *err)
 
 static asc_status run(const command_call *call, asc_error *err)
 {
-    const explain_values *values = call->values;
+    explain_values *values = call->values;
+    earlier_options earlier = {0};
+    asc_status status = ASC_OK;
 
-    if (check(values, err) != ASC_OK)
-        return err->status;
-    return explain_run(values, call->command_line, err);
+    if (values->like)
+        status = explain_like_apply(values, &command_explain.table, call->given, &earlier, err);
+    if (status == ASC_OK)
+        status = check(values, err);
+    if (status == ASC_OK)
+        status = explain_run(values, call->command_line, err);
+    explain_like_release(&earlier);
+    return status;
 }
 
 const cli_command command_explain = {

@@ -1,6 +1,7 @@
 // Prepares when needed, explains, and says what came out.
 #include "explain_run.h"
 
+#include "explain_cost.h"
 #include "explain_input.h"
 #include "explain_summary.h"
 #include "export_rows.h"
@@ -48,6 +49,25 @@ static asc_status choose_rows(const explain_values *values, const char *dataset_
     return ASC_OK;
 }
 
+// What the estimate says, and whether that is short enough. Warnings are left to the run when one follows.
+static asc_status estimate(const explain_values *values, asc_explain_job job, asc_error *err)
+{
+    asc_explain_cost cost;
+
+    if (!values->dry_run)
+        job.log = (asc_log){0};
+    if (asc_explain_estimate(&job, &cost, err) != ASC_OK)
+        return err->status;
+    if (values->dry_run) {
+        progress_clear(job.progress_user);
+        if (!values->json)
+            explain_cost_print(values, &cost);
+        else if (explain_cost_print_json(values, &cost, err) != ASC_OK)
+            return err->status;
+    }
+    return explain_cost_check(values, &cost, err);
+}
+
 static asc_status compute(const explain_values *values, const char *command_line, explain_outcome *outcome,
                           asc_error *err)
 {
@@ -57,19 +77,26 @@ static asc_status compute(const explain_values *values, const char *command_line
     asc_explain_job job = {
         .model_path = values->model,
         .dataset_path = outcome->dataset_path,
-        .out_path = outcome->out,
+        .out_path = values->dry_run ? values->out : outcome->out,
         .command = command_line,
         .options = values->options,
         .log = {print_message, &progress},
         .progress = progress_update,
         .progress_user = &progress,
     };
+    asc_status status = choose_rows(values, outcome->dataset_path, &job.options, err);
 
-    if (choose_rows(values, outcome->dataset_path, &job.options, err) != ASC_OK)
-        return err->status;
+    if (status != ASC_OK)
+        return status;
     progress_begin(&progress, silent ? "none" : values->progress);
-    progress_say(&progress, "reading the model");
-    const asc_status status = asc_explain(&job, &outcome->summary, err);
+    if (values->dry_run || values->max_hours > 0) {
+        progress_say(&progress, "estimating the time");
+        status = estimate(values, job, err);
+    }
+    if (status == ASC_OK && !values->dry_run) {
+        progress_say(&progress, "reading the model");
+        status = asc_explain(&job, &outcome->summary, err);
+    }
     progress_clear(&progress);
     return status;
 }
@@ -146,6 +173,8 @@ static asc_status explain_into(const explain_values *values, const char *command
     outcome.dataset_path = dataset_path;
     outcome.dataset_was_made = !values->data || !file_kind_same(dataset_path, values->data);
     status = compute(values, command_line, &outcome, err);
+    if (values->dry_run)
+        goto done;
     if (status == ASC_OK && values->texts.count > 0)
         status = show_result(values, out, err);
     else if (status == ASC_OK && values->json)
@@ -154,26 +183,28 @@ static asc_status explain_into(const explain_values *values, const char *command
         status = explain_summary_print(&outcome, err);
     if (status == ASC_OK && values->strict)
         status = check_strict(&outcome, err);
+done:
     free(dataset_path);
     return status;
 }
 
-// With --text the texts wait in a temporary folder, and dataset and result too when no --out was given.
+// With --text the texts wait in a temporary folder, and dataset and result too when no --out was given. With --dry-run everything does.
 asc_status explain_run(const explain_values *values, const char *command_line, asc_error *err)
 {
     char *folder = NULL, *scratch_out = NULL;
+    const char *out = values->dry_run ? NULL : values->out;
     asc_status status = ASC_OK;
 
-    if (values->data && file_kind_same(values->data, values->out))
+    if (values->data && values->out && file_kind_same(values->data, values->out))
         return cli_fail(err, ASC_USAGE, "--out: expected another file than --data, found '%s'", values->out);
-    if (values->texts.count > 0)
+    if (values->texts.count > 0 || values->dry_run)
         status = scratch_folder_make(&folder, err);
-    if (status == ASC_OK && folder && !values->out && asprintf(&scratch_out, "%s/result.h5", folder) < 0) {
+    if (status == ASC_OK && folder && !out && asprintf(&scratch_out, "%s/result.h5", folder) < 0) {
         scratch_out = NULL;
         status = cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
     }
     if (status == ASC_OK)
-        status = explain_into(values, command_line, values->out ? values->out : scratch_out, folder, err);
+        status = explain_into(values, command_line, out ? out : scratch_out, folder, err);
     scratch_folder_remove(folder);
     free(scratch_out);
     free(folder);

@@ -20,6 +20,9 @@ typedef struct explain_values {
     row_range rows;
     int64_t limit; // 0: none
     prepare_values prepare;
+    const char *like; // an earlier result whose options are the defaults; NULL: none
+    bool dry_run;
+    double max_hours; // 0: no limit
     bool strict, quiet, json;
     const char *color, *progress;
 } explain_values;

@@ -1,6 +1,7 @@
 // The program: finds the command, parses its arguments by its table, runs it, reports its error. The exit
 // code is the status.
 #include "command.h"
+#include "manual.h"
 #include "report_error.h"
 #include "shell_words.h"
 #include "suggest.h"
@@ -15,12 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const commands[] = {
-    &command_explain, &command_show,   &command_export,  &command_prepare,
-    &command_inspect, &command_verify, &command_devices, &command_version,
-};
-enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
-
 static void print_help(void)
 {
     puts("Usage: ascribe COMMAND [options]\n"
@@ -28,8 +23,9 @@ static void print_help(void)
          "Tells, for every row of a dataset, how much each word moved a fine-tuned transformer's output.\n"
          "\n"
          "Commands");
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("  %-10s  %s\n", commands[i]->table.command, commands[i]->summary);
+    for (size_t i = 0; i < cli_n_commands; i++)
+        if (!cli_commands[i]->hidden)
+            printf("  %-10s  %s\n", cli_commands[i]->table.command, cli_commands[i]->summary);
     puts("\n"
          "Options\n"
          "  --help      this text; 'ascribe COMMAND --help' explains a command\n"
@@ -51,9 +47,9 @@ static void print_help(void)
 
 static const cli_command *find_command(const char *name)
 {
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        if (strcmp(commands[i]->table.command, name) == 0)
-            return commands[i];
+    for (size_t i = 0; i < cli_n_commands; i++)
+        if (strcmp(cli_commands[i]->table.command, name) == 0)
+            return cli_commands[i];
     return NULL;
 }
 
@@ -67,8 +63,9 @@ static asc_status fail_command(const char *name, asc_error *err)
         for (size_t i = 0; i < 2; i++)
             suggest_consider(&nearest, name, options[i]);
     } else {
-        for (size_t i = 0; i < N_COMMANDS; i++)
-            suggest_consider(&nearest, name, commands[i]->table.command);
+        for (size_t i = 0; i < cli_n_commands; i++)
+            if (!cli_commands[i]->hidden)
+                suggest_consider(&nearest, name, cli_commands[i]->table.command);
     }
     if (nearest.word)
         return cli_hint(err, "did you mean '%s'?", nearest.word);
@@ -95,7 +92,8 @@ static asc_status run_command(const cli_command *command, int argc, char **argv,
         optable_print_help(stdout, &command->table, values);
         goto done;
     }
-    status = command->run(&(command_call){values, parsed.operands, parsed.n_operands, command_line}, err);
+    status = command->run(
+        &(command_call){values, parsed.operands, parsed.n_operands, parsed.given, command_line}, err);
 done:
     if (values)
         optable_release(&command->table, values);
@@ -113,6 +111,8 @@ static asc_status dispatch(int argc, char **argv, asc_error *err)
         (void)cli_fail(err, ASC_USAGE, "a command is missing");
         return cli_hint(err, "'ascribe --help' lists the commands");
     }
+    if (strcmp(name, "help") == 0 && argc == 3 && strcmp(argv[2], "--man") == 0)
+        return manual_print(stdout, err);
     if (strcmp(name, "help") == 0 && argc > 2) {
         char *const help_argv[] = {argv[0], argv[2], help_option, NULL};
         return dispatch(3, (char **)help_argv, err);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool parse_uint64(const char *text, uint64_t *value)
 {
@@ -58,6 +59,17 @@ bool parse_size(const char *text, size_t *value)
     return !__builtin_mul_overflow(number, unit, value);
 }
 
+bool parse_positive(const char *text, double *value)
+{
+    const size_t n_digits = strspn(text, "0123456789");
+    const size_t n_decimals = text[n_digits] == '.' ? strspn(text + n_digits + 1, "0123456789") : 0;
+
+    if (n_digits == 0 || text[n_digits + (n_decimals ? n_decimals + 1 : 0)] != '\0')
+        return false;
+    *value = strtod(text, NULL);
+    return *value > 0 && isfinite(*value);
+}
+
 char *format_float(char *text, float value)
 {
     if (isnan(value)) {
@@ -72,17 +84,35 @@ char *format_float(char *text, float value)
     return text;
 }
 
-char *format_short(char *text, double value)
+// Three digits of what is left of `value` when the largest prefix that fits is taken out of it.
+static void print_digits(char *text, double value, double base, const char *const *prefixes, size_t n_prefixes)
 {
-    static const char prefixes[][2] = {"", "k", "M", "G", "T"};
     size_t prefix = 0;
 
-    while (fabs(value) >= 999.5 && prefix + 1 < sizeof prefixes / sizeof prefixes[0]) {
-        value /= 1000;
+    while (fabs(value) >= 999.5 && prefix + 1 < n_prefixes) {
+        value /= base;
         prefix++;
     }
     const int decimals = value == 0 ? 0 : fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
     snprintf(text, NUMBER_TEXT, "%.*f%s", decimals, value, prefixes[prefix]);
+}
+
+char *format_short(char *text, double value)
+{
+    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+
+    print_digits(text, value, 1000, prefixes, sizeof prefixes / sizeof prefixes[0]);
+    return text;
+}
+
+char *format_bytes(char *text, double bytes)
+{
+    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
+
+    if (bytes < 999.5)
+        snprintf(text, NUMBER_TEXT, "%.0f B", bytes);
+    else
+        print_digits(text, bytes, 1024, units, sizeof units / sizeof units[0]);
     return text;
 }
 

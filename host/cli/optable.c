@@ -6,6 +6,7 @@
 #include "report_error.h"
 #include "suggest.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@ typedef struct parse_state {
     int argc, at; // at: next argument
     char **argv;
     char *values;
-    bool *given; // [n_options]
     parsed_arguments *parsed;
 } parse_state;
 
@@ -117,7 +117,7 @@ static asc_status store_value(const parse_state *parser, const option_spec *opti
 {
     void *field = parser->values + option->offset;
 
-    parser->given[option - parser->table->options] = true;
+    parser->parsed->given[option - parser->table->options] = true;
     switch (option->kind) {
     case OPTION_SET: *(bool *)field = true; return ASC_OK;
     case OPTION_CLEAR: *(bool *)field = false; return ASC_OK;
@@ -133,6 +133,10 @@ static asc_status store_value(const parse_state *parser, const option_spec *opti
         if (parse_size(text, field))
             return ASC_OK;
         return fail_value(option, "a whole number like 4096 or 64k (k, M, G)", text, err);
+    case OPTION_NUMBER:
+        if (parse_positive(text, field))
+            return ASC_OK;
+        return fail_value(option, "a number above 0 like 8 or 1.5", text, err);
     case OPTION_RANGE:
         if (parse_range(text, field))
             return ASC_OK;
@@ -234,7 +238,7 @@ static asc_status check_complete(const parse_state *parser, asc_error *err)
     }
     for (size_t i = 0; i < table->n_options; i++) {
         const option_spec *option = &table->options[i];
-        if (option->required && !parser->given[i]) {
+        if (option->required && !parser->parsed->given[i]) {
             (void)cli_fail(err, ASC_USAGE, "%s: missing option --%s %s", table->command, option->name,
                            option->argument);
             return cli_hint(err, "'ascribe %s --help' shows the usage", table->command);
@@ -274,17 +278,18 @@ asc_status optable_parse(const option_table *table, int argc, char **argv, void 
                          parsed_arguments *parsed, asc_error *err)
 {
     parse_state parser = {.table = table, .argc = argc, .argv = argv, .values = values, .parsed = parsed};
-    asc_status status;
 
+    assert(table->n_options <= OPTABLE_MOST_OPTIONS);
     *parsed = (parsed_arguments){.operands = argv, .help = asks_for_help(argc, argv)};
-    if (parsed->help)
-        return ASC_OK;
-    parser.given = calloc(table->n_options + 1, sizeof *parser.given);
-    if (!parser.given)
-        return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for %zu options", table->n_options);
-    status = parse_arguments(&parser, err);
-    free(parser.given);
-    return status;
+    return parsed->help ? ASC_OK : parse_arguments(&parser, err);
+}
+
+bool optable_is_given(const option_table *table, const bool *given, const char *name)
+{
+    const option_spec *option = find_name(table, name, strlen(name));
+
+    assert(option);
+    return given[option - table->options];
 }
 
 void optable_release(const option_table *table, void *values)

@@ -22,7 +22,8 @@ typedef enum option_kind {
     OPTION_INT,    // int
     OPTION_INT64,
     OPTION_UINT64,
-    OPTION_SIZE,  // size_t; k, M and G are powers of 1024
+    OPTION_SIZE,   // size_t; k, M and G are powers of 1024
+    OPTION_NUMBER, // double, positive: digits with at most one point
     OPTION_RANGE, // row_range: "a:b", "a:", ":b", half open
 } option_kind;
 
@@ -63,11 +64,14 @@ typedef struct option_table {
     const option_spec *options;
 } option_table;
 
+enum { OPTABLE_MOST_OPTIONS = 128 }; // of one table
+
 // What parsing found besides the values.
 typedef struct parsed_arguments {
     char **operands; // points into argv, which is reordered
     size_t n_operands;
     bool help; // --help or -h was among the arguments; nothing else was checked
+    bool given[OPTABLE_MOST_OPTIONS]; // by the option's place in the table
 } parsed_arguments;
 
 // Parses argv[0 .. argc) (without program and command) into `values`, which holds the defaults. ASC_USAGE
@@ -75,8 +79,15 @@ typedef struct parsed_arguments {
 asc_status optable_parse(const option_table *table, int argc, char **argv, void *values,
                          parsed_arguments *parsed, asc_error *err);
 
+// Whether the option was among the arguments; `given` as parsing left it.
+bool optable_is_given(const option_table *table, const bool *given, const char *name);
+
 // Releases the lists in `values`; what they hold is empty afterwards.
 void optable_release(const option_table *table, void *values);
+
+// Writes the default of an option that stands in `defaults`, the command's struct before parsing, as " [default: ...]"; empty when
+// there is nothing to say.
+void optable_describe_default(const option_spec *option, const void *defaults, char *text, size_t size);
 
 // Prints --help; `defaults` is the command's struct before parsing.
 void optable_print_help(FILE *out, const option_table *table, const void *defaults);

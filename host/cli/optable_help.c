@@ -6,8 +6,7 @@
 
 enum { HELP_COLUMN = 28, HELP_WIDTH = 80, UNBROKEN = 40 };
 
-// Writes the default that stands in `defaults` into `text`; leaves it empty when there is nothing to say.
-static void describe_default(const option_spec *option, const void *defaults, char *text, size_t size)
+void optable_describe_default(const option_spec *option, const void *defaults, char *text, size_t size)
 {
     const char *field = (const char *)defaults + option->offset;
     const char *word = NULL;
@@ -24,6 +23,12 @@ static void describe_default(const option_spec *option, const void *defaults, ch
     case OPTION_INT64: number = *(const int64_t *)(const void *)field; break;
     case OPTION_UINT64: number = (long long)*(const uint64_t *)(const void *)field; break;
     case OPTION_SIZE: number = (long long)*(const size_t *)(const void *)field; break;
+    case OPTION_NUMBER:
+        if (*(const double *)(const void *)field > 0)
+            snprintf(text, size, " [default: %g]", *(const double *)(const void *)field);
+        else if (option->zero)
+            snprintf(text, size, " [default: %s]", option->zero);
+        return;
     }
     const bool is_number = option->kind != OPTION_STRING && option->kind != OPTION_RANGE;
     if (word || (option->zero && number == 0))
@@ -77,7 +82,7 @@ static void print_option(FILE *out, const option_spec *option, const void *defau
         column = 0;
     }
     fprintf(out, "%*s", HELP_COLUMN - column, "");
-    describe_default(option, defaults, note, sizeof note);
+    optable_describe_default(option, defaults, note, sizeof note);
     snprintf(help, sizeof help, "%s%s%s", option->help, option->required ? " (required)" : "", note);
     print_wrapped(out, help, HELP_COLUMN);
 }

@@ -4,6 +4,7 @@
 
 #include <ascribe/result.h>
 
+#include "base/clock.h"
 #include "base/thread_pool.h"
 #include "explain/self_test.h"
 #include "explain/value.h"
@@ -119,6 +120,8 @@ engine_work engine_work_done(const engine *e)
 
 // ---- One slice of rows -------------------------------------------------------------------------------------------
 
+typedef struct calibration calibration;
+
 typedef struct slice {
     engine *e;
     const asc_rows *rows;
@@ -126,8 +129,10 @@ typedef struct slice {
     ordered_row *order; // rows that can be explained
     size_t n_ordered;
     batch **batches; // of the wave
-    size_t n_batches;
+    size_t n_batches, wave_bytes;
     step_list steps;
+    engine_load *load;        // of engine_measure
+    calibration *calibration; // of engine_calibrate
 } slice;
 
 // Counts a row's tokens and sets its status; false when it cannot be explained.
@@ -254,15 +259,21 @@ static asc_status collect_batch(void *context, size_t worker, size_t task, asc_e
     return batch_collect(s->batches[task], s->e->streams[worker], s->results, err);
 }
 
-// Runs the steps of some kinds over all batches of the wave.
-static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
+// Lists the steps of some kinds over all batches of the wave.
+static asc_status list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
     asc_status status = ASC_OK;
     s->steps.count = 0;
     for (size_t i = 0; status == ASC_OK && i < s->n_batches; i++)
         for (size_t k = 0; status == ASC_OK && k < n_kinds; k++)
             status = schedule_steps(&s->steps, s->batches[i], kinds[k], s->e->limits, err);
-    return status == ASC_OK ? pool_run(s->e->pool, s->steps.count, run_step, s, err) : status;
+    return status;
+}
+
+static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
+{
+    TRY(list_steps(s, kinds, n_kinds, err));
+    return pool_run(s->e->pool, s->steps.count, run_step, s, err);
 }
 
 // The anchors come first: v(all) decides predicted targets, which every other value needs.
@@ -280,42 +291,151 @@ static void free_wave(slice *s)
     for (size_t i = 0; i < s->n_batches; i++)
         batch_free(s->batches[i]);
     s->n_batches = 0;
+    s->wave_bytes = 0;
 }
 
-static asc_status run_slice(slice *s, asc_error *err)
+// `work` gets every wave of batches, made but not on the device.
+static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
 {
     TRY(order_rows(s, err));
     TRY(prepare_designs(s, err));
     s->batches = calloc(s->n_ordered + 1, sizeof(batch *));
     if (!s->batches)
         return fail_memory(err, "the batches", s->n_ordered * sizeof(batch *));
-    size_t next = 0, wave_bytes = 0;
+    size_t next = 0;
     while (next < s->n_ordered) {
         size_t bytes = 0;
         TRY(next_batch(s, next, &next, &bytes, err));
-        wave_bytes += bytes;
-        if (wave_bytes < WAVE_BYTES && next < s->n_ordered)
+        s->wave_bytes += bytes;
+        if (s->wave_bytes < WAVE_BYTES && next < s->n_ordered)
             continue;
-        TRY(run_wave(s, err));
+        TRY(work(s, err));
         free_wave(s);
-        wave_bytes = 0;
     }
     return ASC_OK;
+}
+
+// Takes a slice from its rows through `work`; the results stay in s->results on success.
+static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
+{
+    TRY(explained_create(s->rows, s->e->config.request->n_targets, s->e->config.model->n_classes, &s->results, err));
+    const asc_status status = each_wave(s, work, err);
+    free_wave(s);
+    schedule_free(&s->steps);
+    free(s->batches);
+    free(s->order);
+    if (status != ASC_OK) {
+        explained_free(s->results);
+        s->results = NULL;
+    }
+    return status;
 }
 
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
     slice s = {.e = e, .rows = rows};
-    TRY(explained_create(rows, e->config.request->n_targets, e->config.model->n_classes, &s.results, err));
-    const asc_status status = run_slice(&s, err);
-    free_wave(&s);
-    schedule_free(&s.steps);
-    free(s.batches);
-    free(s.order);
-    if (status != ASC_OK) {
-        explained_free(s.results);
-        return status;
-    }
+    TRY(run_slice(&s, run_wave, err));
     *out = s.results;
     return ASC_OK;
+}
+
+// ---- What it takes -----------------------------------------------------------------------------------------------
+
+static asc_status measure_wave(slice *s, asc_error *err)
+{
+    engine_load *load = s->load;
+    (void)err;
+    for (size_t i = 0; i < s->n_batches; i++) {
+        step_load rest = {0};
+        schedule_measure(s->batches[i], STEP_PLAIN, &load->all);
+        schedule_measure(s->batches[i], STEP_ANCHORS, &load->all);
+        schedule_measure(s->batches[i], STEP_REST, &rest);
+        load->all.sequences += rest.sequences;
+        load->all.tokens += rest.tokens;
+        load->all.squares += rest.squares;
+        load->evaluations += rest.sequences;
+    }
+    load->batch_bytes = s->wave_bytes > load->batch_bytes ? s->wave_bytes : load->batch_bytes;
+    return ASC_OK;
+}
+
+asc_status engine_measure(engine *e, const asc_rows *rows, engine_load *load, asc_error *err)
+{
+    slice s = {.e = e, .rows = rows, .load = load};
+    TRY(run_slice(&s, measure_wave, err));
+    explained_free(s.results);
+    return ASC_OK;
+}
+
+// Steps are taken with a stride, so that those that fit the time come from all rows and sizes of coalitions.
+struct calibration {
+    double deadline_s;
+    size_t stride;
+    engine_timing *workers; // [n_workers]
+};
+
+// The smallest stride from a fifth of n on that visits every one of n steps.
+static size_t choose_stride(size_t n)
+{
+    for (size_t stride = n / 5 + 1; stride < n; stride++) {
+        size_t a = n, b = stride;
+        while (b) {
+            const size_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1)
+            return stride;
+    }
+    return 1;
+}
+
+static asc_status time_step(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    engine_timing *timing = &s->calibration->workers[worker];
+    const step *next = &s->steps.steps[task * s->calibration->stride % s->steps.count];
+    const double start_s = clock_seconds();
+    if (start_s >= s->calibration->deadline_s)
+        return ASC_OK;
+    TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
+    timing->busy_s += clock_seconds() - start_s;
+    schedule_measure_step(next, &timing->load);
+    return ASC_OK;
+}
+
+static asc_status calibrate_wave(slice *s, asc_error *err)
+{
+    static const step_kind first[] = {STEP_ANCHORS}, rest[] = {STEP_REST};
+    const step_kind *const phases[] = {first, rest};
+    TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
+    for (size_t phase = 0; phase < 2; phase++) {
+        TRY(list_steps(s, phases[phase], 1, err));
+        s->calibration->stride = choose_stride(s->steps.count);
+        TRY(pool_run(s->e->pool, s->steps.count, time_step, s, err));
+    }
+    return ASC_OK;
+}
+
+asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err)
+{
+    calibration c = {.deadline_s = deadline_s, .workers = calloc(e->config.n_workers, sizeof *c.workers)};
+    slice s = {.e = e, .rows = rows, .calibration = &c};
+    if (!c.workers)
+        return fail_memory(err, "the calibration", e->config.n_workers * sizeof *c.workers);
+    const asc_status status = run_slice(&s, calibrate_wave, err);
+    for (size_t i = 0; status == ASC_OK && i < e->config.n_workers; i++) {
+        timing->busy_s += c.workers[i].busy_s;
+        timing->load.sequences += c.workers[i].load.sequences;
+        timing->load.tokens += c.workers[i].load.tokens;
+        timing->load.squares += c.workers[i].load.squares;
+    }
+    explained_free(s.results);
+    free(c.workers);
+    return status;
+}
+
+size_t engine_worker_bytes(const engine *e, size_t real_bytes)
+{
+    return e->config.n_workers * value_worker_bytes(&e->workers[0], real_bytes);
 }

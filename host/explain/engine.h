@@ -8,6 +8,7 @@
 
 #include "explain/explained.h"
 #include "explain/request.h"
+#include "explain/schedule.h"
 #include "model/model.h"
 
 #include <stdint.h>
@@ -39,6 +40,30 @@ typedef struct engine_work {
     uint64_t evaluations, tokens;
 } engine_work;
 engine_work engine_work_done(const engine *e);
+
+// What explaining rows takes: everything that goes through the model, the coalitions apart from anchors and plain rows, and the
+// device memory of the largest wave of batches.
+typedef struct engine_load {
+    step_load all;
+    uint64_t evaluations;
+    size_t batch_bytes;
+} engine_load;
+
+// Adds what engine_explain would do with these rows, without running the model: designs are made as they would be. Counts are exact.
+asc_status engine_measure(engine *e, const asc_rows *rows, engine_load *load, asc_error *err);
+
+// Work that was timed: `busy_s` is the sum over the workers.
+typedef struct engine_timing {
+    step_load load;
+    double busy_s;
+} engine_timing;
+
+// Runs real steps of these rows, spread over all of them, until the clock (base/clock.h) shows deadline_s or none is left, and adds them
+// to *timing. No result comes of it, and engine_work_done does not count it.
+asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err);
+
+// Device memory of all workers; `real_bytes` is the size of the backend's REAL.
+size_t engine_worker_bytes(const engine *e, size_t real_bytes);
 
 // Explains all rows of a slice. The caller frees *out.
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/durable.h"
-#include "explain/manifest.h"
+#include "explain/run_private.h"
 #include "io/merge.h"
 
 #include <dirent.h>
@@ -25,24 +25,6 @@ enum { MAX_ROWS_PER_PART = 1024 };
 #define ASSUMED_CPU_FLOPS 1e11
 #define ASSUMED_REF_FLOPS 5e8
 #define PART_SECONDS 10
-
-typedef struct run {
-    const asc_explain_job *job;
-    asc_explain_summary *summary;
-    asc_model *model;
-    asc_dataset *dataset;
-    explain_request request;
-    engine *engine;
-    size_t n_workers;
-    int64_t first_position, n_rows, rows_per_part, n_parts;
-    char *manifest;
-    uint8_t manifest_hash[HASH_BYTES];
-    char *parts_folder;
-    uint64_t known_evaluations, reused_evaluations; // of the rows read so far; of parts taken over
-    size_t rows_known, rows_done;
-    double start_s;
-    asc_error *err;
-} run;
 
 // ---- Opening -----------------------------------------------------------------------------------------------------
 
@@ -102,7 +84,19 @@ static asc_status open_engine(run *r)
     return engine_create(&config, &r->engine, r->err);
 }
 
-static asc_status open_inputs(run *r)
+static asc_status name_parts_folder(run *r)
+{
+    if (!r->job->out_path)
+        return ASC_OK;
+    const size_t bytes = strlen(r->job->out_path) + sizeof ".parts";
+    r->parts_folder = malloc(bytes);
+    if (!r->parts_folder)
+        return fail_memory(r->err, "a path", bytes);
+    snprintf(r->parts_folder, bytes, "%s.parts", r->job->out_path);
+    return ASC_OK;
+}
+
+asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
     TRY(asc_explain_options_check(&job->options, r->err));
@@ -114,6 +108,7 @@ static asc_status open_inputs(run *r)
     TRY(open_engine(r));
     const manifest_facts facts = {r->model, &r->request, r->engine, job->dataset_path, r->first_position, r->n_rows};
     TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
+    TRY(name_parts_folder(r));
     r->summary->backend = r->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
     return ASC_OK;
 }
@@ -135,8 +130,7 @@ static asc_status check_replaceable(run *r, const struct stat *facts)
     return fail_hint(r->err, ASC_CANNOT_CREATE, "choose another --out");
 }
 
-// What to do when OUT exists: nothing more if it is this run's result, refuse unless forced otherwise.
-static asc_status check_output(run *r)
+asc_status run_check_output(run *r)
 {
     const char *path = r->job->out_path;
     struct stat facts;
@@ -158,16 +152,6 @@ static asc_status check_output(run *r)
         (void)fail(r->err, ASC_CANNOT_CREATE, "%s exists and is not a result of ascribe", path);
     }
     return fail_hint(r->err, ASC_CANNOT_CREATE, "choose another --out, or add --force to replace it");
-}
-
-static asc_status make_parts_folder(run *r)
-{
-    const size_t bytes = strlen(r->job->out_path) + sizeof ".parts";
-    r->parts_folder = malloc(bytes);
-    if (!r->parts_folder)
-        return fail_memory(r->err, "a path", bytes);
-    snprintf(r->parts_folder, bytes, "%s.parts", r->job->out_path);
-    return durable_make_folder(r->parts_folder, r->err);
 }
 
 // ---- Explaining --------------------------------------------------------------------------------------------------
@@ -262,18 +246,28 @@ static asc_status compute_part(run *r, const asc_rows *rows, const part_header *
     return status;
 }
 
-// Takes over a finished part of the same run; *reused = false when there is none. Another run's part is never overwritten unless forced.
-static asc_status reuse_part(run *r, const asc_rows *rows, const part_header *header, const char *path, bool *reused)
+asc_status run_find_part(const run *r, const part_header *header, const char *path, part_reader **found)
 {
-    part_reader *reader = NULL;
-    *reused = false;
-    const asc_status status = part_open(path, header, &reader, r->err);
+    *found = NULL;
+    const asc_status status = part_open(path, header, found, r->err);
     if (status == ASC_DIFFERENT_RUN && !r->job->options.force)
         return fail_hint(r->err, status, "finish that run, remove %s, or add --force to start over", r->parts_folder);
     if (status != ASC_OK)
         return ASC_OK;
-    const part_header *found = part_reader_header(reader);
-    *reused = found->first_position == header->first_position && found->n_rows == header->n_rows && !r->job->options.force;
+    const part_header *there = part_reader_header(*found);
+    if (there->first_position == header->first_position && there->n_rows == header->n_rows && !r->job->options.force)
+        return ASC_OK;
+    part_close(*found);
+    *found = NULL;
+    return ASC_OK;
+}
+
+// Takes over a finished part of the same run; *reused = false when there is none. Another run's part is never overwritten unless forced.
+static asc_status reuse_part(run *r, const asc_rows *rows, const part_header *header, const char *path, bool *reused)
+{
+    part_reader *reader = NULL;
+    TRY(run_find_part(r, header, path, &reader));
+    *reused = reader != NULL;
     for (size_t row = 0; *reused && row < rows->n_rows; row++) {
         const part_row done = part_read(reader, row);
         r->reused_evaluations += (uint64_t)done.evaluations;
@@ -283,7 +277,7 @@ static asc_status reuse_part(run *r, const asc_rows *rows, const part_header *he
     return ASC_OK;
 }
 
-static asc_status explain_part(run *r, int64_t index)
+part_header run_part_header(const run *r, int64_t index)
 {
     const int64_t first = r->first_position + index * r->rows_per_part;
     const int64_t left = r->first_position + r->n_rows - first;
@@ -295,6 +289,13 @@ static asc_status explain_part(run *r, int64_t index)
         .n_classes = (uint32_t)r->model->n_classes,
     };
     memcpy(header.manifest_hash, r->manifest_hash, sizeof header.manifest_hash);
+    return header;
+}
+
+static asc_status explain_part(run *r, int64_t index)
+{
+    const part_header header = run_part_header(r, index);
+    const int64_t first = header.first_position;
     asc_rows *rows = NULL;
     char *path = NULL;
     bool reused = false;
@@ -315,7 +316,7 @@ static asc_status explain_part(run *r, int64_t index)
 
 static asc_status explain_rows(run *r)
 {
-    TRY(make_parts_folder(r));
+    TRY(durable_make_folder(r->parts_folder, r->err));
     engine_set_tick(r->engine, tick, r);
     report(r, "explaining");
     for (int64_t index = 0; index < r->n_parts; index++) {
@@ -393,7 +394,7 @@ static asc_status merge_parts(run *r)
     return status;
 }
 
-static void close_run(run *r)
+void run_close(run *r)
 {
     free(r->parts_folder);
     free(r->manifest);
@@ -407,10 +408,10 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
 {
     *summary = (asc_explain_summary){.backend = ""};
     run r = {.job = job, .summary = summary, .err = err};
-    asc_status status = open_inputs(&r);
+    asc_status status = run_open(&r);
     r.start_s = clock_seconds();
     if (status == ASC_OK)
-        status = check_output(&r);
+        status = run_check_output(&r);
     if (status == ASC_OK && !summary->already_complete) {
         status = explain_rows(&r);
         if (status == ASC_OK)
@@ -418,6 +419,6 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
         if (status != ASC_OK && r.parts_folder)
             rmdir(r.parts_folder); // which does nothing where parts are kept
     }
-    close_run(&r);
+    run_close(&r);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "explain/batch.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum step_kind {
     STEP_PLAIN,   // one unit: a row as it stands, without packing
@@ -37,6 +38,17 @@ void schedule_free(step_list *list);
 // Sequences per unit, and which coalition of which row the unit's sequence i is.
 size_t schedule_unit_sequences(const batch *b, step_kind kind);
 void schedule_sequence(const batch *b, step_kind kind, size_t unit, size_t i, int32_t *row, int32_t *coalition);
+
+// What goes through the model: sequences, their tokens, and the sum of their squared lengths, which attention costs. Counts are exact;
+// where a row's own permutation decides a sequence's length, the square is that of the length to be expected.
+typedef struct step_load {
+    uint64_t sequences, tokens;
+    double squares;
+} step_load;
+
+// Adds the load of all steps of one kind over a batch, or of one step, to *load. The batch need not be on the device.
+void schedule_measure(const batch *b, step_kind kind, step_load *load);
+void schedule_measure_step(const step *s, step_load *load);
 
 // Rows that can be explained, ordered by (features, tokens, fixed tokens, position), so that rows of one batch are neighbours.
 typedef struct ordered_row {

@@ -43,6 +43,16 @@ void value_worker_free(value_worker *worker)
     *worker = (value_worker){0};
 }
 
+size_t value_worker_bytes(const value_worker *worker, size_t real_bytes)
+{
+    const forward_workspace *w = &worker->workspace;
+    asc_buffer *const reals[] = {w->hidden, w->wide, w->mixed, w->update, w->pooled, w->dense, w->logits};
+    size_t bytes = (buffer_count(worker->sequences) + buffer_count(worker->source)) * sizeof(int32_t);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        bytes += buffer_count(reals[i]) * real_bytes;
+    return bytes;
+}
+
 // Tells the device which coalition of which row each sequence is.
 static asc_status upload_sequences(value_worker *worker, const step *s, asc_error *err)
 {

@@ -18,6 +18,9 @@ typedef struct value_worker {
 asc_status value_worker_create(const device_model *model, step_limits limits, value_worker *out, asc_error *err);
 void value_worker_free(value_worker *worker);
 
+// Device memory of one worker; `real_bytes` is the size of the backend's REAL.
+size_t value_worker_bytes(const value_worker *worker, size_t real_bytes);
+
 // Runs one step: PLAIN fills the batch's plain_logits; ANCHORS its full_logits, predicted targets and values; REST its values.
 asc_status value_run_step(const device_model *model, value_worker *worker, const step *s, asc_error *err);
 

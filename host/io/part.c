@@ -87,6 +87,12 @@ static bool part_size(const part_header *header, uint64_t sum_features, size_t *
            checked_add(*size, HEADER_BYTES + TRAILER_BYTES, size);
 }
 
+size_t part_bytes(const part_header *header, uint64_t sum_features)
+{
+    size_t size = 0;
+    return part_size(header, sum_features, &size) ? size : 0;
+}
+
 static void checksum(const uint8_t *bytes, size_t size, uint8_t sum[CHECKSUM_BYTES])
 {
     uint8_t digest[HASH_BYTES];

@@ -58,6 +58,9 @@ const part_header *part_reader_header(const part_reader *reader);
 part_row part_read(const part_reader *reader, size_t row);
 void part_close(part_reader *reader); // accepts NULL
 
+// Bytes of the file of a part with this header and so many features in all its rows; 0 when they cannot be counted.
+size_t part_bytes(const part_header *header, uint64_t sum_features);
+
 // Feeds a row's whole record to a running digest, in the order that defines the result file's `digest`: id,
 // position, evaluations (64 bits each), status, M (32 bits each), values, std_errors, base_values, outputs,
 // efficiency_residual, targets, scores, every number little-endian.

@@ -51,6 +51,31 @@ typedef struct asc_explain_summary {
 // result is written by a forked child.
 asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err) ASC_MUST_USE;
 
+// What a run takes. Counts are exact: what asc_explain will then execute. What finished parts beside OUT hold already is left out.
+typedef struct asc_explain_cost {
+    bool already_complete; // OUT holds this very result; the rest is zero
+    size_t n_rows;         // of the selection
+    size_t n_rows_done;    // of these, in finished parts
+    uint64_t n_features;   // of the selection, in all rows
+    uint64_t evaluations, tokens; // as in asc_explain_summary
+    double flops;       // for these tokens, by the dense formula: 8 D^2 + 4 D F a token and layer, and 4 s D for attention over s tokens
+    size_t n_workers;
+    uint64_t weight_bytes; // memory: the weights, as read and as the backend keeps them,
+    uint64_t worker_bytes; // what all workers compute in,
+    uint64_t batch_bytes;  // and masks and values of the rows that are worked on at once
+    size_t n_parts, rows_per_part;
+    uint64_t parts_bytes;  // of all part files: exact
+    uint64_t output_bytes; // of OUT: an upper bound for all but small results, in which HDF5's own structures outweigh the rows
+    double calibration_s;  // worker seconds of the real steps that were timed
+    double flops_per_s;    // of all workers together; 0 when there was nothing to time
+    double elapsed_s;      // estimate for the run
+    const char *backend;   // static string
+} asc_explain_cost;
+
+// Says what asc_explain would do with this job: reads the dataset, makes the designs, and times a few seconds of real steps with this model
+// on this machine. Writes nothing. out_path may be NULL, else the call fails where the run would. Statuses as asc_explain.
+asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err) ASC_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@ typedef struct sample_values {
     uint64_t seed;
     size_t size;
     row_range rows;
+    double hours;
 } sample_values;
 
 // clang-format off
@@ -42,6 +43,8 @@ static const option_spec options[] = {
      .offset = offsetof(sample_values, size), .help = "the size"},
     {.name = "rows", .kind = OPTION_RANGE, .argument = "A:B", .zero = "all",
      .offset = offsetof(sample_values, rows), .help = "the rows"},
+    {.name = "hours", .kind = OPTION_NUMBER, .argument = "H", .zero = "no end",
+     .offset = offsetof(sample_values, hours), .help = "the hours"},
     {.name = "secret", .kind = OPTION_SET, .hidden = true, .offset = offsetof(sample_values, loud),
      .help = "not shown"},
 };
@@ -58,7 +61,7 @@ static const option_table table = {
     .n_options = sizeof options / sizeof options[0],
 };
 
-enum { MOST_ARGUMENTS = 16 };
+enum { MOST_ARGUMENTS = 24 };
 
 // A parse of the words in `line`, which are separated by single spaces.
 typedef struct parse_attempt {
@@ -87,7 +90,7 @@ static void every_kind_is_stored(void **state)
 
     (void)state;
     assert_int_equal(parse(&attempt, "--loud -n --model=a=b file --color never --limit 3 --row -5 --rows 2:9 "
-                                     "--seed 18446744073709551615 --size 64k"),
+                                     "--seed 18446744073709551615 --size 64k --hours 1.25"),
                      ASC_OK);
     assert_true(attempt.values.loud);
     assert_false(attempt.values.text);
@@ -97,6 +100,7 @@ static void every_kind_is_stored(void **state)
     assert_int_equal(attempt.values.row, -5);
     assert_true(attempt.values.seed == UINT64_MAX);
     assert_int_equal(attempt.values.size, 65536);
+    assert_true(attempt.values.hours == 1.25);
     assert_int_equal(attempt.values.rows.first, 2);
     assert_int_equal(attempt.values.rows.end, 9);
     assert_int_equal(attempt.parsed.n_operands, 1);
@@ -191,6 +195,9 @@ static void bad_lines_are_refused(void **state)
         {"-m d f --size 1kk", "found '1kk'", ""},
         {"-m d f --size k", "found 'k'", ""},
         {"-m d f --size 99999999999999999G", "found '99999999999999999G'", ""},
+        {"-m d f --hours 0.0", "expected a number above 0 like 8 or 1.5, found '0.0'", ""},
+        {"-m d f --hours 1e3", "found '1e3'", ""},
+        {"-m d f --hours 1.", "found '1.'", ""},
         {"-m d f --rows 5", "found '5'", ""},
         {"-m d f --rows 5:5", "found '5:5'", ""},
         {"-m d f --rows -1:5", "found '-1:5'", ""},
@@ -208,6 +215,19 @@ static void bad_lines_are_refused(void **state)
             fail_msg("'%s': message '%s', hint '%s'", cases[i].line, attempt.err.message, attempt.err.hint);
         optable_release(&table, &attempt.values);
     }
+}
+
+static void what_was_given_is_known(void **state)
+{
+    parse_attempt attempt;
+
+    (void)state;
+    assert_int_equal(parse(&attempt, "f -m d --color=auto -l"), ASC_OK);
+    assert_true(optable_is_given(&table, attempt.parsed.given, "model"));
+    assert_true(optable_is_given(&table, attempt.parsed.given, "color")); // though it is the default
+    assert_true(optable_is_given(&table, attempt.parsed.given, "loud"));
+    assert_false(optable_is_given(&table, attempt.parsed.given, "seed"));
+    assert_false(optable_is_given(&table, attempt.parsed.given, "no-text"));
 }
 
 static void help_is_found_before_errors(void **state)
@@ -239,6 +259,7 @@ static void help_prints_the_real_defaults(void **state)
     assert_non_null(strstr(text, "[default: 41]"));
     assert_non_null(strstr(text, "[default: as it fits]"));
     assert_non_null(strstr(text, "the rows [default: all]"));
+    assert_non_null(strstr(text, "the hours [default: no end]"));
     assert_non_null(strstr(text, "Examples\n  ascribe sample a\n"));
     assert_null(strstr(text, "secret"));
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
@@ -256,6 +277,7 @@ int main(void)
         cmocka_unit_test(dashes_end_the_options),
         cmocka_unit_test(ranges_may_be_open),
         cmocka_unit_test(bad_lines_are_refused),
+        cmocka_unit_test(what_was_given_is_known),
         cmocka_unit_test(help_is_found_before_errors),
         cmocka_unit_test(help_prints_the_real_defaults),
     };

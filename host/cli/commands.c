@@ -1,0 +1,8 @@
+// The list of commands: the program, the manual and the completions go through it.
+#include "command.h"
+
+const cli_command *const cli_commands[] = {
+    &command_explain, &command_show,    &command_export,  &command_prepare,    &command_inspect,
+    &command_verify,  &command_devices, &command_version, &command_completion,
+};
+const size_t cli_n_commands = sizeof cli_commands / sizeof cli_commands[0];

@@ -1,0 +1,178 @@
+// asc_explain_estimate: the run's own preparations without the run. Every row is read and scheduled as asc_explain would, which makes
+// the counts exact; only the speed is measured, on real steps of a few stretches of the dataset.
+//
+// Operations are counted dense: a token costs 8 D^2 + 4 D F a layer, and attention 4 s D in a sequence of s tokens.
+#include <ascribe/explain.h>
+
+#include "base/clock.h"
+#include "explain/run_private.h"
+#include "io/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Rows are timed in a few stretches spread over the selection.
+enum { N_STRETCHES = 4, MOST_STRETCH_ROWS = 16 };
+#define CALIBRATION_SECONDS 2.5
+
+typedef struct estimate {
+    run r;
+    asc_explain_summary summary;
+    asc_explain_cost *cost;
+    engine_load load;      // of the rows that are left
+    uint64_t text_bytes, n_spans;
+    double preparing_s;    // reading and designs, which the run spends as well
+    engine_timing timing;
+} estimate;
+
+static double count_flops(const run *r, const step_load *load)
+{
+    const model_config *c = &r->model->config;
+    const double width = (double)c->n_hidden, ffn = (double)c->n_ffn;
+    return (double)c->n_layers * ((double)load->tokens * (8 * width * width + 4 * width * ffn) + 4 * width * load->squares);
+}
+
+static size_t real_bytes(const run *r)
+{
+    return r->request.backend == ASC_BACKEND_CPU ? sizeof(float) : sizeof(double);
+}
+
+static void count_rows(estimate *e, const asc_rows *rows, const part_header *header)
+{
+    const size_t n = rows->n_rows;
+    e->cost->n_rows += n;
+    e->cost->n_features += (uint64_t)rows->feature_offsets[n];
+    e->cost->parts_bytes += part_bytes(header, (uint64_t)rows->feature_offsets[n]);
+    e->n_spans += (uint64_t)rows->span_offsets[n];
+    e->text_bytes += (uint64_t)rows->text_offsets[n];
+}
+
+static asc_status find_finished(estimate *e, const part_header *header, bool *finished)
+{
+    part_reader *found = NULL;
+    char *path = NULL;
+    *finished = false;
+    if (!e->r.parts_folder)
+        return ASC_OK;
+    TRY(merge_part_path(e->r.parts_folder, header->index, &path, e->r.err));
+    const asc_status status = run_find_part(&e->r, header, path, &found);
+    *finished = found != NULL;
+    part_close(found);
+    free(path);
+    return status;
+}
+
+static asc_status measure_part(estimate *e, int64_t index)
+{
+    const part_header header = run_part_header(&e->r, index);
+    asc_rows *rows = NULL;
+    bool finished = false;
+    TRY(find_finished(e, &header, &finished));
+    TRY(asc_dataset_read(e->r.dataset, (size_t)header.first_position, (size_t)header.n_rows, &rows, e->r.err));
+    count_rows(e, rows, &header);
+    const asc_status status = finished ? ASC_OK : engine_measure(e->r.engine, rows, &e->load, e->r.err);
+    e->cost->n_rows_done += finished ? rows->n_rows : 0;
+    asc_rows_free(rows);
+    return status;
+}
+
+static asc_status measure_rows(estimate *e)
+{
+    const double start_s = clock_seconds();
+    for (int64_t index = 0; index < e->r.n_parts; index++)
+        TRY(measure_part(e, index));
+    e->preparing_s = clock_seconds() - start_s;
+    return ASC_OK;
+}
+
+static asc_status time_stretch(estimate *e, int64_t stretch, double deadline_s)
+{
+    const run *r = &e->r;
+    const int64_t size = (r->n_rows + N_STRETCHES - 1) / N_STRETCHES;
+    const int64_t first = stretch * size, left = r->n_rows - first < size ? r->n_rows - first : size;
+    asc_rows *rows = NULL;
+    if (left <= 0)
+        return ASC_OK;
+    TRY(asc_dataset_read(r->dataset, (size_t)(r->first_position + first), (size_t)(left < MOST_STRETCH_ROWS ? left : MOST_STRETCH_ROWS),
+                         &rows, r->err));
+    const asc_status status = engine_calibrate(r->engine, rows, deadline_s, &e->timing, r->err);
+    asc_rows_free(rows);
+    return status;
+}
+
+// Time that a short stretch leaves goes to the next ones.
+static asc_status time_steps(estimate *e)
+{
+    const double end_s = clock_seconds() + CALIBRATION_SECONDS;
+    for (int64_t stretch = 0; stretch < N_STRETCHES; stretch++) {
+        const double now_s = clock_seconds();
+        TRY(time_stretch(e, stretch, now_s + (end_s - now_s) / (double)(N_STRETCHES - stretch)));
+    }
+    return ASC_OK;
+}
+
+// Bytes of the result's arrays before compression: see the account of the file in the README.
+static uint64_t count_output(const estimate *e)
+{
+    const run *r = &e->r;
+    const uint64_t n_targets = r->request.n_targets, n_classes = r->model->n_classes;
+    const uint64_t numbers = 3 * 8 + 4, offsets = 2 * 8, span = 3 * 4;
+    uint64_t row = numbers + offsets + 16 * n_targets + 4 * n_classes;
+    uint64_t bytes = e->cost->n_features * 8 * n_targets + e->n_spans * span;
+    if (r->job->options.keep_text) {
+        row += 8 + 4; // the text's offset, the label
+        bytes += e->text_bytes;
+    }
+    return bytes + e->cost->n_rows * row;
+}
+
+// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them.
+static uint64_t count_weights(const run *r)
+{
+    const asc_model_info *model = asc_model_describe(r->model);
+    const size_t stored = strcmp(model->weights_dtype, "F32") == 0 ? sizeof(float) : sizeof(float) / 2;
+    return model->n_parameters * (stored + real_bytes(r));
+}
+
+static void conclude(estimate *e)
+{
+    const run *r = &e->r;
+    asc_explain_cost *cost = e->cost;
+    cost->evaluations = e->load.evaluations;
+    cost->tokens = e->load.all.tokens;
+    cost->flops = count_flops(r, &e->load.all);
+    cost->n_workers = r->n_workers;
+    cost->weight_bytes = count_weights(r);
+    cost->worker_bytes = engine_worker_bytes(r->engine, real_bytes(r));
+    cost->batch_bytes = e->load.batch_bytes;
+    cost->n_parts = (size_t)r->n_parts;
+    cost->rows_per_part = (size_t)r->rows_per_part;
+    cost->output_bytes = count_output(e);
+    cost->backend = e->summary.backend;
+    cost->calibration_s = e->timing.busy_s;
+    cost->elapsed_s = e->preparing_s;
+    if (e->timing.busy_s > 0) {
+        cost->flops_per_s = count_flops(r, &e->timing.load) / e->timing.busy_s * (double)r->n_workers;
+        cost->elapsed_s += cost->flops / cost->flops_per_s;
+    }
+}
+
+asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+{
+    estimate e = {.cost = cost, .summary = {.backend = ""}};
+    *cost = (asc_explain_cost){.backend = ""};
+    e.r = (run){.job = job, .summary = &e.summary, .err = err};
+    asc_status status = run_open(&e.r);
+    if (status == ASC_OK && job->out_path)
+        status = run_check_output(&e.r);
+    cost->already_complete = e.summary.already_complete;
+    if (status == ASC_OK && !cost->already_complete) {
+        status = measure_rows(&e);
+        if (status == ASC_OK && e.load.all.tokens > 0)
+            status = time_steps(&e);
+        if (status == ASC_OK)
+            conclude(&e);
+    }
+    run_close(&e.r);
+    return status;
+}

@@ -1,0 +1,42 @@
+// A run under way: what run.c opens and works on, shared with estimate.c, which asks what the run would take.
+#ifndef ASCRIBE_EXPLAIN_RUN_PRIVATE_H
+#define ASCRIBE_EXPLAIN_RUN_PRIVATE_H
+
+#include <ascribe/explain.h>
+
+#include "explain/manifest.h"
+#include "io/part.h"
+
+typedef struct run {
+    const asc_explain_job *job;
+    asc_explain_summary *summary;
+    asc_model *model;
+    asc_dataset *dataset;
+    explain_request request;
+    engine *engine;
+    size_t n_workers;
+    int64_t first_position, n_rows, rows_per_part, n_parts;
+    char *manifest;
+    uint8_t manifest_hash[HASH_BYTES];
+    char *parts_folder; // NULL without an out_path
+    uint64_t known_evaluations, reused_evaluations; // of the rows read so far; of parts taken over
+    size_t rows_known, rows_done;
+    double start_s;
+    asc_error *err;
+} run;
+
+// Opens model, dataset and engine, chooses rows and parts, makes the manifest. `job`, `summary` and `err` are set, the rest is zero.
+// Writes nothing. run_close afterwards, whatever the status.
+asc_status run_open(run *r);
+void run_close(run *r);
+
+// What to do when OUT exists: nothing more if it is this run's result (summary->already_complete), refuse unless forced otherwise.
+asc_status run_check_output(run *r);
+
+part_header run_part_header(const run *r, int64_t index);
+
+// The finished part of this very run at `path`; *found = NULL when there is none or --force starts over. The caller closes it.
+// ASC_DIFFERENT_RUN for another run's.
+asc_status run_find_part(const run *r, const part_header *header, const char *path, part_reader **found);
+
+#endif

@@ -1,0 +1,15 @@
+# cmake -DFOLDER=... -DMODEL=... -DDATASET=... [-DEXAMPLE=program] [-DUSE_PUBLIC=program] -P run_programs.cmake
+# Runs the programs in a fresh FOLDER that holds what the example expects: `model` and `reviews.h5`.
+file(REMOVE_RECURSE ${FOLDER})
+file(MAKE_DIRECTORY ${FOLDER})
+file(CREATE_LINK ${MODEL} ${FOLDER}/model SYMBOLIC)
+file(CREATE_LINK ${DATASET} ${FOLDER}/reviews.h5 SYMBOLIC)
+if(DEFINED EXAMPLE)
+    execute_process(COMMAND ${EXAMPLE} WORKING_DIRECTORY ${FOLDER} OUTPUT_VARIABLE printed COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT printed STREQUAL "12 rows explained\n" OR NOT EXISTS ${FOLDER}/result.h5)
+        message(FATAL_ERROR "expected '12 rows explained' and result.h5, found '${printed}'")
+    endif()
+endif()
+if(DEFINED USE_PUBLIC)
+    execute_process(COMMAND ${USE_PUBLIC} model reviews.h5 public.h5 WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+endif()

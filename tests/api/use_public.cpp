@@ -1,0 +1,100 @@
+// Every public header, seen by a C++ compiler, and something of each called: use_public MODEL DATASET OUT. Exit code 0: all is
+// as it should be.
+#include <ascribe/ascribe.h>
+
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace {
+
+int n_failed = 0;
+
+void expect(bool holds, const char *what, const asc_error *err = nullptr)
+{
+    if (holds)
+        return;
+    n_failed++;
+    std::fprintf(stderr, "not so: %s%s%s\n", what, err ? ": " : "", err ? err->message : "");
+}
+
+void use_small_headers()
+{
+    asc_device_info devices[8];
+    size_t count = 0;
+    asc_error err{};
+    expect(std::strcmp(asc_version(), ASC_VERSION) == 0, "version.h: the library is that of the header");
+    expect(std::strcmp(asc_status_name(ASC_MALFORMED), "malformed input") == 0, "status.h: a status has a name");
+    expect(asc_device_list(devices, 8, &count, &err) == ASC_OK && count > 0, "device.h: there is a device", &err);
+    expect(asc_build_facts()->name != nullptr, "device.h: the build has facts");
+    asc_explain_options options = asc_explain_options_default();
+    expect(asc_explain_options_check(&options, &err) == ASC_OK, "options.h: the defaults are good", &err);
+    options.method = "guessing";
+    expect(asc_explain_options_check(&options, &err) == ASC_USAGE && err.status == ASC_USAGE, "options.h: a wrong word is refused");
+}
+
+void use_inputs(const char *model_path, const char *dataset_path)
+{
+    asc_error err{};
+    asc_model *model = nullptr;
+    asc_dataset *dataset = nullptr;
+    asc_rows *rows = nullptr;
+    expect(asc_model_open(model_path, nullptr, &model, &err) == ASC_OK, "model.h: the model opens", &err);
+    expect(model && asc_model_describe(model)->n_classes > 0, "model.h: it has classes");
+    expect(asc_dataset_open(dataset_path, &dataset, &err) == ASC_OK, "dataset.h: the dataset opens", &err);
+    expect(dataset && asc_dataset_read(dataset, 0, 1, &rows, &err) == ASC_OK && rows->n_rows == 1, "dataset.h: a row is read", &err);
+    asc_rows_free(rows);
+    asc_dataset_close(dataset);
+    asc_model_close(model);
+}
+
+void remember(void *user, asc_log_level, const char *message)
+{
+    *static_cast<std::string *>(user) += message;
+}
+
+void use_explain(const char *model_path, const char *dataset_path, const char *out_path)
+{
+    std::string messages;
+    asc_error err{};
+    asc_explain_cost cost{};
+    asc_explain_summary summary{};
+    asc_explain_job job{};
+    job.model_path = model_path;
+    job.dataset_path = dataset_path;
+    job.out_path = out_path;
+    job.options = asc_explain_options_default();
+    job.options.budget = "8";
+    job.log = asc_log{remember, &messages};
+    expect(asc_explain_estimate(&job, &cost, &err) == ASC_OK, "explain.h: the run is estimated", &err);
+    expect(asc_explain(&job, &summary, &err) == ASC_OK && summary.n_rows > 0, "explain.h: the run succeeds", &err);
+    expect(cost.evaluations == summary.evaluations, "explain.h: the estimate was right");
+    expect(messages.find("evaluations") != std::string::npos, "log.h: a small budget is warned of");
+}
+
+void use_result(const char *path)
+{
+    asc_error err{};
+    asc_result *result = nullptr;
+    asc_result_rows *rows = nullptr;
+    asc_verify_report report{};
+    expect(asc_result_verify(path, &report, &err) == ASC_OK && report.digest_matches, "result.h: the result is sound", &err);
+    expect(asc_result_open(path, &result, &err) == ASC_OK, "result.h: the result opens", &err);
+    expect(result && asc_result_read(result, 0, 1, &rows, &err) == ASC_OK && rows->n_rows == 1, "result.h: a row is read", &err);
+    expect(std::strcmp(asc_row_status_name(ASC_ROW_TOO_LONG), "too_long") == 0, "result.h: a status bit has a name");
+    asc_result_rows_free(rows);
+    asc_result_close(result);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 64;
+    use_small_headers();
+    use_inputs(argv[1], argv[2]);
+    use_explain(argv[1], argv[2], argv[3]);
+    use_result(argv[3]);
+    return n_failed ? 1 : 0;
+}
