@@ -72,6 +72,20 @@ char *format_float(char *text, float value)
     return text;
 }
 
+char *format_double(char *text, double value)
+{
+    if (isnan(value)) {
+        snprintf(text, NUMBER_TEXT, "nan");
+        return text;
+    }
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, NUMBER_TEXT, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
 char *format_short(char *text, double value)
 {
     static const char prefixes[][2] = {"", "k", "M", "G", "T"};

@@ -20,6 +20,7 @@ from .errors import IO_ERROR, NO_OUTPUT, PrepareError, quote
 FLAT_CHUNK = 131072
 ROW_CHUNK = 65536
 CHUNK_BYTES = 4 << 20
+MATRIX_CHUNK_BYTES = 1 << 20
 FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
@@ -89,7 +90,7 @@ class DatasetFile:
         """Appends rows to a matrix of bytes."""
         n_columns = values.shape[1]
         if name not in self._arrays:
-            chunk = max(1, min(ROW_CHUNK, CHUNK_BYTES // n_columns))
+            chunk = max(1, min(ROW_CHUNK, MATRIX_CHUNK_BYTES // n_columns))
             self._arrays[name] = _Array(self._file, name, np.dtype("uint8"), chunk, (n_columns,))
         self._arrays[name].append(values)
         self._sink.check()
