@@ -160,7 +160,7 @@ static asc_status resolve_targets(const char *text, const asc_model *model, cons
     } else if (strcmp(text, "label") == 0) {
         out->target_rule = TARGETS_LABEL;
         if (!data->has_labels)
-            return fail(err, ASC_USAGE, "--target label: expected a dataset with one label for each row, found none");
+            return fail(err, ASC_USAGE, "--target label: the dataset has no labels of one class for each row");
     } else {
         out->n_targets = 0;
         return list_targets(text, model, out, err);

@@ -6,7 +6,7 @@ printf 'a,b,tags\nGood food.,"Bad, bad staff.",positive;negative\n,Fine.,\n' > p
 "$ASCRIBE" show r.h5 --row 0 | sed -n '3p; /||/p'
 "$ASCRIBE" export r.h5 --csv | cut -d, -f 4,6-10 | sort -u
 "$ASCRIBE" export r.h5 --jsonl | grep -o '"label":[^p]*"prediction\|"text":"[^"]*","split":[0-9]*'
-"$ASCRIBE" inspect r.h5 | grep "^[a-z].*\(label\|pairs\|granularity\)"
+"$ASCRIBE" inspect r.h5 | grep "^granularity\|^has [lp]\|^label"
 "$ASCRIBE" explain --model "$DATA/demo/model" --data r-dataset.h5 --spans p.jsonl --out s.h5
 echo "exit $?"
 "$ASCRIBE" explain --model "$DATA/demo/model" --text Fine. --features 'regex:[' --quiet > message 2>&1
