@@ -61,15 +61,24 @@ static const option_spec options[] = {
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),
      .group = "Preparing texts (when --data is no dataset)",
      .help = "name or index of the column with the text"},
+    {.name = "text-pair-column", .kind = OPTION_STRING, .argument = "COLUMN",
+     .offset = FIELD(prepare.text_pair_column), .help = "of the second text, for models that take pairs"},
     {.name = "label-column", .kind = OPTION_STRING, .argument = "COLUMN", .zero = "label, when there",
      .offset = FIELD(prepare.label_column), .help = "of the labels; none = no labels"},
+    {.name = "label-type", .kind = OPTION_STRING, .argument = "WORD",
+     .choices = "auto|class|multi|hot|number", .zero = "auto", .offset = FIELD(prepare.label_type),
+     .help = "what labels are; 'ascribe prepare --help' explains it"},
+    {.name = "label-separator", .kind = OPTION_STRING, .argument = "TEXT",
+     .offset = FIELD(prepare.label_separator), .help = "what stands between several labels of a row"},
     {.name = "id-column", .kind = OPTION_STRING, .argument = "COLUMN", .zero = "id, when there",
      .offset = FIELD(prepare.id_column), .help = "of the row ids; none = positions"},
     {.name = "keep", .kind = OPTION_LIST, .argument = "COLUMN[,...]", .offset = FIELD(prepare.keep),
      .help = "columns to keep in the dataset and the result"},
-    {.name = "features", .kind = OPTION_STRING, .argument = "WORD", .choices = "word|whitespace|token",
-     .zero = "word", .offset = FIELD(prepare.features),
-     .help = "what receives an attribution: word; whitespace; token"},
+    {.name = "features", .kind = OPTION_STRING, .argument = "RULE", .zero = "word",
+     .offset = FIELD(prepare.features),
+     .help = "what receives an attribution: word; whitespace; token; sentence; bow; regex:PATTERN"},
+    {.name = "spans", .kind = OPTION_STRING, .argument = "FILE.jsonl", .offset = FIELD(prepare.spans),
+     .help = "features from a file, a line for every row; 'ascribe prepare --help' explains it"},
     {.name = "max-length", .kind = OPTION_INT64, .argument = "N", .low = 1,
      .zero = "what the model allows", .offset = FIELD(prepare.max_length),
      .help = "most tokens of a row; longer ones are cut off"},
@@ -124,12 +133,16 @@ static asc_status check(const explain_values *values, asc_error *err)
                         "the result of a dataset is a file; a few texts can be shown at once: --text TEXT");
     }
     if (values->texts.count > 0 &&
-        (prepare->text_column || prepare->label_column || prepare->id_column || prepare->keep.count))
+        (prepare->text_column || prepare->text_pair_column || prepare->label_column || prepare->label_type ||
+         prepare->label_separator || prepare->id_column || prepare->keep.count))
         return cli_fail(err, ASC_USAGE, "--text has no columns: found --%s",
-                        prepare->text_column    ? "text-column"
-                        : prepare->label_column ? "label-column"
-                        : prepare->id_column    ? "id-column"
-                                                : "keep");
+                        prepare->text_column        ? "text-column"
+                        : prepare->text_pair_column ? "text-pair-column"
+                        : prepare->label_column     ? "label-column"
+                        : prepare->label_type       ? "label-type"
+                        : prepare->label_separator  ? "label-separator"
+                        : prepare->id_column        ? "id-column"
+                                                    : "keep");
     if (values->texts.count > 0 && (values->limit || values->rows.first || values->rows.end >= 0))
         return cli_fail(err, ASC_USAGE, "--text and --%s exclude each other",
                         values->limit ? "limit" : "rows");

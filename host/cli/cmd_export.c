@@ -59,7 +59,7 @@ static asc_status write_rows(FILE *out, asc_result *result, const export_values 
     asc_status status = ASC_OK;
 
     if (values->csv)
-        export_csv_header(out);
+        export_csv_header(out, info);
     for (size_t first = (size_t)values->rows.first; first < end && status == ASC_OK; first += ROWS_AT_ONCE) {
         const size_t count = end - first < ROWS_AT_ONCE ? end - first : ROWS_AT_ONCE;
         asc_result_rows *rows = NULL;
@@ -120,10 +120,11 @@ const cli_command command_export = {
         {.command = "export",
          .usage = "export RESULT --csv|--jsonl [-o FILE] [--rows A:B]",
          .description =
-             "Writes the attributions as text. The columns of the table are row, id, position, label, class, "
-             "feature, begin, end (bytes in the row's text), text, value, std_error, base, output and "
-             "status; "
-             "what has no value is empty (CSV) or null (JSON). Rows without features are in the JSON alone.",
+             "Writes the attributions as text. The columns of the table are row, id, position, label (several: "
+             "with | between), class, feature, begin, end (bytes in the row's text; texts of a pair lie back to "
+             "back), part (of pairs only: 0 = the first text, 1 = the second), text, value, std_error, base, "
+             "output and status; what has no value is empty (CSV) or null (JSON). In the JSON of pairs, split is "
+             "the byte where the second text begins. Rows without features are in the JSON alone.",
          .operands = "RESULT",
          .n_operands = 1,
          .examples = "  ascribe export result.h5 --csv -o result.csv\n"

@@ -78,6 +78,14 @@ static json_t *describe_model(const char *path, const asc_model_info *info)
     return facts;
 }
 
+// Labels that are not one class for each row say what they are.
+static void add_labels(json_t *facts, int of_class, int in_matrix, int as_numbers)
+{
+    json_object_set_new(facts, "has_labels", json_boolean(of_class || in_matrix || as_numbers));
+    if (in_matrix || as_numbers)
+        add_text(facts, "label_type", in_matrix ? "multi" : "number");
+}
+
 static json_t *describe_dataset(const char *path, const asc_dataset_info *info)
 {
     json_t *facts = json_object();
@@ -92,8 +100,10 @@ static json_t *describe_dataset(const char *path, const asc_dataset_info *info)
     add_index(facts, "truncated_rows", info->n_truncated);
     add_text(facts, "granularity", info->granularity);
     add_index(facts, "merged_features", info->n_merged);
-    json_object_set_new(facts, "has_labels", json_boolean(info->has_labels));
+    add_labels(facts, info->has_labels, info->has_label_matrix, info->has_label_numbers);
     add_names(facts, "labels", info->label_names, info->n_label_names);
+    if (info->has_pairs)
+        json_object_set_new(facts, "has_pairs", json_true());
     json_object_set_new(facts, "has_keys", json_boolean(info->has_keys));
     add_text(facts, "source", info->source);
     add_text(facts, "tokenizer", info->tokenizer);
@@ -121,9 +131,11 @@ static json_t *describe_result(const char *path, const asc_result_info *info)
     add_text(facts, "granularity", info->granularity);
     add_names(facts, "classes", info->class_names, info->n_classes);
     add_count(facts, "targets_per_row", info->n_targets);
-    json_object_set_new(facts, "has_labels", json_boolean(info->has_labels));
+    add_labels(facts, info->has_labels, info->has_label_matrix, info->has_label_numbers);
     add_names(facts, "labels", info->label_names, info->n_label_names);
     json_object_set_new(facts, "has_text", json_boolean(info->has_text));
+    if (info->has_pairs)
+        json_object_set_new(facts, "has_pairs", json_true());
     json_object_set_new(facts, "has_keys", json_boolean(info->has_keys));
     add_text(facts, "created_by", info->created_by);
     add_text(facts, "manifest_hash", info->manifest_hash);

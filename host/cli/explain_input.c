@@ -25,7 +25,7 @@ static bool ends_with(const char *path, const char *ending)
 
 static bool is_table_name(const char *path)
 {
-    static const char *const endings[] = {".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".txt"};
+    static const char *const endings[] = {".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".txt"};
 
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (ends_with(path, endings[i]))
@@ -101,6 +101,10 @@ static asc_status run_prepare(const explain_values *values, const char *input, c
     add_option(&list, "model", values->model);
     add_option(&list, "features", prepare->features);
     add_option(&list, "text-column", from_command_line ? "text" : prepare->text_column);
+    add_option(&list, "text-pair-column", prepare->text_pair_column);
+    add_option(&list, "label-type", prepare->label_type);
+    add_option(&list, "label-separator", prepare->label_separator);
+    add_option(&list, "spans", prepare->spans);
     add_option(&list, "label-column", from_command_line ? "none" : prepare->label_column);
     add_option(&list, "id-column", from_command_line ? "none" : prepare->id_column);
     for (size_t i = 0; i < prepare->keep.count; i++)
@@ -191,13 +195,17 @@ static asc_status prepare_texts(const explain_values *values, const char *texts_
 
 static asc_status check_no_prepare_options(const prepare_values *prepare, const char *data, asc_error *err)
 {
-    const char *given = prepare->text_column    ? "text-column"
-                        : prepare->label_column ? "label-column"
-                        : prepare->id_column    ? "id-column"
-                        : prepare->features     ? "features"
-                        : prepare->max_length   ? "max-length"
-                        : prepare->keep.count   ? "keep"
-                                                : NULL;
+    const char *given = prepare->text_column        ? "text-column"
+                        : prepare->text_pair_column ? "text-pair-column"
+                        : prepare->label_column     ? "label-column"
+                        : prepare->label_type       ? "label-type"
+                        : prepare->label_separator  ? "label-separator"
+                        : prepare->id_column        ? "id-column"
+                        : prepare->features         ? "features"
+                        : prepare->spans            ? "spans"
+                        : prepare->max_length       ? "max-length"
+                        : prepare->keep.count       ? "keep"
+                                                    : NULL;
 
     if (!given)
         return ASC_OK;
@@ -220,7 +228,7 @@ static asc_status classify_data(const explain_values *values, bool *is_dataset, 
         return cli_fail(err, ASC_MALFORMED, "%s: expected a dataset (HDF5), found something else", data);
     (void)cli_fail(err, ASC_USAGE,
                    "--data: expected a dataset (HDF5) or a name that ends in .csv, .tsv, .tab, .jsonl, "
-                   ".ndjson or .txt, found '%s'",
+                   ".ndjson, .parquet or .txt, found '%s'",
                    data);
     return cli_hint(err, "for anything else: ascribe prepare %s --format csv --model %s -o dataset.h5", data,
                     values->model);

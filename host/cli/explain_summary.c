@@ -65,6 +65,10 @@ asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err)
             printf("%-*s%.2f %% (%zu of %zu labelled rows predicted right)\n", LABEL_COLUMNS, "accuracy",
                    100 * (double)summary->n_correct / (double)summary->n_labelled, summary->n_correct,
                    summary->n_labelled);
+        if (summary->n_numbers)
+            printf("%-*s%s (mean absolute error of %zu labelled rows)\n", LABEL_COLUMNS, "error",
+                   format_float(number, (float)(summary->sum_absolute_error / (double)summary->n_numbers)),
+                   summary->n_numbers);
         print_speed(summary);
         printf("%-*s%s (attributions against output - base value)\n", LABEL_COLUMNS, "residual",
                format_float(number, (float)summary->max_residual));
@@ -114,6 +118,9 @@ asc_status explain_summary_print_json(const explain_outcome *outcome, asc_error 
         "coalitions_per_second", json_number(per_second((double)summary->evaluations, summary->elapsed_s)),
         "tokens_per_second", json_number(per_second((double)summary->tokens, summary->elapsed_s)), "backend",
         json_text(summary->backend));
+    if (numbers && summary->n_numbers)
+        json_object_set_new(numbers, "mean_absolute_error",
+                            json_number(summary->sum_absolute_error / (double)summary->n_numbers));
     const bool merged = numbers && json_object_update(object, numbers) == 0 &&
                         json_object_set_new(object, "rows_with_status", statuses_as_json(summary)) == 0;
     json_decref(numbers);

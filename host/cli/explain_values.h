@@ -8,7 +8,8 @@
 
 // How texts become a dataset; the zero of each leaves it to ascribe-prepare.
 typedef struct prepare_values {
-    const char *text_column, *label_column, *id_column, *features;
+    const char *text_column, *text_pair_column, *label_column, *label_type, *label_separator, *id_column;
+    const char *features, *spans;
     string_list keep;
     int64_t max_length;
 } prepare_values;

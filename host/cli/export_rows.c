@@ -15,14 +15,9 @@ typedef struct csv_writer {
     bool for_terminal;
 } csv_writer;
 
-static void csv_text(const csv_writer *writer, const char *bytes, size_t size)
+// With every quote doubled.
+static void csv_bytes(const csv_writer *writer, const char *bytes, size_t size)
 {
-    bool quoted = false;
-
-    for (size_t i = 0; i < size && !quoted; i++)
-        quoted = memchr(",\"\r\n", bytes[i], 4) != NULL;
-    if (quoted)
-        fputc('"', writer->out);
     for (size_t at = 0; at < size;) {
         const char *quote = memchr(bytes + at, '"', size - at);
         const size_t length = quote ? (size_t)(quote - bytes) - at + 1 : size - at;
@@ -34,6 +29,17 @@ static void csv_text(const csv_writer *writer, const char *bytes, size_t size)
             fputc('"', writer->out);
         at += length;
     }
+}
+
+static void csv_text(const csv_writer *writer, const char *bytes, size_t size)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < size && !quoted; i++)
+        quoted = memchr(",\"\r\n", bytes[i], 4) != NULL;
+    if (quoted)
+        fputc('"', writer->out);
+    csv_bytes(writer, bytes, size);
     if (quoted)
         fputc('"', writer->out);
 }
@@ -53,9 +59,45 @@ static void csv_number(const csv_writer *writer, float value)
     fputc(',', writer->out);
 }
 
-void export_csv_header(FILE *out)
+void export_csv_header(FILE *out, const asc_result_info *info)
 {
-    fputs("row,id,position,label,class,feature,begin,end,text,value,std_error,base,output,status\n", out);
+    fputs("row,id,position,label,class,feature,begin,end,", out);
+    fputs(info->has_pairs ? "part," : "", out);
+    fputs("text,value,std_error,base,output,status\n", out);
+}
+
+// Labels of a row on their way out.
+typedef struct label_list {
+    const csv_writer *writer; // of a table, else NULL
+    FILE *out;
+    size_t n_written;
+} label_list;
+
+static void csv_label(void *context, const char *word)
+{
+    label_list *list = context;
+
+    fputs(list->n_written++ ? "|" : "", list->out);
+    csv_bytes(list->writer, word, strlen(word));
+}
+
+// Several labels always in quotes, with '|' between.
+static void csv_labels(const csv_writer *writer, const row_view *view)
+{
+    label_list list = {writer, writer->out, 0};
+    char number[NUMBER_TEXT];
+
+    if (view->label_matrix && row_view_has_label(view)) {
+        fputc('"', writer->out);
+        row_view_each_label(view, csv_label, &list);
+        fputc('"', writer->out);
+    } else if (view->label >= 0) {
+        csv_word(writer, row_view_label(view, number));
+        return;
+    } else {
+        row_view_each_label(view, csv_label, &list);
+    }
+    fputc(',', writer->out);
 }
 
 static void csv_line(const csv_writer *writer, const row_view *view, const feature_names *names,
@@ -68,10 +110,12 @@ static void csv_line(const csv_writer *writer, const row_view *view, const featu
     fprintf(writer->out, "%zu,", view->row);
     csv_word(writer, row_view_id(view, number));
     fprintf(writer->out, "%lld,", (long long)view->position);
-    csv_word(writer, row_view_label(view, number));
+    csv_labels(writer, view);
     csv_word(writer, row_view_class(view, view->targets[target], number));
     fprintf(writer->out, "%zu,%lu,%lu,", feature, (unsigned long)names->begin[feature],
             (unsigned long)names->end[feature]);
+    if (view->info->has_pairs)
+        fprintf(writer->out, "%d,", names->begin[feature] >= view->text_split);
     csv_text(writer, names->bytes + names->offsets[feature], n_bytes);
     fputc(',', writer->out);
     csv_number(writer, view->values[at]);
@@ -141,20 +185,42 @@ static void json_class(FILE *out, const row_view *view, int32_t class_index)
         json_word(out, row_view_class(view, class_index, number));
 }
 
-static void json_head(FILE *out, const row_view *view)
+static void json_label(void *context, const char *word)
 {
+    label_list *list = context;
+
+    fputs(list->n_written++ ? "," : "", list->out);
+    json_word(list->out, word);
+}
+
+// A name, a list of names, a number, or null.
+static void json_labels(FILE *out, const row_view *view)
+{
+    label_list list = {NULL, out, 0};
     char number[NUMBER_TEXT];
 
+    if (!row_view_has_label(view)) {
+        fputs("null", out);
+    } else if (view->label_matrix) {
+        fputc('[', out);
+        row_view_each_label(view, json_label, &list);
+        fputc(']', out);
+    } else if (view->label >= 0) {
+        json_word(out, row_view_label(view, number));
+    } else {
+        fputs(isfinite(view->label_number) ? format_double(number, view->label_number) : "null", out);
+    }
+}
+
+static void json_head(FILE *out, const row_view *view)
+{
     fprintf(out, "{\"row\":%zu,\"id\":", view->row);
     if (view->key)
         json_word(out, view->key);
     else
         fprintf(out, "%llu", (unsigned long long)view->id);
     fprintf(out, ",\"position\":%lld,\"label\":", (long long)view->position);
-    if (view->label < 0)
-        fputs("null", out);
-    else
-        json_word(out, row_view_label(view, number));
+    json_labels(out, view);
     fputs(",\"prediction\":", out);
     json_class(out, view, row_view_prediction(view));
     json_floats(out, "scores", view->scores, view->info->n_classes);
@@ -169,6 +235,8 @@ static void json_head(FILE *out, const row_view *view)
         json_string_of(out, view->text, view->text_size);
     else
         fputs("null", out);
+    if (view->info->has_pairs)
+        fprintf(out, ",\"split\":%zu", view->text_split);
 }
 
 void export_json_row(FILE *out, const row_view *view, const feature_names *names)

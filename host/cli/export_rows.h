@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-void export_csv_header(FILE *out);
+void export_csv_header(FILE *out, const asc_result_info *info);
 
 // A line for each class and feature of the row; numbers that are not finite are left empty. RFC 4180 quoting.
 // `for_terminal` replaces control characters.

@@ -84,6 +84,20 @@ char *format_float(char *text, float value)
     return text;
 }
 
+char *format_double(char *text, double value)
+{
+    if (isnan(value)) {
+        snprintf(text, NUMBER_TEXT, "nan");
+        return text;
+    }
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, NUMBER_TEXT, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
 // Three digits of what is left of `value` when the largest prefix that fits is taken out of it.
 static void print_digits(char *text, double value, double base, const char *const *prefixes, size_t n_prefixes)
 {

@@ -24,6 +24,9 @@ bool parse_positive(const char *text, double *value);
 // bytes; it is returned.
 char *format_float(char *text, float value);
 
+// The same for a double.
+char *format_double(char *text, double value);
+
 // Three digits and a prefix: "950", "12.3k", "1.25M"; "0".
 char *format_short(char *text, double value);
 

@@ -1,6 +1,6 @@
 // Orange raises the class, blue lowers it, strength by |value| / largest |value|: five shades of each from
 // the 256 colours, always with black letters, so that they read on light and dark screens and for the
-// colour-blind. Without colour the same five steps are one to five signs: [+++word], [--word].
+// colour-blind. The texts of a pair stand on both sides of " || ". Without colour the same five steps are one to five signs: [+++word], [--word].
 #include "render_row.h"
 
 #include "numbers.h"
@@ -128,13 +128,13 @@ static void print_marked(const row_rendering *rendering, const char *bytes, size
     }
 }
 
-static void print_text(const row_rendering *rendering)
+// The text from byte `at` to `to`, with its spans marked.
+static void print_part(const row_rendering *rendering, size_t at, size_t to)
 {
     const row_view *view = rendering->view;
-    size_t at = 0;
 
     for (size_t span = 0; span < view->n_spans; span++) {
-        const size_t end = view->span_end[span] < view->text_size ? view->span_end[span] : view->text_size;
+        const size_t end = view->span_end[span] < to ? view->span_end[span] : to;
         const size_t begin = view->span_begin[span] > at ? view->span_begin[span] : at;
         const int32_t feature = view->span_feature[span];
         if (begin >= end || feature < 0 || (size_t)feature >= view->n_features)
@@ -144,7 +144,18 @@ static void print_text(const row_rendering *rendering)
                      shade_of(rendering, value_of(rendering, (size_t)feature)));
         at = end;
     }
-    utf8_print_safe(rendering->out, view->text + at, view->text_size - at);
+    utf8_print_safe(rendering->out, view->text + at, to - at);
+}
+
+static void print_text(const row_rendering *rendering)
+{
+    const row_view *view = rendering->view;
+
+    print_part(rendering, 0, view->text_split);
+    if (view->info->has_pairs) {
+        fputs(" || ", rendering->out);
+        print_part(rendering, view->text_split, view->text_size);
+    }
     fputc('\n', rendering->out);
 }
 
@@ -157,6 +168,30 @@ static void print_field(FILE *out, const char *label, const char *value)
 {
     print_label(out, label);
     utf8_print_safe(out, value, strlen(value));
+}
+
+typedef struct label_list {
+    FILE *out;
+    size_t n_printed;
+} label_list;
+
+static void print_label_of_list(void *context, const char *word)
+{
+    label_list *list = context;
+
+    fputs(list->n_printed++ ? ", " : "", list->out);
+    utf8_print_safe(list->out, word, strlen(word));
+}
+
+static void print_row_label(FILE *out, const row_view *view)
+{
+    label_list list = {out, 0};
+
+    if (!row_view_has_label(view))
+        return;
+    print_label(out, "label");
+    row_view_each_label(view, print_label_of_list, &list);
+    fputs(list.n_printed ? "\n" : "-\n", out);
 }
 
 static void print_prediction(FILE *out, const row_view *view)
@@ -185,10 +220,7 @@ static void print_header(const row_rendering *rendering)
     fputc('\n', out);
     print_field(out, "id", row_view_id(view, number));
     fputc('\n', out);
-    if (view->label >= 0) {
-        print_field(out, "label", row_view_label(view, number));
-        fputc('\n', out);
-    }
+    print_row_label(out, view);
     print_prediction(out, view);
     print_field(out, "explained", row_view_class(view, view->targets[target], number));
     fprintf(out, " (%s), by %s%s%s, %lld evaluations\n", view->info->output, view->info->method,

@@ -5,6 +5,7 @@
 #include "numbers.h"
 #include "report_error.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,16 @@ row_view row_view_at(const asc_result_info *info, const asc_result_rows *rows, s
         .span_end = rows->span_end + first_span,
         .span_feature = rows->span_feature + first_span,
         .label = rows->labels ? rows->labels[index] : -1,
+        .label_matrix = rows->label_matrix ? rows->label_matrix + index * info->n_label_names : NULL,
+        .label_number = rows->label_numbers ? rows->label_numbers[index] : NAN,
         .key = rows->keys ? rows->keys[index] : NULL,
     };
     if (rows->text_offsets && rows->text) {
         view.text = rows->text + rows->text_offsets[index];
         view.text_size = (size_t)(rows->text_offsets[index + 1] - rows->text_offsets[index]);
+        view.text_split = view.text_size;
+        if (rows->text_split && rows->text_split[index] < view.text_size)
+            view.text_split = rows->text_split[index];
     }
     return view;
 }
@@ -61,6 +67,27 @@ const char *row_view_class(const row_view *view, int32_t class_index, char *numb
 const char *row_view_label(const row_view *view, char *number)
 {
     return name_of(view->info->label_names, view->info->n_label_names, view->label, number);
+}
+
+bool row_view_has_label(const row_view *view)
+{
+    const bool in_matrix =
+        view->label_matrix && view->info->n_label_names > 0 && view->label_matrix[0] != ASC_NOT_LABELLED;
+
+    return view->label >= 0 || in_matrix || !isnan(view->label_number);
+}
+
+void row_view_each_label(const row_view *view, print_label_word *print, void *context)
+{
+    char number[NUMBER_TEXT];
+
+    if (view->label >= 0)
+        print(context, row_view_label(view, number));
+    for (size_t i = 0; view->label_matrix && i < view->info->n_label_names; i++)
+        if (view->label_matrix[i] == 1)
+            print(context, view->info->label_names[i]);
+    if (!isnan(view->label_number))
+        print(context, format_double(number, view->label_number));
 }
 
 const char *row_view_id(const row_view *view, char *number)

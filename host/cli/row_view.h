@@ -5,6 +5,7 @@
 
 #include <ascribe/result.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 
 // Borrowed from the slice; n_features M, K targets, C classes as in asc_result_info.
@@ -21,9 +22,12 @@ typedef struct row_view {
     const float *scores;                           // [C]
     const uint32_t *span_begin, *span_end;         // [n_spans]
     const int32_t *span_feature;
-    const char *text; // [text_size]; NULL when the file has none
-    int32_t label;    // -1: none
-    const char *key;  // NULL: none
+    const char *text;            // [text_size]; NULL when the file has none
+    size_t text_split;           // byte where the second text of a pair begins; text_size when there is one text
+    int32_t label;               // -1: none
+    const uint8_t *label_matrix; // [info->n_label_names], ASC_NOT_LABELLED = not labelled; NULL: none
+    double label_number;         // NaN: none
+    const char *key;             // NULL: none
 } row_view;
 
 // Row `index` of the slice.
@@ -32,6 +36,12 @@ row_view row_view_at(const asc_result_info *info, const asc_result_rows *rows, s
 // Name of a class or label, or its number in `number` (NUMBER_TEXT bytes) where it has no name; "" for -1.
 const char *row_view_class(const row_view *view, int32_t class_index, char *number);
 const char *row_view_label(const row_view *view, char *number);
+
+// Whether the row has a label of any kind; and calls `print` for each of its labels (several classes, one class or a
+// number) in the order of their names.
+bool row_view_has_label(const row_view *view);
+typedef void print_label_word(void *context, const char *word);
+void row_view_each_label(const row_view *view, print_label_word *print, void *context);
 
 // The user's key, else the id.
 const char *row_view_id(const row_view *view, char *number);

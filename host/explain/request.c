@@ -160,7 +160,7 @@ static asc_status resolve_targets(const char *text, const asc_model *model, cons
     } else if (strcmp(text, "label") == 0) {
         out->target_rule = TARGETS_LABEL;
         if (!data->has_labels)
-            return fail(err, ASC_USAGE, "--target label: the dataset has no labels");
+            return fail(err, ASC_USAGE, "--target label: the dataset has no labels of one class for each row");
     } else {
         out->n_targets = 0;
         return list_targets(text, model, out, err);
@@ -171,8 +171,11 @@ static asc_status resolve_targets(const char *text, const asc_model *model, cons
 // Label names of the dataset -> classes of the model: by name where every name is a class, else by index where counts agree.
 static asc_status map_labels(const asc_model *model, const asc_dataset_info *data, const asc_log *log, explain_request *out, asc_error *err)
 {
-    if (!data->has_labels)
+    if (!data->has_labels && !data->has_label_matrix)
         return ASC_OK;
+    if (data->has_label_matrix && !out->sigmoid && log && log->write)
+        log->write(log->user, ASC_LOG_WARNING,
+                   "the dataset has several labels a row, the model gives one class a row; accuracy is not computed");
     out->n_label_names = data->n_label_names;
     out->label_class = malloc((data->n_label_names + 1) * sizeof *out->label_class);
     if (!out->label_class)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/durable.h"
+#include "explain/accuracy.h"
 #include "explain/run_private.h"
 #include "io/merge.h"
 
@@ -191,23 +192,15 @@ static void tick(void *context)
 }
 
 // Adds one finished row to the summary.
-static void count_row(run *r, const part_row *row, int32_t label)
+static void count_row(run *r, const part_row *row, const asc_rows *rows, size_t index)
 {
     asc_explain_summary *summary = r->summary;
     const uint32_t unexplained = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_TOO_MANY_FEATURES | ASC_ROW_NON_FINITE;
-    const int32_t label_class = request_label_class(&r->request, label);
-    size_t predicted = 0;
     summary->n_rows++;
     summary->n_unexplained += (row->status & unexplained) != 0;
     for (size_t bit = 0; bit < 32; bit++)
         summary->n_rows_with_status[bit] += row->status >> bit & 1;
-    for (size_t c = 1; c < r->model->n_classes; c++)
-        if (row->scores[c] > row->scores[predicted])
-            predicted = c;
-    if (label_class >= 0 && !isnan(row->scores[0])) {
-        summary->n_labelled++;
-        summary->n_correct += (size_t)label_class == predicted;
-    }
+    accuracy_count(&r->request, rows, index, row->scores, r->model->n_classes, summary);
     for (size_t k = 0; r->request.method->efficient && k < r->request.n_targets; k++)
         if (row->efficiency_residual[k] > summary->max_residual)
             summary->max_residual = row->efficiency_residual[k];
@@ -241,7 +234,7 @@ static asc_status compute_part(run *r, const asc_rows *rows, const part_header *
     TRY(engine_explain(r->engine, rows, &results, r->err));
     const asc_status status = write_part(r, header, path, results);
     for (size_t row = 0; status == ASC_OK && row < results->n_rows; row++)
-        count_row(r, &results->rows[row], rows->labels ? rows->labels[row] : -1);
+        count_row(r, &results->rows[row], rows, row);
     explained_free(results);
     return status;
 }
@@ -271,7 +264,7 @@ static asc_status reuse_part(run *r, const asc_rows *rows, const part_header *he
     for (size_t row = 0; *reused && row < rows->n_rows; row++) {
         const part_row done = part_read(reader, row);
         r->reused_evaluations += (uint64_t)done.evaluations;
-        count_row(r, &done, rows->labels ? rows->labels[row] : -1);
+        count_row(r, &done, rows, row);
     }
     part_close(reader);
     return ASC_OK;

@@ -1,5 +1,5 @@
-// What a row carries besides numbers, in dataset and result files alike: spans, text, label and the user's
-// key.
+// What a row carries besides numbers, in dataset and result files alike: spans, text or pair of texts, labels and
+// the user's key.
 #ifndef ASCRIBE_IO_ANNOTATION_H
 #define ASCRIBE_IO_ANNOTATION_H
 
@@ -8,7 +8,8 @@
 typedef struct annotations {
     h5set span_offsets, span_begin, span_end, span_feature;
     h5set text_offsets, text_bytes; // closed when the file has no text
-    h5set labels; // closed when it has none
+    h5set text_split; // closed when its rows are no pairs
+    h5set labels, label_matrix, label_numbers; // all closed when it has none, else all but one
     h5set keys; // the same
     size_t n_spans, n_bytes;
     char **label_names; // [n_label_names] in one block
@@ -27,12 +28,16 @@ typedef struct annotation_slice {
     int32_t *span_feature;
     int64_t *text_offsets;
     char *text;
+    uint32_t *text_split;
     int32_t *labels;
+    uint8_t *label_matrix;
+    double *label_numbers;
     char **keys;
 } annotation_slice;
 
 // Reads and checks a range: spans lie in the row's text, are sorted by begin and name a feature that the row
-// has (feature_offsets [count + 1], from 0), labels have a name. On failure *out is empty.
+// has (feature_offsets [count + 1], from 0); a pair is split inside its text, and its features lie on one side, those
+// of the first text before those of the second; labels have a name. On failure *out is empty.
 asc_status annotations_read(const annotations *notes, row_range range, const int64_t *feature_offsets,
                             annotation_slice *out, asc_error *err);
 void annotation_slice_free(annotation_slice *slice);

@@ -121,6 +121,9 @@ static asc_status open_all(asc_dataset *data, asc_error *err)
     data->info.label_names = (const char *const *)data->notes.label_names;
     data->info.has_labels = data->notes.labels.id > 0;
     data->info.has_keys = data->notes.keys.id > 0;
+    data->info.has_pairs = data->notes.text_split.id > 0;
+    data->info.has_label_matrix = data->notes.label_matrix.id > 0;
+    data->info.has_label_numbers = data->notes.label_numbers.id > 0;
     return check_meta(data, err);
 }
 
@@ -243,7 +246,10 @@ static void take_annotations(asc_rows *rows, const annotation_slice *notes)
     rows->span_feature = notes->span_feature;
     rows->text_offsets = notes->text_offsets;
     rows->text = notes->text;
+    rows->text_split = notes->text_split;
     rows->labels = notes->labels;
+    rows->label_matrix = notes->label_matrix;
+    rows->label_numbers = notes->label_numbers;
     rows->keys = notes->keys;
 }
 
@@ -288,7 +294,10 @@ void asc_rows_free(asc_rows *rows)
     if (!rows)
         return;
     free(rows->keys);
+    free(rows->label_numbers);
+    free(rows->label_matrix);
     free(rows->labels);
+    free(rows->text_split);
     free(rows->text);
     free(rows->text_offsets);
     free(rows->span_feature);

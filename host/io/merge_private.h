@@ -25,6 +25,7 @@ typedef struct copied_column {
     size_t count;
     bool is_offsets; // shifted so that the copy starts at 0
     bool is_flat; // one element per span or byte, not per row
+    size_t n_columns; // of a matrix; 0: one dimension
 } copied_column;
 
 // Everything that the job copies, in the order of writing; the caller frees *columns. Checks that the

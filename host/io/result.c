@@ -144,6 +144,9 @@ static asc_status open_all(asc_result *result, asc_error *err)
     info->has_labels = result->notes.labels.id > 0;
     info->has_text = result->notes.text_offsets.id > 0;
     info->has_keys = result->notes.keys.id > 0;
+    info->has_pairs = result->notes.text_split.id > 0;
+    info->has_label_matrix = result->notes.label_matrix.id > 0;
+    info->has_label_numbers = result->notes.label_numbers.id > 0;
     return ASC_OK;
 }
 
@@ -273,7 +276,10 @@ static void take_annotations(asc_result_rows *rows, const annotation_slice *note
     rows->span_feature = notes->span_feature;
     rows->text_offsets = notes->text_offsets;
     rows->text = notes->text;
+    rows->text_split = notes->text_split;
     rows->labels = notes->labels;
+    rows->label_matrix = notes->label_matrix;
+    rows->label_numbers = notes->label_numbers;
     rows->keys = notes->keys;
 }
 
@@ -316,7 +322,10 @@ void asc_result_rows_free(asc_result_rows *rows)
     if (!rows)
         return;
     free(rows->keys);
+    free(rows->label_numbers);
+    free(rows->label_matrix);
     free(rows->labels);
+    free(rows->text_split);
     free(rows->text);
     free(rows->text_offsets);
     free(rows->span_feature);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 4 << 20, MOST_FIXED_COLUMNS = 10 };
+enum { PIECE_BYTES = 4 << 20, MOST_FIXED_COLUMNS = 13 };
 
 typedef struct column_list {
     copied_column *items;
@@ -29,6 +29,21 @@ static asc_status add_if_there(const h5file *dataset, column_list *list, const c
     TRY(h5file_has(dataset, name, &has, err));
     if (has)
         add_column(list, name, column);
+    return ASC_OK;
+}
+
+static asc_status add_matrix(const h5file *dataset, column_list *list, const char *name, copied_column column,
+                             asc_error *err)
+{
+    h5set matrix;
+    bool has = false;
+    TRY(h5file_has(dataset, name, &has, err));
+    if (!has)
+        return ASC_OK;
+    TRY(h5set_open(dataset, name, &matrix, err));
+    column.n_columns = matrix.n_columns;
+    h5set_close(&matrix);
+    add_column(list, name, column);
     return ASC_OK;
 }
 
@@ -71,8 +86,11 @@ static asc_status add_fixed(const h5file *dataset, const merge_job *job, column_
     if (job->keep_text) {
         TRY(add_offsets(dataset, job, list, "text/offsets", &flat, err));
         add_column(list, "text/bytes", flat);
+        TRY(add_if_there(dataset, list, "text/split", per_row, err));
     }
     TRY(add_if_there(dataset, list, "labels/values", per_row, err));
+    TRY(add_if_there(dataset, list, "labels/numbers", per_row, err));
+    TRY(add_matrix(dataset, list, "labels/matrix", per_row, err));
     bool has_names = false;
     TRY(h5file_has(dataset, "labels/names", &has_names, err));
     if (!has_names)
@@ -127,11 +145,12 @@ static asc_status open_source(const h5file *dataset, const copied_column *column
 {
     TRY(h5set_open(dataset, column->name, source, err));
     asc_status status = ASC_OK;
-    if (source->n_columns != 0 || column->first > source->n_rows ||
+    if (source->n_columns != column->n_columns || column->first > source->n_rows ||
         column->count > source->n_rows - column->first)
         status = fail(err, ASC_MALFORMED,
-                      "%s: dataset '%s': expected one dimension of at least %zu entries, found %zu",
-                      h5file_path(dataset), column->name, column->first + column->count, source->n_rows);
+                      "%s: dataset '%s': expected at least %zu entries and %zu columns, found %zu and %zu",
+                      h5file_path(dataset), column->name, column->first + column->count, column->n_columns,
+                      source->n_rows, source->n_columns);
     else if (column->is_offsets && source->type != COLUMN_INT64)
         status = fail(err, ASC_MALFORMED, "%s: dataset '%s': expected int64, found %s", h5file_path(dataset),
                       column->name, column_type_name(source->type));
@@ -152,9 +171,15 @@ asc_status result_copy_bytes(const h5file *dataset, const copied_column *column,
     return ASC_OK;
 }
 
+// Bytes of one row of the column.
+static size_t line_bytes(const h5set *source)
+{
+    return source->element_size * (source->n_columns ? source->n_columns : 1);
+}
+
 static size_t piece_length(const h5set *source, size_t left)
 {
-    const size_t most = PIECE_BYTES / source->element_size;
+    const size_t most = PIECE_BYTES / line_bytes(source) + 1;
     return left < most ? left : most;
 }
 
@@ -200,7 +225,7 @@ asc_status result_copy_column(const h5file *dataset, const copied_column *column
     h5set source, target;
     TRY(open_source(dataset, column, &source, err));
     const h5set_plan plan = {
-        .shape = {source.type, column->count, 0},
+        .shape = {source.type, column->count, column->n_columns},
         .text_size = source.element_size - 1,
         .chunk = column->is_flat ? H5SET_FLAT_PER_CHUNK : H5SET_ROWS_PER_CHUNK,
         .compress = source.type != COLUMN_FLOAT32 && source.type != COLUMN_FLOAT64,
@@ -218,7 +243,7 @@ static asc_status compare_piece(const h5set *source, const h5set *copy, const co
     void *expected = NULL, *found = NULL;
     TRY(read_piece(source, column, piece, base, &expected, err));
     asc_status status = h5set_read_new(copy, piece.first, piece.count, &found, err);
-    if (status == ASC_OK && memcmp(expected, found, piece.count * source->element_size) != 0)
+    if (status == ASC_OK && memcmp(expected, found, piece.count * line_bytes(source)) != 0)
         status = fail(err, ASC_IO_ERROR, "%s: dataset '%s': entries %zu to %zu: not what was written",
                       h5file_path(copy->file), copy->name, piece.first, piece.first + piece.count);
     free(found);
@@ -244,7 +269,8 @@ asc_status result_compare_column(const h5file *dataset, const copied_column *col
     h5set source, target;
     TRY(open_source(dataset, column, &source, err));
     asc_status status =
-        h5set_open_as(copy, column->name, (h5set_shape){source.type, column->count, 0}, &target, err);
+        h5set_open_as(copy, column->name, (h5set_shape){source.type, column->count, column->n_columns},
+                      &target, err);
     if (status == ASC_OK) {
         if (source.element_size == target.element_size)
             status = compare_pieces(&source, &target, column, err);

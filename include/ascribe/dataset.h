@@ -36,9 +36,14 @@ typedef struct asc_dataset_info {
     int64_t unk_token_id;
     size_t n_label_names;
     const char *const *label_names;
-    int has_labels;
+    int has_labels; // one class for each row
     int has_keys;
+    int has_pairs;         // every row is two texts
+    int has_label_matrix;  // several classes for each row
+    int has_label_numbers; // a number for each row (regression); at most one of the three kinds of labels
 } asc_dataset_info;
+
+enum { ASC_NOT_LABELLED = 255 }; // in a label matrix
 
 // A slice of rows. Everything belongs to the slice; offsets start at 0 within it.
 typedef struct asc_rows {
@@ -52,12 +57,16 @@ typedef struct asc_rows {
     uint8_t *token_types;    // all 0 when the file has none
     int64_t *feature_offsets; // [n_rows + 1]; a row has feature_offsets[r + 1] - feature_offsets[r] features
     int64_t *span_offsets;    // [n_rows + 1]
-    uint32_t *span_begin;     // bytes into the row's text
+    uint32_t *span_begin;     // bytes into the row's text (a pair: into both texts, back to back)
     uint32_t *span_end;
     int32_t *span_feature;
     int64_t *text_offsets; // [n_rows + 1]
     char *text;            // UTF-8, rows back to back, no terminators
+    uint32_t *text_split;  // [n_rows] byte of the row's text where the second one begins; no span and no feature
+                           // crosses it; NULL when the rows are no pairs
     int32_t *labels;       // -1 = none; NULL when the file has no labels
+    uint8_t *label_matrix; // [n_rows, n_label_names] 1 = applies, 0 = does not, ASC_NOT_LABELLED; NULL when there is none
+    double *label_numbers; // [n_rows] NaN = none; NULL when there are none
     char **keys;           // the user's own ids; NULL when the file has none
 } asc_rows;
 

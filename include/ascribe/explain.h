@@ -37,7 +37,9 @@ typedef struct asc_explain_summary {
     size_t n_rows;
     size_t n_rows_with_status[32]; // by bit number, see ASC_ROW_*
     size_t n_unexplained;          // rows without attributions
-    size_t n_labelled, n_correct;  // rows with a label, and with the predicted class equal to it
+    size_t n_labelled, n_correct;  // rows with a label, and with the predicted class (classes) equal to it
+    size_t n_numbers;              // rows with a number as label, where the model has one output
+    double sum_absolute_error;     // of these: |score - number|
     uint64_t evaluations, tokens;  // tokens = executed, padding not counted
     double elapsed_s;              // reading the dataset to the renamed result; without opening the model
     double max_residual;           // largest efficiency residual

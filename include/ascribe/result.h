@@ -45,7 +45,7 @@ typedef struct asc_result_info {
     const char *run;      // JSON text: facts that do not belong to the configuration
     size_t n_label_names;
     const char *const *label_names;
-    int has_labels, has_text, has_keys;
+    int has_labels, has_text, has_keys, has_pairs, has_label_matrix, has_label_numbers; // as in asc_dataset_info
 } asc_result_info;
 
 // A slice of rows. M_r = features of row r; arrays of values are [sum of M, K].
@@ -70,8 +70,11 @@ typedef struct asc_result_rows {
     int32_t *span_feature;
     int64_t *text_offsets; // [n_rows + 1]; NULL when the file has no text
     char *text;
-    int32_t *labels; // NULL when the file has none
-    char **keys;     // NULL when the file has none
+    uint32_t *text_split;  // as in asc_rows; NULL when the rows are no pairs, or the file has no text
+    int32_t *labels;       // NULL when the file has none
+    uint8_t *label_matrix; // [n_rows, n_label_names], as in asc_rows; NULL when there is none
+    double *label_numbers; // as in asc_rows; NULL when there are none
+    char **keys;           // NULL when the file has none
 } asc_result_rows;
 
 asc_status asc_result_open(const char *path, asc_result **out, asc_error *err) ASC_MUST_USE;

@@ -1,4 +1,4 @@
-"""Columns that go with the rows: ids, labels and what the user keeps.
+"""Columns that go with the rows: ids and what the user keeps (labels: labels.py).
 
 What a column's type is shows only at its end, so its values wait in a nameless temporary file beside the
 output (deleted by the system whatever happens) and are written when the last row is known. Memory does not
@@ -12,15 +12,14 @@ import json
 import re
 import struct
 import tempfile
-from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
+from typing import Any, BinaryIO, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from .dataset_file import ROW_CHUNK, DatasetFile
-from .errors import MALFORMED, PrepareError, listing, quote
+from .errors import MALFORMED, PrepareError, quote
 
 STRING_LIMIT = 4096
-LABEL_LIMIT = 10000
 UNIQUE_BLOCK = 4 << 20
 BUFFER = 1 << 20
 MISSING = 0xFFFFFFFF
@@ -28,7 +27,6 @@ INTEGER = re.compile(r"(0|-?[1-9][0-9]*)\Z")
 REAL = re.compile(
     r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z|[+-]?(nan|inf(inity)?)\Z", re.IGNORECASE | re.ASCII
 )
-WHOLE = re.compile(r"(\d+)(\.0*)?\Z", re.ASCII)
 
 
 def as_text(value: Any) -> Optional[str]:
@@ -70,7 +68,7 @@ class Spools(contextlib.ExitStack):
         return self.enter_context(tempfile.TemporaryFile(dir=self._folder))
 
 
-class _Spool:
+class Spool:
     """Byte strings (or None) in a nameless file, to be read back once, in blocks."""
 
     def __init__(self, file: BinaryIO):
@@ -108,7 +106,7 @@ class IdColumn:
 
     def __init__(self, spools: Spools, name: Optional[str]):
         self.name = name
-        self._spool = _Spool(spools.new_file()) if name is not None else None
+        self._spool = Spool(spools.new_file()) if name is not None else None
         self._integers = True
         self._width = 1
         self._out_of_range: Optional[Tuple[int, str]] = None
@@ -184,103 +182,12 @@ class IdColumn:
                 )
 
 
-class LabelColumn:
-    """labels/values and labels/names. `class_names` are the model's, or None."""
-
-    def __init__(self, spools: Spools, name: str, class_names: Optional[List[str]]):
-        self.name = name
-        self._class_names = class_names
-        self._file = spools.new_file()
-        self._buffer: List[int] = []
-        self._seen: Dict[str, int] = {}
-        self._counts: List[int] = []
-        self.n_unlabelled = 0
-
-    def add(self, line: int, value: Any) -> None:
-        text = (as_text(value) or "").strip()
-        if not text:
-            number = -1
-            self.n_unlabelled += 1
-        else:
-            if text not in self._seen:
-                self._see(line, text)
-            number = self._seen[text]
-            self._counts[number] += 1
-        self._buffer.append(number)
-        if len(self._buffer) >= ROW_CHUNK:
-            self._flush()
-
-    def _see(self, line: int, text: str) -> None:
-        encoded(text, "label " + quote(self.name), line)
-        if len(self._seen) == LABEL_LIMIT:
-            raise PrepareError(
-                MALFORMED,
-                "label column " + quote(self.name),
-                "at most %d classes" % LABEL_LIMIT,
-                "more, by line %d" % line,
-                "is it the right --label-column?",
-            )
-        self._seen[text] = len(self._seen)
-        self._counts.append(0)
-
-    def resolve(self) -> Tuple[List[str], List[int], bool]:
-        """Class names, the class of each value by first appearance, whether the names are the model's."""
-        seen = list(self._seen)
-        if self._class_names is not None:
-            classes = _match(seen, self._class_names)
-            if classes is not None:
-                return self._class_names, classes, True
-        whole = all(INTEGER.match(text) for text in seen)
-        names = sorted(seen, key=int) if whole else sorted(seen)
-        place = {name: index for index, name in enumerate(names)}
-        return names, [place[text] for text in seen], False
-
-    def write(self, file: DatasetFile) -> Tuple[Dict[str, int], bool]:
-        """Writes the group; returns the rows of each class and whether the names are the model's."""
-        names, classes, of_model = self.resolve()
-        table = np.array(classes + [-1], np.int32)
-        self._flush()
-        self._file.seek(0)
-        for block in iter(lambda: self._file.read(4 * ROW_CHUNK), b""):
-            file.append("labels/values", table[np.frombuffer(block, np.int32)], "int32", ROW_CHUNK)
-        if names:
-            file.write_names("labels/names", names)
-        counts = [0] * len(names)
-        for number, place in enumerate(classes):
-            counts[place] += self._counts[number]
-        return dict(zip(names, counts)), of_model
-
-    def describe_mismatch(self) -> str:
-        return "labels %s are not the model's classes %s" % (
-            listing(sorted(self._seen), 6),
-            listing(self._class_names or [], 6),
-        )
-
-    def _flush(self) -> None:
-        self._file.write(np.array(self._buffer, np.int32).tobytes())
-        self._buffer.clear()
-
-
-def _match(seen: List[str], names: List[str]) -> Optional[List[int]]:
-    """The class of each value by name, by name in any case, or by index; None if one of them is no class."""
-    exact = {name: index for index, name in enumerate(names)}
-    folded = {name.casefold(): index for index, name in enumerate(names)}
-    if all(text in exact for text in seen):
-        return [exact[text] for text in seen]
-    if len(folded) == len(names) and all(text.casefold() in folded for text in seen):
-        return [folded[text.casefold()] for text in seen]
-    whole = [WHOLE.match(text) for text in seen]
-    if all(match and int(match.group(1)) < len(names) for match in whole):
-        return [int(match.group(1)) for match in whole]
-    return None
-
-
 class KeptColumn:
     """meta/COLUMN: int64 or float64 (missing = NaN) if every value is a number; else strings ("")."""
 
     def __init__(self, spools: Spools, name: str):
         self.name = name
-        self._spool = _Spool(spools.new_file())
+        self._spool = Spool(spools.new_file())
         self._integers = True
         self._reals = True
         self._missing = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import Dict, Iterable, Iterator, List, Optional, Union
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import h5py
 import numpy as np
@@ -19,7 +19,8 @@ from .errors import IO_ERROR, NO_OUTPUT, PrepareError, quote
 
 FLAT_CHUNK = 131072
 ROW_CHUNK = 65536
-STRING_CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 4 << 20
+MATRIX_CHUNK_BYTES = 1 << 20
 FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
@@ -31,10 +32,11 @@ def _typed(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 class _Array:
-    """A one-dimensional dataset that grows; made when the first chunk is full or at the end."""
+    """A dataset that grows in its first dimension; made when the first chunk is full or at the end. `line`: the
+    shape of one element, () or (columns,)."""
 
-    def __init__(self, file: h5py.File, name: str, dtype: np.dtype, chunk: int):
-        self._file, self._name, self._dtype, self._chunk = file, name, dtype, chunk
+    def __init__(self, file: h5py.File, name: str, dtype: np.dtype, chunk: int, line: Tuple[int, ...] = ()):
+        self._file, self._name, self._dtype, self._chunk, self._line = file, name, dtype, chunk, line
         self._waiting: List[np.ndarray] = []
         self._n_waiting = 0
         self._dataset = None
@@ -52,15 +54,15 @@ class _Array:
         self._write(self._n_waiting)
 
     def _write(self, count: int) -> None:
-        values = np.concatenate(self._waiting) if self._waiting else np.zeros(0, self._dtype)
+        values = np.concatenate(self._waiting) if self._waiting else np.zeros((0, *self._line), self._dtype)
         if self._dataset is None:
             self._dataset = self._file.create_dataset(
                 self._name,
-                shape=(0,),
-                maxshape=(None,),
+                shape=(0, *self._line),
+                maxshape=(None, *self._line),
                 dtype=self._dtype,
                 track_times=False,
-                chunks=(max(1, min(self._chunk, len(values))),),
+                chunks=(max(1, min(self._chunk, len(values))), *self._line),
                 **FILTERS,
             )
         done = self._dataset.shape[0]
@@ -81,6 +83,15 @@ class DatasetFile:
         """Appends to dataset `name`, of `dtype`; the first call settles dtype and chunk."""
         if name not in self._arrays:
             self._arrays[name] = _Array(self._file, name, np.dtype(dtype), chunk)
+        self._arrays[name].append(values)
+        self._sink.check()
+
+    def append_matrix(self, name: str, values: np.ndarray) -> None:
+        """Appends rows to a matrix of bytes."""
+        n_columns = values.shape[1]
+        if name not in self._arrays:
+            chunk = max(1, min(ROW_CHUNK, MATRIX_CHUNK_BYTES // n_columns))
+            self._arrays[name] = _Array(self._file, name, np.dtype("uint8"), chunk, (n_columns,))
         self._arrays[name].append(values)
         self._sink.check()
 
@@ -109,7 +120,7 @@ class DatasetFile:
     def write_row_strings(self, name: str, blocks: Iterable[List[bytes]], width: int) -> None:
         """Writes a whole per-row column of UTF-8 strings of at most `width` bytes."""
         dtype = h5py.string_dtype("utf-8", max(1, width))
-        chunk = max(1, min(ROW_CHUNK, STRING_CHUNK_BYTES // max(1, width)))
+        chunk = max(1, min(ROW_CHUNK, CHUNK_BYTES // max(1, width)))
         for block in blocks:
             self.append(name, np.array(block, dtype="S%d" % max(1, width)), dtype, chunk)
 

@@ -48,6 +48,7 @@ class ModelDir:
     max_length: Optional[int]  # None: nothing says
     truncation_side: str
     class_names: Optional[List[str]]
+    problem_type: Optional[str]  # as config.json has it
 
 
 def load(folder: str, tokenizer_path: Optional[str]) -> ModelDir:
@@ -78,6 +79,7 @@ def load(folder: str, tokenizer_path: Optional[str]) -> ModelDir:
         max_length=_max_length(config or {}, token_config),
         truncation_side="left" if token_config.get("truncation_side") == "left" else "right",
         class_names=_class_names(config, os.path.join(folder, "config.json")),
+        problem_type=(config or {}).get("problem_type"),
     )
 
 

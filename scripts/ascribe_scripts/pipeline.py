@@ -7,16 +7,18 @@ import os
 import stat
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from . import dataset_file, model_dir, segment, tables
-from .columns import IdColumn, KeptColumn, LabelColumn, Spools
+from . import dataset_file, features, labels, model_dir, segment, tables
+from .columns import IdColumn, KeptColumn, Spools
+from .encoding import Encoder
 from .errors import MALFORMED, NO_INPUT, USAGE, PrepareError, quote
 from .progress import Progress
+from .span_file import SpanFile
 
 BATCH_ROWS = 1000
 BATCH_CHARACTERS = 4 << 20
@@ -33,10 +35,14 @@ class Options:
     encoding: Optional[str] = None
     header: bool = True
     text_column: Optional[str] = None
+    text_pair_column: Optional[str] = None
     label_column: Optional[str] = None
+    label_type: str = "auto"
+    label_separator: Optional[str] = None
     id_column: Optional[str] = None
     keep: Tuple[str, ...] = ()
     granularity: str = "word"
+    spans: Optional[str] = None
     max_length: Optional[int] = None
     limit: Optional[int] = None
     force: bool = False
@@ -45,7 +51,7 @@ class Options:
 
 @dataclass
 class Summary:
-    """Counts of one run; `labels` is None without a label column."""
+    """Counts of one run; `label_type` and `labels` are None without a label column."""
 
     output: str = ""
     rows: int = 0
@@ -60,6 +66,7 @@ class Summary:
     features_partly_cut: int = 0
     features_merged: int = 0
     features_untokenised: int = 0
+    label_type: Optional[str] = None
     labels: Optional[Dict[str, int]] = None
     unlabelled: int = 0
     bytes: int = 0
@@ -71,11 +78,10 @@ class Summary:
 class _Columns:
     """The table's columns in use: a getter and what collects its values."""
 
-    text: Callable[[Any], Any]
-    text_name: str
+    texts: List[Tuple[str, Callable[[Any], Any]]]  # name and getter: one, or two for pairs
     ids: IdColumn
     get_id: Optional[Callable[[Any], Any]]
-    labels: Optional[LabelColumn]
+    labels: Any  # a column of labels.py, or None
     get_label: Optional[Callable[[Any], Any]]
     kept: List[Tuple[KeptColumn, Callable[[Any], Any]]]
 
@@ -97,9 +103,14 @@ def prepare(options: Options) -> Summary:
     dataset_file.check_output(options.output, options.force)
     kind = _kind(options)
     model = model_dir.load(options.model, options.tokenizer)
-    summary = Summary(output=options.output, granularity=options.granularity)
-    summary.max_length = _set_truncation(options, model, summary.warnings)
-    with _open_input(options) as stream:
+    finder = features.make_finder(options.granularity)
+    granularity = "spans" if options.spans is not None else options.granularity
+    summary = Summary(output=options.output, granularity=granularity)
+    summary.max_length = _max_length(options, model, summary.warnings)
+    with _open_input(options) as stream, ExitStack() as stack, _naming_rows(kind):
+        if options.spans is not None:
+            stream_of_spans = stack.enter_context(_open_file("--spans", options.spans))
+            finder = SpanFile(stream_of_spans, options.spans, 1 if options.text_pair_column is None else 2)
         table = tables.open_table(stream, kind, options.encoding, options.header)
         if not table.peeked:
             raise PrepareError(
@@ -118,7 +129,9 @@ def prepare(options: Options) -> Summary:
             with Spools(os.path.dirname(options.output) or ".") as spools:
                 columns = _choose_columns(options, table, model, spools)
                 run = _Run(options, model, columns, file, summary)
-                _stream(run, table, stream)
+                _stream(run, table, stream, segment.Segmenter(granularity, finder))
+                if finder is not None:
+                    finder.finish(all_rows=options.limit is None)
                 _finish(run)
     summary.bytes = os.path.getsize(options.output)
     summary.seconds = time.monotonic() - begin
@@ -126,6 +139,8 @@ def prepare(options: Options) -> Summary:
 
 
 def _kind(options: Options) -> str:
+    if options.kind == "parquet" and options.source == "-":
+        raise PrepareError(USAGE, "input", "a file where the format is Parquet", "standard input")
     if options.kind != "auto":
         return options.kind
     if options.source == "-":
@@ -144,7 +159,7 @@ def _kind(options: Options) -> str:
     return tables.SUFFIXES[suffix]
 
 
-def _set_truncation(options: Options, model: model_dir.ModelDir, warnings: List[str]) -> int:
+def _max_length(options: Options, model: model_dir.ModelDir, warnings: List[str]) -> int:
     length = options.max_length or model.max_length or model_dir.FALLBACK_LENGTH
     if options.max_length is None and model.max_length is None:
         warnings.append(
@@ -153,7 +168,7 @@ def _set_truncation(options: Options, model: model_dir.ModelDir, warnings: List[
         )
     if options.max_length and model.max_length and length > model.max_length:
         warnings.append("--max-length %d is more than the model's %d" % (length, model.max_length))
-    fixed = model.tokenizer.num_special_tokens_to_add(False)
+    fixed = model.tokenizer.num_special_tokens_to_add(options.text_pair_column is not None)
     if length <= fixed:
         raise PrepareError(USAGE, "--max-length", "more than the %d special tokens" % fixed, str(length))
     if model.model_vocab_size is not None and model.vocab_size > model.model_vocab_size:
@@ -161,10 +176,18 @@ def _set_truncation(options: Options, model: model_dir.ModelDir, warnings: List[
             "the tokenizer has ids up to %d, the model's vocabulary only %d: is it the model's own?"
             % (model.vocab_size - 1, model.model_vocab_size)
         )
-    model.tokenizer.enable_truncation(
-        max_length=length, stride=0, strategy="longest_first", direction=model.truncation_side
-    )
     return length
+
+
+@contextmanager
+def _naming_rows(kind: str) -> Iterator[None]:
+    """Parquet has no lines: what would name one names a row."""
+    try:
+        yield
+    except PrepareError as error:
+        if kind == "parquet" and error.what.startswith("line"):
+            error.what = "row" + error.what[len("line") :]
+        raise
 
 
 @contextmanager
@@ -178,14 +201,15 @@ def _open_input(options: Options) -> Iterator[BinaryIO]:
         and os.path.samefile(options.output, options.source)
     ):
         raise PrepareError(USAGE, "output", "another file than the input", quote(options.output, 200))
-    try:
-        stream = open(options.source, "rb", buffering=1 << 20)
-    except OSError as error:
-        raise PrepareError(
-            NO_INPUT, "input " + quote(options.source, 200), "a readable file", error.strerror
-        ) from None
-    with stream:
+    with _open_file("input", options.source) as stream:
         yield stream
+
+
+def _open_file(what: str, path: str) -> BinaryIO:
+    try:
+        return open(path, "rb", buffering=1 << 20)
+    except OSError as error:
+        raise PrepareError(NO_INPUT, what + " " + quote(path, 200), "a readable file", error.strerror) from None
 
 
 def _choose_columns(
@@ -193,10 +217,13 @@ def _choose_columns(
 ) -> _Columns:
     label = _optional_column(table, options.label_column, "label", "--label-column")
     number = _optional_column(table, options.id_column, "id", "--id-column")
+    pair = None if options.text_pair_column is None else table.find(options.text_pair_column, "--text-pair-column")
     if options.text_column is not None:
         text = table.find(options.text_column, "--text-column")
     else:
-        text = table.find_text([column for column in (label, number) if column is not None])
+        text = table.find_text([column for column in (label, number, pair) if column is not None])
+    if text == pair:
+        raise PrepareError(USAGE, "--text-pair-column", "another column than the text", quote(table.columns[pair]))
     kept = []
     for name in options.keep:
         column = table.find(name, "--keep")
@@ -207,14 +234,25 @@ def _choose_columns(
             )
         kept.append((KeptColumn(spools, title), table.getter(column)))
     return _Columns(
-        text=table.getter(text),
-        text_name=table.columns[text],
+        texts=[(table.columns[column], table.getter(column)) for column in (text, pair) if column is not None],
         ids=IdColumn(spools, None if number is None else table.columns[number]),
         get_id=None if number is None else table.getter(number),
-        labels=None if label is None else LabelColumn(spools, table.columns[label], model.class_names),
+        labels=None if label is None else _label_column(options, table, label, model, spools),
         get_label=None if label is None else table.getter(label),
         kept=kept,
     )
+
+
+def _label_column(
+    options: Options, table: tables.Table, column: int, model: model_dir.ModelDir, spools: Spools
+) -> Any:
+    kind = options.label_type
+    if kind == "auto":
+        get = table.getter(column)
+        kind = labels.choose_kind([get(row) for _, row in table.peeked], options.label_separator, model)
+    if options.label_separator is not None and kind != "multi":
+        raise PrepareError(USAGE, "--label-separator", "labels of type multi", kind)
+    return labels.make_column(spools, table.columns[column], kind, options.label_separator, model)
 
 
 def _optional_column(table: tables.Table, name: Optional[str], usual: str, option: str) -> Optional[int]:
@@ -225,25 +263,25 @@ def _optional_column(table: tables.Table, name: Optional[str], usual: str, optio
     return table.find(name, option)
 
 
-def _stream(run: _Run, table: tables.Table, stream: BinaryIO) -> None:
+def _stream(run: _Run, table: tables.Table, stream: BinaryIO, segmenter: segment.Segmenter) -> None:
     """The loop over the rows."""
-    segmenter = segment.Segmenter(run.options.granularity)
     rows = itertools.islice(table.rows, run.options.limit)
-    total = _size(stream) if run.options.source != "-" else None
+    total = _size(stream) if run.options.source != "-" and table.n_rows is None else table.n_rows
     progress = Progress(run.options.quiet, total)
+    encoder = Encoder(run.model, run.summary.max_length, len(run.columns.texts))
     try:
-        for lines, texts in _batches(rows, run.columns, table.kind == "jsonl"):
-            layout = _lay_out(lines, texts, run.columns.text_name)
-            encodings = _encode(run.model, lines, texts)
-            counts, ids, types, kept = _kept_tokens(encodings)
-            n_cut, cut = _cut_tokens(encodings)
-            features = segmenter.assign(layout, kept, cut)
+        for lines, texts in _batches(rows, run.columns, table.typed):
+            layout = _lay_out(lines, texts, [name for name, _ in run.columns.texts])
+            encodings = encoder.encode(lines, texts)
+            counts, ids, types, kept = encoder.kept(encodings)
+            n_cut, cut = encoder.cut(encodings, lines, texts)
+            found = segmenter.assign(layout, kept, cut)
             _write_tokens(run, counts, ids, types)
-            _write_features(run.file, features, n_cut)
-            run.file.append("text/bytes", np.frombuffer("".join(texts).encode("utf-8"), np.uint8), "uint8")
-            run.file.append_counts("text/offsets", layout.row_bytes)
-            _count(run.summary, len(ids), n_cut, features)
-            progress.update(run.summary.rows, stream.tell() if total else None)
+            _write_features(run.file, found, n_cut)
+            _write_texts(run, layout)
+            _count(run.summary, len(ids), n_cut, found)
+            done = stream.tell() if table.n_rows is None and total else run.summary.rows
+            progress.update(run.summary.rows, done if total else None)
     finally:
         progress.finish()
 
@@ -256,19 +294,23 @@ def _size(stream: BinaryIO) -> Optional[int]:
 def _batches(
     rows: Iterator[tables.Row], columns: _Columns, typed: bool
 ) -> Iterator[Tuple[List[int], List[str]]]:
-    """Line numbers and texts of up to BATCH_ROWS rows; the other columns take their values on the way."""
+    """Line numbers and texts of up to BATCH_ROWS rows, those of a pair in a row; the other columns take their values
+    on the way."""
     lines: List[int] = []
     texts: List[str] = []
     size = 0
     for line, values in rows:
-        text = columns.text(values)
-        if not isinstance(text, str):
-            raise PrepareError(
-                MALFORMED,
-                "line %d, column %s" % (line, quote(columns.text_name)),
-                "a string",
-                "nothing" if text is None else type(text).__name__,
-            )
+        for name, get in columns.texts:
+            text = get(values)
+            if not isinstance(text, str):
+                raise PrepareError(
+                    MALFORMED,
+                    "line %d, column %s" % (line, quote(name)),
+                    "a string",
+                    "nothing" if text is None else type(text).__name__,
+                )
+            texts.append(text)
+            size += len(text)
         if columns.get_id is not None:
             columns.ids.add(line, columns.get_id(values))
         if columns.labels is not None:
@@ -276,24 +318,23 @@ def _batches(
         for column, get in columns.kept:
             column.add(line, get(values), typed)
         lines.append(line)
-        texts.append(text)
-        size += len(text)
-        if len(texts) == BATCH_ROWS or size >= BATCH_CHARACTERS:
+        if len(lines) == BATCH_ROWS or size >= BATCH_CHARACTERS:
             yield lines, texts
             lines, texts, size = [], [], 0
     if texts:
         yield lines, texts
 
 
-def _lay_out(lines: List[int], texts: List[str], name: str) -> segment.Layout:
+def _lay_out(lines: List[int], texts: List[str], names: List[str]) -> segment.Layout:
     """The batch's characters, once no text holds a lone surrogate or a NUL."""
     try:
-        layout = segment.lay_out(texts)
+        layout = segment.lay_out(texts, len(names))
         if (layout.codepoints != 0).all():
             return layout
     except UnicodeEncodeError:
         pass
-    for line, text in zip(lines, texts):
+    for index, text in enumerate(texts):
+        line, name = lines[index // len(names)], names[index % len(names)]
         if "\0" in text:
             raise PrepareError(
                 MALFORMED, "line %d, column %s" % (line, quote(name)), "text", "a NUL character"
@@ -305,18 +346,6 @@ def _lay_out(lines: List[int], texts: List[str], name: str) -> segment.Layout:
     raise AssertionError("a batch was refused, but none of its texts")
 
 
-def _encode(model: model_dir.ModelDir, lines: List[int], texts: List[str]) -> List[Any]:
-    try:
-        return model.tokenizer.encode_batch(texts)
-    except Exception as error:  # the library raises nothing more specific
-        raise PrepareError(
-            MALFORMED,
-            "lines %d to %d" % (lines[0], lines[-1]),
-            "texts that the tokenizer can encode",
-            quote(error, 120),
-        ) from None
-
-
 def _write_tokens(run: _Run, counts: np.ndarray, ids: np.ndarray, types: np.ndarray) -> None:
     """Token types are written from the first that is not 0, with the zeros before it."""
     run.file.append("tokens/ids", ids, "int32")
@@ -326,56 +355,34 @@ def _write_tokens(run: _Run, counts: np.ndarray, ids: np.ndarray, types: np.ndar
         run.file.append("tokens/types", types, "uint8")
 
 
-def _write_features(file: dataset_file.DatasetFile, features: segment.Features, n_cut: np.ndarray) -> None:
+def _write_texts(run: _Run, layout: segment.Layout) -> None:
+    run.file.append("text/bytes", np.frombuffer("".join(layout.texts).encode("utf-8"), np.uint8), "uint8")
+    run.file.append_counts("text/offsets", layout.row_bytes)
+    if layout.texts_per_row == 2:
+        run.file.append("text/split", layout.text_bytes[:, 0], "uint32", dataset_file.ROW_CHUNK)
+
+
+def _write_features(file: dataset_file.DatasetFile, found: segment.Features, n_cut: np.ndarray) -> None:
     file.append("rows/truncated", n_cut, "uint32", dataset_file.ROW_CHUNK)
-    file.append("tokens/features", features.token_feature, "int32")
-    file.append_counts("features/offsets", features.counts)
-    file.append("spans/begin", features.span_begin, "uint32")
-    file.append("spans/end", features.span_end, "uint32")
-    file.append("spans/feature", features.span_feature, "int32")
-    file.append_counts("spans/offsets", features.span_counts)
+    file.append("tokens/features", found.token_feature, "int32")
+    file.append_counts("features/offsets", found.counts)
+    file.append("spans/begin", found.span_begin, "uint32")
+    file.append("spans/end", found.span_end, "uint32")
+    file.append("spans/feature", found.span_feature, "int32")
+    file.append_counts("spans/offsets", found.span_counts)
 
 
-def _count(summary: Summary, n_tokens: int, n_cut: np.ndarray, features: segment.Features) -> None:
+def _count(summary: Summary, n_tokens: int, n_cut: np.ndarray, found: segment.Features) -> None:
     summary.rows += len(n_cut)
     summary.tokens += n_tokens
-    summary.features += int(features.counts.sum())
-    summary.empty_rows += int((features.counts == 0).sum())
+    summary.features += int(found.counts.sum())
+    summary.empty_rows += int((found.counts == 0).sum())
     summary.truncated_rows += int((n_cut > 0).sum())
     summary.tokens_cut += int(n_cut.sum())
-    summary.features_cut += features.n_cut
-    summary.features_partly_cut += features.n_partly_cut
-    summary.features_merged += features.n_merged
-    summary.features_untokenised += features.n_untokenised
-
-
-def _flat(encodings: List[Any], name: str, dtype: type) -> np.ndarray:
-    return np.fromiter(itertools.chain.from_iterable(getattr(item, name) for item in encodings), dtype)
-
-
-def _flat_offsets(encodings: List[Any]) -> np.ndarray:
-    pairs = itertools.chain.from_iterable(item.offsets for item in encodings)
-    return np.fromiter(itertools.chain.from_iterable(pairs), np.int64).reshape(-1, 2)
-
-
-def _tokens(encodings: List[Any], rows: np.ndarray) -> Tuple[np.ndarray, segment.Tokens]:
-    counts = np.fromiter((len(item) for item in encodings), np.int64, len(encodings))
-    offsets = _flat_offsets(encodings)
-    special = _flat(encodings, "special_tokens_mask", np.uint8)
-    return counts, segment.Tokens(np.repeat(rows, counts), offsets[:, 0], offsets[:, 1], special == 0)
-
-
-def _kept_tokens(encodings: List[Any]) -> Tuple[np.ndarray, np.ndarray, np.ndarray, segment.Tokens]:
-    counts, tokens = _tokens(encodings, np.arange(len(encodings)))
-    return counts, _flat(encodings, "ids", np.int32), _flat(encodings, "type_ids", np.uint8), tokens
-
-
-def _cut_tokens(encodings: List[Any]) -> Tuple[np.ndarray, segment.Tokens]:
-    """Tokens lost a row, and where they stood. The special tokens of the overflow are no loss."""
-    overflow = [(row, part) for row, item in enumerate(encodings) for part in item.overflowing]
-    _, tokens = _tokens([part for _, part in overflow], np.array([row for row, _ in overflow], np.int64))
-    lost = tokens.maskable
-    return np.bincount(tokens.row[lost], minlength=len(encodings)), tokens
+    summary.features_cut += found.n_cut
+    summary.features_partly_cut += found.n_partly_cut
+    summary.features_merged += found.n_merged
+    summary.features_untokenised += found.n_untokenised
 
 
 def _finish(run: _Run) -> None:
@@ -383,17 +390,18 @@ def _finish(run: _Run) -> None:
     options, model, columns, file, summary = run.options, run.model, run.columns, run.file, run.summary
     columns.ids.write(file, summary.rows)
     if columns.labels is not None:
+        summary.label_type = columns.labels.kind
         summary.labels, of_model = columns.labels.write(file)
         summary.unlabelled = columns.labels.n_unlabelled
         if not of_model and model.class_names is not None:
-            summary.warnings.append(columns.labels.describe_mismatch() + "; the file keeps its own names")
+            summary.warnings.append(columns.labels.names.describe_mismatch() + "; the file keeps its own names")
     for column, _ in columns.kept:
         column.write(file)
     file.finish(
         {
             "tokenizer": model.tokenizer_name,
             "tokenizer_sha256": model.tokenizer_sha256,
-            "granularity": options.granularity,
+            "granularity": summary.granularity,
             "source": "stdin" if options.source == "-" else os.path.basename(options.source),
             "max_length": summary.max_length,
             "vocab_size": model.vocab_size,

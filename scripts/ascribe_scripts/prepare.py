@@ -12,23 +12,39 @@ import traceback
 from typing import Any, List, Optional
 
 from . import __version__
-from .errors import IO_ERROR, OS_RESOURCE, OUR_BUG, UNAVAILABLE, USAGE, PrepareError
+from .errors import IO_ERROR, OS_RESOURCE, OUR_BUG, UNAVAILABLE, USAGE, PrepareError, quote
 
 NAME = "ascribe-prepare"
 DESCRIPTION = """\
 Turns texts into a dataset file for ascribe: tokens, features that receive attributions, labels and ids."""
-EPILOG = """\
+EPILOG = r"""\
 examples:
   ascribe-prepare reviews.csv -o reviews.h5 --model my-model
       column text, labels from column label (when there), words as features
   cut -f2 tweets.tsv | ascribe-prepare - --format text -o tweets.h5 --model my-model --features token
       one text a line from standard input, every token a feature
+  ascribe-prepare nli.parquet -o nli.h5 --model my-model --text-column premise --text-pair-column hypothesis
+      pairs of texts; no feature crosses from one into the other
 
 features:
   word        runs of letters, digits and apostrophes; every other non-space character on its own
   whitespace  runs of non-space characters
   token       every token of the text
+  sentence    sentences by rules: . ! ? or an ellipsis and a space, empty lines; not after common abbreviations
+  bow         LIME's bag of words: all occurrences of a word (\w+, case matters) are one feature
+  regex:PATTERN  every match of a regular expression of Python
+  With sentence, bow, regex: and --spans, what lies between the features is fixed: always present, like [CLS].
+  --spans FILE has one line for every row: {"spans": [[0, 4], [5, 9, "x"], [12, 15, "x"]]}, begin and end in
+  characters, end exclusive; spans with the same third member are one feature; "pair_spans" for the second text.
   A token that touches two features merges them; the summary counts the merges.
+
+labels:
+  class       a name or index for each row
+  multi       several: a list (JSONL, Parquet) or text with --label-separator; null = not labelled, empty = none
+  hot         the same as a list of 0 and 1, one for every class
+  number      what a regression should predict
+  auto        hot for lists of floats or booleans, multi for other lists, with a separator or a multi-label model,
+              number for a regression model, else class
 
 exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 69 a Python package is missing, 70 a
 fault of ascribe, 71 out of memory, 73 cannot create the output, 74 input/output error
@@ -68,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "input", metavar="INPUT", help="CSV, TSV, JSONL or plain text (one a line); - = standard input"
+        "input", metavar="INPUT", help="CSV, TSV, JSONL, Parquet or plain text (one a line); - = standard input"
     )
     parser.add_argument("-o", "--output", required=True, metavar="OUT.h5", help="the dataset file to make")
     parser.add_argument("--model", required=True, metavar="DIR", help="Hugging Face model directory")
@@ -77,10 +93,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--features",
-        choices=("word", "whitespace", "token"),
-        default="word",
-        help="what receives an attribution (default: word)",
+        metavar="RULE",
+        help="what receives an attribution: word, whitespace, token, sentence, bow, regex:PATTERN (default: word)",
     )
+    parser.add_argument("--spans", metavar="FILE.jsonl", help="features from a file, a line for every row")
     parser.add_argument(
         "--max-length",
         type=_positive,
@@ -99,9 +115,9 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_table_options(table: Any) -> None:
     table.add_argument(
         "--format",
-        choices=("auto", "csv", "tsv", "jsonl", "text"),
+        choices=("auto", "csv", "tsv", "jsonl", "parquet", "text"),
         default="auto",
-        help="default: by the file's ending (.csv .tsv .tab .jsonl .ndjson .txt)",
+        help="default: by the file's ending (.csv .tsv .tab .jsonl .ndjson .parquet .txt)",
     )
     table.add_argument("--encoding", metavar="NAME", help="default: UTF-8, checked")
     table.add_argument(
@@ -113,8 +129,15 @@ def _add_table_options(table: Any) -> None:
         help="default: text, sentence, content, review or the only string column; indices from 0",
     )
     table.add_argument(
+        "--text-pair-column", metavar="NAME|INDEX", help="of the second text, if the model takes pairs"
+    )
+    table.add_argument(
         "--label-column", metavar="NAME|INDEX", help="default: label when there; none = no labels"
     )
+    table.add_argument(
+        "--label-type", choices=("auto", "class", "multi", "hot", "number"), default="auto", help="see below"
+    )
+    table.add_argument("--label-separator", metavar="TEXT", help="what stands between the labels of a row")
     table.add_argument("--id-column", metavar="NAME|INDEX", help="default: id when there; none = positions")
     table.add_argument(
         "--keep",
@@ -174,6 +197,10 @@ def _run(arguments: argparse.Namespace) -> int:
             "no %s" % (error.name or error),
             "scripts/python-env makes an environment that has them",
         )
+    if arguments.features is not None and arguments.spans is not None:
+        raise PrepareError(USAGE, "--spans", "no --features beside it", quote(arguments.features))
+    if arguments.label_separator == "":
+        raise PrepareError(USAGE, "--label-separator", "at least one character", "none")
     summary = pipeline.prepare(
         pipeline.Options(
             source=arguments.input,
@@ -184,10 +211,14 @@ def _run(arguments: argparse.Namespace) -> int:
             encoding=arguments.encoding,
             header=not arguments.no_header,
             text_column=arguments.text_column,
+            text_pair_column=arguments.text_pair_column,
             label_column=arguments.label_column,
+            label_type=arguments.label_type,
+            label_separator=arguments.label_separator,
             id_column=arguments.id_column,
             keep=tuple(name for names in arguments.keep for name in names),
-            granularity=arguments.features,
+            granularity=arguments.features or "word",
+            spans=arguments.spans,
             max_length=arguments.max_length,
             limit=arguments.limit,
             force=arguments.force,
@@ -242,7 +273,9 @@ def _print(summary: Any) -> None:
         ("merged", "%s features, by tokens that touch two" % format(summary.features_merged, ",")),
         ("dropped", "%s features without a token" % format(summary.features_untokenised, ",")),
     ]
-    if summary.labels is not None:
+    if summary.label_type == "number":
+        lines.append(("labels", "numbers, %s rows without one" % format(summary.unlabelled, ",")))
+    elif summary.labels is not None:
         counts = ["%s %s" % (name, format(count, ",")) for name, count in summary.labels.items()]
         counts += ["none %s" % format(summary.unlabelled, ",")] if summary.unlabelled else []
         lines.append(("labels", ", ".join(counts[:50]) + (", ..." if len(counts) > 50 else "")))

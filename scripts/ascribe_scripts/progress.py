@@ -12,15 +12,16 @@ LINE_SECONDS = 10.0
 
 
 class Progress:
-    def __init__(self, quiet: bool, total_bytes: Optional[int]):
+    def __init__(self, quiet: bool, total: Optional[int]):
+        """`total`: bytes or rows of the input, whatever `update` counts; None: unknown."""
         self._quiet = quiet
-        self._total = total_bytes
+        self._total = total
         self._bar = sys.stderr.isatty()
         self._begin = self._shown = time.monotonic()
         self._drawn = False
 
-    def update(self, n_rows: int, n_bytes: Optional[int]) -> None:
-        """Rows done and bytes read so far (None: unknown)."""
+    def update(self, n_rows: int, n_done: Optional[int]) -> None:
+        """Rows done, and what is done of the total (None: unknown)."""
         now = time.monotonic()
         if self._quiet or now - self._shown < (BAR_SECONDS if self._bar else LINE_SECONDS):
             return
@@ -29,8 +30,8 @@ class Progress:
             format(n_rows, ","),
             format(round(n_rows / max(now - self._begin, 1e-9)), ","),
         )
-        if self._total and n_bytes is not None:
-            part = min(1.0, n_bytes / self._total)
+        if self._total and n_done is not None:
+            part = min(1.0, n_done / self._total)
             text = "%3.0f %%  %s" % (100 * part, text)
             if self._bar:
                 filled = round(part * BAR_WIDTH)

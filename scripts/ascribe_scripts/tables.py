@@ -1,4 +1,4 @@
-"""Reads CSV, TSV, JSONL and plain text as a stream of rows, each with the number of its first line.
+"""Reads CSV, TSV, JSONL, Parquet (parquet.py) and plain text as a stream of rows, each with the number of its first line.
 
 Lines end at "\\n" (a "\\r" before it is dropped) and nowhere else: texts may hold U+0085 or U+2028. TSV has
 no quoting, as in csv.QUOTE_NONE; CSV is quoted the usual way and checked strictly. Memory is bounded by the
@@ -14,15 +14,17 @@ import json
 import re
 from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Tuple
 
+from . import parquet
 from .errors import IO_ERROR, MALFORMED, USAGE, PrepareError, listing, quote
 
-FORMATS = ("csv", "tsv", "jsonl", "text")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "text")
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".parquet": "parquet",
     ".txt": "text",
 }
 TEXT_NAMES = ("text", "sentence", "content", "review")
@@ -37,9 +39,11 @@ Row = Tuple[int, Any]
 class Table:
     """Column names and a stream of (line number, values); `getter` picks one column out of `values`."""
 
-    def __init__(self, kind: str, columns: List[str], rows: Iterator[Row]):
+    def __init__(self, kind: str, columns: List[str], rows: Iterator[Row], n_rows: Optional[int] = None):
         self.kind = kind
         self.columns = columns
+        self.n_rows = n_rows  # None: shows at the end only
+        self.typed = kind in ("jsonl", "parquet")  # knows numbers, lists and nothing from strings
         self.peeked = list(itertools.islice(rows, PEEKED_ROWS))
         if kind == "jsonl":
             keys = dict.fromkeys(key for _, values in self.peeked for key in values)
@@ -98,7 +102,7 @@ class Table:
     def _has_words(self, column: int) -> bool:
         get = self.getter(column)
         values = [get(values) for _, values in self.peeked]
-        if self.kind == "jsonl":
+        if self.typed:
             return any(isinstance(value, str) for value in values)
         return any(value and not NUMBER.match(value) for value in values)
 
@@ -118,7 +122,10 @@ class Table:
 
 def open_table(stream: BinaryIO, kind: str, encoding: Optional[str], header: bool) -> Table:
     """A Table over a binary stream. `header` matters for CSV and TSV only."""
-    lines = _lines(stream, encoding)
+    if kind == "parquet":
+        columns, n_rows, arrow_rows = parquet.open_rows(stream)
+        return Table(kind, columns, arrow_rows, n_rows)
+    lines = numbered_lines(stream, encoding)
     if kind == "text":
         return Table(kind, ["text"], ((line, [text]) for line, text in _chomped(lines)))
     if kind == "jsonl":
@@ -135,7 +142,7 @@ def open_table(stream: BinaryIO, kind: str, encoding: Optional[str], header: boo
     return Table(kind, columns, _full_rows(rows, max(1, len(columns)), header))
 
 
-def _lines(stream: BinaryIO, encoding: Optional[str]) -> Iterator[Tuple[int, str]]:
+def numbered_lines(stream: BinaryIO, encoding: Optional[str]) -> Iterator[Tuple[int, str]]:
     """(number, line with its "\\n"), decoded, free of NUL."""
     source = _utf8_lines(stream) if encoding is None else _encoded_lines(stream, encoding)
     for number, line in enumerate(_readable(source), 1):

@@ -12,7 +12,7 @@ import unittest
 import h5py
 import numpy as np
 
-from ascribe_scripts import columns, dataset_file, pipeline
+from ascribe_scripts import columns, dataset_file, labels, pipeline
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from prepare_support import WORDS, Folder, Row, byte_level  # noqa: E402
@@ -195,7 +195,7 @@ class Labels(Folder):
         self.assertNotIn("labels", file)
 
     def test_too_many_classes(self):
-        lines = "".join("a\tx%d\n" % index for index in range(columns.LABEL_LIMIT + 1))
+        lines = "".join("a\tx%d\n" % index for index in range(labels.LABEL_LIMIT + 1))
         self.refused(65, "right --label-column", self.write("in.tsv", "text\tlabel\n" + lines))
 
 

@@ -6,4 +6,4 @@ END
 chmod +x program
 echo text > a.csv
 ASCRIBE_PREPARE=./program "$ASCRIBE" explain --model m --data a.csv --out sub/o.h5 --text-column -x --keep a,b --keep c \
-    --features token --max-length 12 --rows 2:50 --limit 10 2>&1 | sed "/^ascribe:/,\$d"
+    --text-pair-column b --label-type multi --label-separator ";" --spans s.jsonl --features token --max-length 12 --rows 2:50 --limit 10 2>&1 | sed "/^ascribe:/,\$d"
