@@ -116,7 +116,7 @@ static void missing_files(void **state)
     path_in(f->folder, "model.safetensors", path);
     remove(path);
     write_text(f, "pytorch_model.bin", "x");
-    REFUSED(f, ASC_NOT_FOUND, "model.safetensors", "pytorch_model.bin", "safe_serialization");
+    REFUSED(f, ASC_NOT_FOUND, "model.safetensors", "pytorch_model.bin", "ascribe convert");
     path_in(f->folder, "config.json", path);
     remove(path);
     REFUSED(f, ASC_NOT_FOUND, "config.json", "--model");
