@@ -83,10 +83,12 @@ static asc_status read_index(checkpoint *weights, asc_error *err)
     weights->index = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &problem);
     free(bytes);
     if (!weights->index)
-        return fail(err, ASC_MALFORMED, "%s: not JSON (line %d: %s)", weights->path, problem.line, problem.text);
+        return fail(err, ASC_MALFORMED, "%s: not JSON (line %d: %s)", weights->path, problem.line,
+                    problem.text);
     const json_t *map = json_object_get(weights->index, "weight_map");
     if (!json_is_object(map) || json_object_size(map) == 0)
-        return fail(err, ASC_MALFORMED, "%s: 'weight_map' is no object of tensors and file names", weights->path);
+        return fail(err, ASC_MALFORMED, "%s: 'weight_map' is no object of tensors and file names",
+                    weights->path);
     return ASC_OK;
 }
 
@@ -95,7 +97,8 @@ static bool is_shard_name(const char *name)
 {
     static const char ending[] = ".safetensors";
     const size_t length = name ? strlen(name) : 0, tail = sizeof ending - 1;
-    return length > tail && length <= LONGEST_NAME && !strchr(name, '/') && name[0] != '.' && strcmp(name + length - tail, ending) == 0;
+    return length > tail && length <= LONGEST_NAME && !strchr(name, '/') && name[0] != '.' &&
+           strcmp(name + length - tail, ending) == 0;
 }
 
 // The distinct names of the map, sorted.
@@ -108,16 +111,20 @@ static asc_status list_shards(checkpoint *weights, json_t *map, asc_error *err)
     for (void *at = json_object_iter(map); at; at = json_object_iter_next(map, at)) {
         const char *name = json_string_value(json_object_iter_value(at));
         if (!is_shard_name(name))
-            return fail(err, ASC_MALFORMED, "%s: tensor '%.100s' is in '%.100s'; expected a file name without folders that ends in .safetensors",
+            return fail(err, ASC_MALFORMED,
+                        "%s: tensor '%.100s' is in '%.100s'; expected a file name without folders that ends "
+                        "in .safetensors",
                         weights->path, json_object_iter_key(at), name ? name : "(no text)");
         weights->shards[n_named++].name = name;
     }
     qsort(weights->shards, n_named, sizeof *weights->shards, compare_shards);
     for (size_t i = 0; i < n_named; i++)
-        if (weights->n_shards == 0 || strcmp(weights->shards[weights->n_shards - 1].name, weights->shards[i].name) != 0)
+        if (weights->n_shards == 0 ||
+            strcmp(weights->shards[weights->n_shards - 1].name, weights->shards[i].name) != 0)
             weights->shards[weights->n_shards++].name = weights->shards[i].name;
     if (weights->n_shards > MOST_SHARDS)
-        return fail(err, ASC_MALFORMED, "%s: %zu files, expected at most %d", weights->path, weights->n_shards, MOST_SHARDS);
+        return fail(err, ASC_MALFORMED, "%s: %zu files, expected at most %d", weights->path,
+                    weights->n_shards, MOST_SHARDS);
     return ASC_OK;
 }
 
@@ -129,7 +136,8 @@ static asc_status open_shards(checkpoint *weights, const char *folder, asc_error
         const asc_status status = safetensors_open(path, &weights->shards[i].file, err);
         free(path);
         if (status == ASC_NOT_FOUND)
-            return fail_hint(err, status, "%s lists %zu files; all of them must be there", index_name, weights->n_shards);
+            return fail_hint(err, status, "%s lists %zu files; all of them must be there", index_name,
+                             weights->n_shards);
         if (status != ASC_OK)
             return status;
     }
@@ -143,12 +151,13 @@ static asc_status find_entries(checkpoint *weights, json_t *map, asc_error *err)
         return fail_memory(err, "the weights", json_object_size(map) * sizeof *weights->entries);
     for (void *at = json_object_iter(map); at; at = json_object_iter_next(map, at)) {
         const shard wanted = {.name = json_string_value(json_object_iter_value(at))};
-        const shard *found = bsearch(&wanted, weights->shards, weights->n_shards, sizeof wanted, compare_shards);
+        const shard *found =
+            bsearch(&wanted, weights->shards, weights->n_shards, sizeof wanted, compare_shards);
         assert(found);
         const tensor_info *tensor = safetensors_find(found->file, json_object_iter_key(at));
         if (!tensor)
-            return fail(err, ASC_MALFORMED, "%s: tensor '%.100s' is not in %s, where the index says it is", weights->path,
-                        json_object_iter_key(at), found->name);
+            return fail(err, ASC_MALFORMED, "%s: tensor '%.100s' is not in %s, where the index says it is",
+                        weights->path, json_object_iter_key(at), found->name);
         weights->entries[weights->n_entries++] = (entry){tensor, found->file};
     }
     qsort(weights->entries, weights->n_entries, sizeof *weights->entries, compare_entries);
@@ -164,8 +173,8 @@ static void report_unlisted(const checkpoint *weights, const asc_log *log)
             char message[512];
             if (checkpoint_find(weights, tensor->name) == tensor)
                 continue;
-            snprintf(message, sizeof message, "tensor '%.200s' of %.200s is not in %s and was left out", tensor->name,
-                     weights->shards[i].name, index_name);
+            snprintf(message, sizeof message, "tensor '%.200s' of %.200s is not in %s and was left out",
+                     tensor->name, weights->shards[i].name, index_name);
             log->write(log->user, ASC_LOG_WARNING, message);
         }
 }

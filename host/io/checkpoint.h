@@ -15,7 +15,7 @@ asc_status checkpoint_open(const char *folder, const asc_log *log, checkpoint **
 void checkpoint_close(checkpoint *weights); // accepts NULL
 
 size_t checkpoint_count(const checkpoint *weights);
-size_t checkpoint_shards(const checkpoint *weights); // files that hold the tensors
+size_t checkpoint_shards(const checkpoint *weights);                       // files that hold the tensors
 const tensor_info *checkpoint_at(const checkpoint *weights, size_t index); // sorted by name
 const tensor_info *checkpoint_find(const checkpoint *weights, const char *name); // NULL when absent
 

@@ -1,11 +1,12 @@
 // Self-attention within each packed sequence: per head, out = softmax(scale * Q K' + B) V.
 //
-// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1; a bias that depends on the distance of the
-// places: Shaw et al., NAACL 2018, and Raffel et al., JMLR 2020. Shapes: qkv [T, 3, H, E], out [T, H, E], bias [H, 2 reach + 1].
-// A sequence's Q, transposed K and V are copied to scratch head by head, padded to whole vectors; then four queries at a
-// time: their scores against all keys, plus the bias, exp(score - largest score), the weighted sum of V divided by the sum of
-// exponentials. Order: scores over E and sums of V over the keys ascending; the sum of exponentials as lanes.h says with
-// the key as index. So a query's bits depend on its own sequence only, not on where that stands in the pack.
+// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1; a bias that depends on
+// the distance of the places: Shaw et al., NAACL 2018, and Raffel et al., JMLR 2020. Shapes: qkv [T, 3, H, E],
+// out [T, H, E], bias [H, 2 reach + 1]. A sequence's Q, transposed K and V are copied to scratch head by head,
+// padded to whole vectors; then four queries at a time: their scores against all keys, plus the bias,
+// exp(score - largest score), the weighted sum of V divided by the sum of exponentials. Order: scores over E
+// and sums of V over the keys ascending; the sum of exponentials as lanes.h says with the key as index. So a
+// query's bits depend on its own sequence only, not on where that stands in the pack.
 #include "cpu/cpu.h"
 #include "cpu/exp.h"
 
@@ -13,16 +14,16 @@
 
 enum { N_QUERIES = 4, WIDE = 2 * CPU_LANES };
 
-// Scratch of one sequence. n_queries: length rounded up to N_QUERIES; n_keys and n_values: length and head size rounded up
-// to CPU_LANES. What is beyond length and head size holds zeros.
+// Scratch of one sequence. n_queries: length rounded up to N_QUERIES; n_keys and n_values: length and head
+// size rounded up to CPU_LANES. What is beyond length and head size holds zeros.
 typedef struct sequence {
     size_t length, n_heads, head_size;
     size_t n_queries, n_keys, n_values;
-    float *queries; // [H, n_queries, E]: scale * Q
-    float *keys;    // [H, E, n_keys]
-    float *values;  // [H, length, n_values]
-    float *scores;  // [N_QUERIES, n_keys]
-    float *sums;    // [N_QUERIES, n_values]
+    float *queries;        // [H, n_queries, E]: scale * Q
+    float *keys;           // [H, E, n_keys]
+    float *values;         // [H, length, n_values]
+    float *scores;         // [N_QUERIES, n_keys]
+    float *sums;           // [N_QUERIES, n_values]
     const float *bias;     // [H, 2 reach + 1], NULL: none
     const int32_t *places; // [length], NULL: 0, 1, 2, ...
     int64_t reach;
@@ -48,7 +49,7 @@ static sequence divide_scratch(const attention_args *args, size_t length, float 
     return s;
 }
 
-// ---- Copying -----------------------------------------------------------------------------------------------------
+// ---- Copying ----------------------------------------------------------------------------------------------
 
 // Tokens of qkv stand `row` floats apart.
 CPU_INLINE void copy_queries(const sequence *s, const float *restrict q, size_t row, float scale)
@@ -91,7 +92,7 @@ CPU_INLINE void copy_values(const sequence *s, const float *restrict v, size_t r
         }
 }
 
-// ---- Products ----------------------------------------------------------------------------------------------------
+// ---- Products ---------------------------------------------------------------------------------------------
 
 // out[i, c] = sum over r < n, n > 0, of a[i, r] * b[r, c] for four rows of a, r ascending. Strides in floats.
 typedef struct product {
@@ -100,8 +101,8 @@ typedef struct product {
     size_t n, a_stride, b_stride, out_stride;
 } product;
 
-// WIDE columns. The sums stay in registers: the compiler must see arrays of whole vectors, and loops that it does not
-// unroll before it makes vectors of them.
+// WIDE columns. The sums stay in registers: the compiler must see arrays of whole vectors, and loops that it
+// does not unroll before it makes vectors of them.
 CPU_INLINE void multiply_wide(const product *p)
 {
     float sums[N_QUERIES][WIDE];
@@ -147,7 +148,7 @@ CPU_INLINE void multiply(product p, size_t n_columns)
         multiply_narrow(&p);
 }
 
-// ---- Softmax -----------------------------------------------------------------------------------------------------
+// ---- Softmax ----------------------------------------------------------------------------------------------
 
 CPU_INLINE float largest_score(const float *scores, size_t n_keys)
 {
@@ -174,29 +175,31 @@ CPU_INLINE float exponentiate(float *scores, size_t length, size_t n_keys)
         lanes[l] = 0;
     for (size_t key = 0; key < n_keys; key += CPU_LANES)
         for (size_t l = 0; l < CPU_LANES; l++) {
-            scores[key + l] = exp_of_sum(scores[key + l] - largest, 0);
+            scores[key + l] = exp_negative(scores[key + l] - largest);
             lanes[l] += scores[key + l];
         }
     return lanes_total(lanes);
 }
 
-// ---- Attention ---------------------------------------------------------------------------------------------------
+// ---- Attention --------------------------------------------------------------------------------------------
 
 // Adds the bias of head h to the scores of queries first .. first + 3.
 CPU_INLINE void add_bias(const sequence *s, size_t h, size_t first)
 {
     const float *bias = s->bias + h * (size_t)(2 * s->reach + 1) + s->reach;
     for (size_t i = 0; i < N_QUERIES && first + i < s->length; i++) {
+        const int64_t place = s->places ? s->places[first + i] : (int64_t)(first + i);
         float *scores = s->scores + i * s->n_keys;
         for (size_t key = 0; key < s->length; key++) {
-            int64_t distance = s->places ? (int64_t)s->places[key] - s->places[first + i] : (int64_t)key - (int64_t)(first + i);
+            int64_t distance = (s->places ? s->places[key] : (int64_t)key) - place;
             distance = distance > s->reach ? s->reach : distance < -s->reach ? -s->reach : distance;
             scores[key] += bias[distance];
         }
     }
 }
 
-// Queries first .. first + 3 of head h. out: the head's part of the sequence's first token; tokens stand out_row apart.
+// Queries first .. first + 3 of head h. out: the head's part of the sequence's first token; tokens stand
+// out_row apart.
 CPU_INLINE void attend_four(const sequence *s, size_t h, size_t first, float *out, size_t out_row)
 {
     const size_t head_size = s->head_size, n_keys = s->n_keys, n_values = s->n_values;
@@ -249,7 +252,8 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
         s.bias = args->bias.buffer ? cpu_real(args->bias) : NULL;
         s.places = args->places.buffer ? cpu_i32(args->places) + first : NULL;
         s.reach = (int64_t)args->bias_reach;
-        attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale, cpu_real(args->out) + first * n_hidden);
+        attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale,
+               cpu_real(args->out) + first * n_hidden);
     }
     return ASC_OK;
 }

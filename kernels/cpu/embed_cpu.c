@@ -1,8 +1,8 @@
-// Embedding: out[t] = norm(word[ids[u]] + position[p] + type[types[u]]), u = source[t] or t; p = positions[t] or the table's
-// positions[u]; without types nothing is added for them.
+// Embedding: out[t] = norm(word[ids[u]] + position[p] + type[types[u]]), u = source[t] or t; p = positions[t] or
+// the table's positions[u]; without types nothing is added for them.
 //
-// Shapes: out [T, D], the tables [V, D] and so on. Source: Devlin et al., "BERT", NAACL 2019. Order: word + position, then
-// + type. Ids outside their tables are ASC_INTERNAL.
+// Shapes: out [T, D], the tables [V, D] and so on. Source: Devlin et al., "BERT", NAACL 2019. Order: word +
+// position, then + type. Ids outside their tables are ASC_INTERNAL.
 #include "cpu/cpu.h"
 
 // The rows of the three tables that make one token.
@@ -39,7 +39,8 @@ static asc_status find_rows(const embed_args *args, size_t t, size_t u, token_ro
     const int32_t position = own_position ? cpu_i32(args->positions)[t] : cpu_i32(args->table->positions)[u];
     const int32_t type = cpu_i32(args->table->types)[u];
     TRY(cpu_check_index("embed: table.ids", id, 0, args->n_vocabulary, err));
-    TRY(cpu_check_index(own_position ? "embed: positions" : "embed: table.positions", position, 0, args->n_positions, err));
+    TRY(cpu_check_index(own_position ? "embed: positions" : "embed: table.positions", position, 0,
+                        args->n_positions, err));
     if (args->n_types > 0)
         TRY(cpu_check_index("embed: table.types", type, 0, args->n_types, err));
     *rows = (token_rows){
@@ -54,7 +55,8 @@ asc_status cpu_embed(asc_stream *stream, const embed_args *args, asc_error *err)
 {
     (void)stream;
     const size_t n_hidden = args->n_hidden, n_entries = count_entries(args->table);
-    const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon, n_hidden};
+    const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon,
+                           n_hidden};
     const int32_t *source = args->source.buffer ? cpu_i32(args->source) : NULL;
     for (size_t t = 0; t < args->n_tokens; t++) {
         token_rows rows;

@@ -25,8 +25,8 @@ static asc_status add_rows(const embed_args *args, size_t t, size_t u, double *o
     const int32_t *position =
         args->positions.buffer ? i32_data(args->positions) + t : i32_data(args->table->positions) + u;
     TRY(ref_check_indexes("embed: table.ids", id, 1, 0, args->n_vocabulary, err));
-    TRY(ref_check_indexes(args->positions.buffer ? "embed: positions" : "embed: table.positions", position, 1, 0,
-                          args->n_positions, err));
+    TRY(ref_check_indexes(args->positions.buffer ? "embed: positions" : "embed: table.positions", position, 1,
+                          0, args->n_positions, err));
     if (args->n_types > 0)
         TRY(ref_check_indexes("embed: table.types", type, 1, 0, args->n_types, err));
     for (size_t d = 0; d < n_hidden; d++) {

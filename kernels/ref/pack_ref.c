@@ -41,7 +41,8 @@ static asc_status pack_sequence(const pack_args *args, size_t q, size_t *n_writt
 {
     const token_table *table = args->table;
     const int32_t *offsets = i32_data(table->offsets), *features = i32_data(table->features);
-    const size_t row = (size_t)i32_data(args->sequence_row)[q], first = (size_t)offsets[row], begin = *n_written;
+    const size_t row = (size_t)i32_data(args->sequence_row)[q], first = (size_t)offsets[row],
+                 begin = *n_written;
     const size_t coalition = (size_t)i32_data(args->sequence_coalition)[q];
     const uint64_t *mask =
         u64_data(args->masks) + (row * args->n_coalitions + coalition) * mask_words(args->n_features);

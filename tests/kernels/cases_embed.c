@@ -120,9 +120,9 @@ static double *formula(const embed_case *c)
         }
         const long double mean = sum / n, deviation = sqrtl(squares / n - mean * mean + c->epsilon);
         for (size_t d = 0; d < n; d++)
-            out[t * n + d] =
-                (double)(((long double)word[d] + position[d] + factor * type[d] - mean) / deviation * c->gamma[d] +
-                         c->beta[d]);
+            out[t * n + d] = (double)(((long double)word[d] + position[d] + factor * type[d] - mean) /
+                                          deviation * c->gamma[d] +
+                                      c->beta[d]);
     }
     return out;
 }

@@ -24,7 +24,7 @@ typedef struct batch {
     int32_t offsets[N_ROWS + 1];
     int32_t *features;
     int32_t *ids, *positions; // [2 U]; every third id is padding
-    uint64_t *masks; // [N_ROWS, N_COALITIONS, W], coalition 2p + 1 the complement of 2p
+    uint64_t *masks;          // [N_ROWS, N_COALITIONS, W], coalition 2p + 1 the complement of 2p
     int32_t *rows, *coalitions;
 } batch;
 
@@ -173,8 +173,8 @@ static asc_status pack(rig *r, const batch *b, packing p, size_t n_tokens, const
         frame_read(&positions, out->positions);
         frame_read(&places, out->places);
     }
-    frame *frames[] = {&offsets, &features,   &ids,              &table_positions, &masks, &rows,
-                       &places,  &coalitions, &sequence_offsets, &source,          &positions};
+    frame *frames[] = {&offsets,    &features,         &ids,    &table_positions, &masks, &rows, &places,
+                       &coalitions, &sequence_offsets, &source, &positions};
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
         frame_close(frames[i]);
     return status;
@@ -199,7 +199,8 @@ static void check_pack(rig *r, size_t n_features, size_t n_sequences, packing p)
     const packed expected = make_packed(n_sequences, room), found = make_packed(n_sequences, room);
     const size_t n_tokens = expected_pack(&b, p, &expected);
     MUST(r, pack(r, &b, p, n_tokens, &found));
-    expect_same_bits("sequence_offsets", n_sequences + 1, sizeof(int32_t), found.sequence_offsets, expected.sequence_offsets);
+    expect_same_bits("sequence_offsets", n_sequences + 1, sizeof(int32_t), found.sequence_offsets,
+                     expected.sequence_offsets);
     expect_same_bits("source", n_tokens, sizeof(int32_t), found.source, expected.source);
     expect_same_bits("positions", n_tokens, sizeof(int32_t), found.positions, expected.positions);
     expect_same_bits("places", n_tokens, sizeof(int32_t), found.places, expected.places);

@@ -191,13 +191,15 @@ static void misused_transformer(void **state)
     MUST_REFUSE(r, "add_norm: out: overlaps norm.gamma", op_add_norm(r->stream, &norm, err));
     norm.out = x, norm.n_hidden = 0;
     MUST_REFUSE(r, "add_norm: n_hidden", op_add_norm(r->stream, &norm, err));
-    attention_args attention = {2, 5, 2, 2, 4, 1, x, view_at(ints, 0), view_at(reals, 200), 0, no_view, no_view};
+    attention_args attention = {2, 5,       2,      2, 4, 1, x, view_at(ints, 0), view_at(reals, 200),
+                                0, no_view, no_view};
     MUST_REFUSE(r, "attention: max_length", op_attention(r->stream, &attention, err));
     attention.max_length = 3, attention.out = view_at(reals, 119);
     MUST_REFUSE(r, "attention: out: overlaps qkv", op_attention(r->stream, &attention, err));
     attention.out = view_at(reals, 200), attention.sequence_offsets = view_at(ints, 18);
     MUST_REFUSE(r, "attention: sequence_offsets: 3 elements", op_attention(r->stream, &attention, err));
-    attention.sequence_offsets = view_at(ints, 0), attention.bias = view_at(reals, 390), attention.bias_reach = 3;
+    attention.sequence_offsets = view_at(ints, 0), attention.bias = view_at(reals, 390),
+    attention.bias_reach = 3;
     MUST_REFUSE(r, "attention: bias: 14 elements", op_attention(r->stream, &attention, err));
     attention.bias_reach = 2, attention.places = view_at(ints, 16);
     MUST_REFUSE(r, "attention: places: 5 elements", op_attention(r->stream, &attention, err));
@@ -208,7 +210,8 @@ static void misused_transformer(void **state)
                 op_pool_first(r->stream, &pool, err));
     const token_table table = {
         5, view_at(ints, 0), view_at(ints, 0), view_at(ints, 0), view_at(ints, 5), view_at(ints, 16)};
-    embed_args embed = {5, 8, 3, 3, 2, NULL, no_view, no_view, x, x, x, {gamma, beta, 1e-12}, view_at(reals, 200)};
+    embed_args embed = {
+        5, 8, 3, 3, 2, NULL, no_view, no_view, x, x, x, {gamma, beta, 1e-12}, view_at(reals, 200)};
     MUST_REFUSE(r, "embed: table: no token table", op_embed(r->stream, &embed, err));
     embed.table = &table;
     MUST_REFUSE(r, "embed: table.types: 5 elements", op_embed(r->stream, &embed, err));
@@ -246,8 +249,22 @@ static void misused_coalitions(void **state)
     masks.n_coalitions = 0;
     MUST_REFUSE(r, "row_masks: n_coalitions", op_row_masks(r->stream, &masks, err));
     token_table table = {.n_tokens = 6, .offsets = i, .features = i, .ids = i, .positions = i};
-    pack_args pack = {ASC_POLICY_REMOVE, ASC_POSITIONS_KEPT, 0, 2, 4, 3, 2, 6, &table, w, i, i, view_at(ints, 10),
-                      view_at(ints, 12), view_at(ints, 18), view_at(ints, 24)};
+    pack_args pack = {ASC_POLICY_REMOVE,
+                      ASC_POSITIONS_KEPT,
+                      0,
+                      2,
+                      4,
+                      3,
+                      2,
+                      6,
+                      &table,
+                      w,
+                      i,
+                      i,
+                      view_at(ints, 10),
+                      view_at(ints, 12),
+                      view_at(ints, 18),
+                      view_at(ints, 24)};
     MUST_REFUSE(r, "pack: sequence_offsets: overlaps source", op_pack(r->stream, &pack, err));
     pack.sequence_offsets = view_at(ints, 30), pack.source = view_at(ints, 5);
     MUST_REFUSE(r, "pack: source: overlaps table.features", op_pack(r->stream, &pack, err));
