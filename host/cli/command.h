@@ -33,6 +33,7 @@ extern const cli_command command_verify;
 extern const cli_command command_export;
 extern const cli_command command_devices;
 extern const cli_command command_prepare;
+extern const cli_command command_convert;
 extern const cli_command command_version;
 
 #endif

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static const cli_command *const commands[] = {
-    &command_explain, &command_show,   &command_export,  &command_prepare,
+    &command_explain, &command_show,   &command_export,  &command_prepare, &command_convert,
     &command_inspect, &command_verify, &command_devices, &command_version,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

@@ -16,8 +16,8 @@ const arch *arch_find(const char *architecture, const char *model_type, const ar
 
 const char *arch_supported(void)
 {
-    return "...ForSequenceClassification of Bert (BERT, MiniLM, TinyBERT), DistilBert, Roberta, XLMRoberta, Camembert, Electra, "
-           "Albert, MPNet";
+    return "BertForSequenceClassification (BERT, MiniLM, TinyBERT) and the same of DistilBert, Roberta, XLMRoberta, Camembert, Electra, "
+           "Albert and MPNet";
 }
 
 size_t arch_bias_bucket(int64_t distance)
