@@ -346,8 +346,11 @@ asc_status op_pack(asc_stream *stream, const pack_args *args, asc_error *err)
 {
     contract c = contract_of(stream, "pack", err);
     need(&c, args->table != NULL, "table", "no token table");
-    need(&c, args->policy == ASC_POLICY_REMOVE || args->policy == ASC_POLICY_REPLACE, "policy",
+    need(&c, args->policy >= ASC_POLICY_REMOVE && args->policy <= ASC_POLICY_DELETE, "policy",
          "unknown policy");
+    need(&c, args->position_rule >= ASC_POSITIONS_KEPT && args->position_rule <= ASC_POSITIONS_AFTER_PAD,
+         "position_rule", "unknown rule");
+    need(&c, args->position_rule != ASC_POSITIONS_AFTER_PAD || args->pad_id >= 0, "pad_id", "negative");
     need_size(&c, args->n_rows, args->n_sequences > 0, "n_rows");
     need_size(&c, args->n_features, 0, "n_features");
     need_size(&c, args->n_coalitions, 1, "n_coalitions");
@@ -356,14 +359,19 @@ asc_status op_pack(asc_stream *stream, const pack_args *args, asc_error *err)
     TRY(c.status);
     need_size(&c, times(2, args->table->n_tokens), 0, "table.n_tokens (twice)");
     const size_t row_words = times(args->n_coalitions, mask_words(args->n_features));
+    const size_t n_entries = args->table->n_tokens * (args->policy == ASC_POLICY_REPLACE ? 2 : 1);
     const argument list[] = {
         {"table.offsets", args->table->offsets, ASC_I32, plus_one(args->n_rows), IN},
         {"table.features", args->table->features, ASC_I32, args->table->n_tokens, IN},
+        {"table.ids", args->table->ids, ASC_I32, n_entries, IN},
+        {"table.positions", args->table->positions, ASC_I32, n_entries, IN},
         {"masks", args->masks, ASC_U64, times(args->n_rows, row_words), IN},
         {"sequence_row", args->sequence_row, ASC_I32, args->n_sequences, IN},
         {"sequence_coalition", args->sequence_coalition, ASC_I32, args->n_sequences, IN},
         {"sequence_offsets", args->sequence_offsets, ASC_I32, plus_one(args->n_sequences), OUT},
         {"source", args->source, ASC_I32, args->n_tokens, OUT},
+        {"positions", args->positions, ASC_I32, args->n_tokens, OUT},
+        {"places", args->places, ASC_I32, args->n_tokens, OUT},
     };
     CHECK(&c, list);
     return leave(stream, enter(stream)->pack(stream, args, err));
@@ -379,7 +387,8 @@ asc_status op_embed(asc_stream *stream, const embed_args *args, asc_error *err)
     need_size(&c, args->n_hidden, 1, "n_hidden");
     need_size(&c, args->n_vocabulary, 1, "n_vocabulary");
     need_size(&c, args->n_positions, 1, "n_positions");
-    need_size(&c, args->n_types, 1, "n_types");
+    need_size(&c, args->n_types, 0, "n_types");
+    need(&c, args->n_types > 0 || args->type.buffer == NULL, "type", "a table although n_types is 0");
     TRY(c.status);
     const size_t n_entries = args->source.buffer ? args->table->n_tokens : args->n_tokens;
     const size_t n_hidden = args->n_hidden;
@@ -388,9 +397,10 @@ asc_status op_embed(asc_stream *stream, const embed_args *args, asc_error *err)
         {"table.positions", args->table->positions, ASC_I32, n_entries, IN},
         {"table.types", args->table->types, ASC_I32, n_entries, IN},
         {"source", args->source, ASC_I32, args->n_tokens, IN_OPTIONAL},
+        {"positions", args->positions, ASC_I32, args->n_tokens, IN_OPTIONAL},
         {"word", args->word, ASC_REAL, times(args->n_vocabulary, n_hidden), IN},
         {"position", args->position, ASC_REAL, times(args->n_positions, n_hidden), IN},
-        {"type", args->type, ASC_REAL, times(args->n_types, n_hidden), IN},
+        {"type", args->type, ASC_REAL, times(args->n_types, n_hidden), args->n_types ? IN : IN_OPTIONAL},
         {"norm.gamma", args->norm.gamma, ASC_REAL, n_hidden, IN},
         {"norm.beta", args->norm.beta, ASC_REAL, n_hidden, IN},
         {"out", args->out, ASC_REAL, times(args->n_tokens, n_hidden), OUT},
@@ -430,11 +440,15 @@ asc_status op_attention(asc_stream *stream, const attention_args *args, asc_erro
     need_size(&c, args->head_size, 1, "head_size");
     need(&c, args->n_tokens <= times(args->n_sequences, args->max_length), "max_length",
          "n_sequences of this length hold fewer than n_tokens");
+    need_size(&c, args->bias_reach, 0, "bias_reach");
+    TRY(c.status);
     const size_t n_out = times(args->n_tokens, times(args->n_heads, args->head_size));
     const argument list[] = {
         {"qkv", args->qkv, ASC_REAL, times(3, n_out), IN},
         {"sequence_offsets", args->sequence_offsets, ASC_I32, plus_one(args->n_sequences), IN},
         {"out", args->out, ASC_REAL, n_out, OUT},
+        {"bias", args->bias, ASC_REAL, times(args->n_heads, 2 * args->bias_reach + 1), IN_OPTIONAL},
+        {"places", args->places, ASC_I32, args->n_tokens, IN_OPTIONAL},
     };
     CHECK(&c, list);
     if (args->n_tokens == 0)

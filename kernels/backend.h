@@ -3,7 +3,7 @@
 // A backend is one device with one table of operations (ref, cpu, later cuda). Buffers live on the device: the host holds a handle
 // and never an address, and moves data only by upload and download. From drawing coalitions to the solved attributions nothing
 // forces a copy back: the host knows every size beforehand (a complement pair of a row with T tokens, c of them fixed, always holds
-// T + c tokens under ASC_POLICY_REMOVE and 2 T otherwise), and a step's offsets are a prefix sum made on the device.
+// T + c tokens under ASC_POLICY_REMOVE and DELETE, 2 T under REPLACE), and a step's offsets are a prefix sum made on the device.
 //
 // Every function checks types, sizes and bounds once for all backends (backend.c) and returns ASC_INTERNAL when a caller breaks its
 // contract. Work on one stream happens in order. A stream belongs to one thread at a time; different streams of one backend may
@@ -93,9 +93,17 @@ typedef struct row_masks_args {
 asc_status op_row_masks(asc_stream *stream, const row_masks_args *args, asc_error *err);
 
 typedef enum asc_policy {
-    ASC_POLICY_REMOVE,  // absent tokens are dropped, kept ones keep their position ids
+    ASC_POLICY_REMOVE,  // absent tokens are dropped, kept ones keep their places
     ASC_POLICY_REPLACE, // absent tokens are replaced in place, the length is kept
+    ASC_POLICY_DELETE,  // absent tokens are dropped, kept ones close up
 } asc_policy;
+
+// The position ids of a packed sequence: what the position table is asked for. Under the last two they depend on the coalition.
+typedef enum asc_position_rule {
+    ASC_POSITIONS_KEPT,      // each token has its table entry's
+    ASC_POSITIONS_COUNTED,   // 0, 1, 2, ... in the sequence
+    ASC_POSITIONS_AFTER_PAD, // a token whose id is pad_id has pad_id, the others pad_id + 1, pad_id + 2, ... in the sequence
+} asc_position_rule;
 
 // The tokens of all rows of a batch, back to back: U tokens. Under REPLACE arrays of `ids`, `positions`, `types` hold 2 U
 // entries, the second half being the same tokens as they are when absent.
@@ -109,9 +117,13 @@ typedef struct token_table {
 } token_table;
 
 // Packs a step: sequence q is coalition sequence_coalition[q] of row sequence_row[q]. Writes each sequence's tokens as indexes into the
-// token table, without padding. n_tokens is what the host computed; it must equal the sum of the sequences' lengths.
+// token table, without padding, and of each token its position id and its place: the index that it has in the input that the
+// coalition stands for (in its row; under DELETE in its sequence). n_tokens is what the host computed; it must equal the sum of the
+// sequences' lengths.
 typedef struct pack_args {
     asc_policy policy;
+    asc_position_rule position_rule;
+    int32_t pad_id; // for ASC_POSITIONS_AFTER_PAD
     size_t n_rows, n_features, n_coalitions, n_sequences, n_tokens;
     const token_table *table;
     asc_view masks;              // U64 [R, S, W]
@@ -119,6 +131,8 @@ typedef struct pack_args {
     asc_view sequence_coalition; // I32 [n_sequences]
     asc_view sequence_offsets;   // I32 [n_sequences + 1], out
     asc_view source;             // I32 [n_tokens], out
+    asc_view positions;          // I32 [n_tokens], out
+    asc_view places;             // I32 [n_tokens], out
 } pack_args;
 asc_status op_pack(asc_stream *stream, const pack_args *args, asc_error *err);
 
@@ -139,13 +153,14 @@ typedef struct norm_weights {
     double epsilon;
 } norm_weights;
 
-// out[t] = norm(word[ids[u]] + position[positions[u]] + type[types[u]]), u = source[t].
+// out[t] = norm(word[ids[u]] + position[p] + type[types[u]]), u = source[t], p = positions[t] or the table's positions[u].
 typedef struct embed_args {
     size_t n_tokens, n_hidden;
-    size_t n_vocabulary, n_positions, n_types; // bounds of the three tables; ids outside are ASC_INTERNAL on ref
+    size_t n_vocabulary, n_positions, n_types; // bounds of the three tables; ids outside are ASC_INTERNAL. n_types 0: no types
     const token_table *table;
-    asc_view source; // I32 [T]; buffer NULL: the table in its own order
-    asc_view word, position, type; // REAL [V, D], [n_positions, D], [n_types, D]
+    asc_view source;    // I32 [T]; buffer NULL: the table in its own order
+    asc_view positions; // I32 [T]; buffer NULL: the table's
+    asc_view word, position, type; // REAL [V, D], [n_positions, D], [n_types, D]; type's buffer NULL when n_types is 0
     norm_weights norm;
     asc_view out; // REAL [T, D]
 } embed_args;
@@ -161,7 +176,8 @@ typedef struct linear_args {
 } linear_args;
 asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err);
 
-// Self-attention within each sequence: out = softmax(scale * Q K') V per head. qkv rows hold all heads of Q, then of K, then of V.
+// Self-attention within each sequence: out = softmax(scale * Q K' + B) V per head. qkv rows hold all heads of Q, then of K, then of V.
+// B[query, key] of head h = bias[h, reach + d], d = places[key] - places[query] held within -reach .. reach; 0 without a bias.
 typedef struct attention_args {
     size_t n_sequences, n_tokens, max_length; // max_length bounds every sequence
     size_t n_heads, head_size;
@@ -169,6 +185,9 @@ typedef struct attention_args {
     asc_view qkv;              // REAL [T, 3, H, E]
     asc_view sequence_offsets; // I32 [n_sequences + 1]
     asc_view out;              // REAL [T, H, E]
+    size_t bias_reach;
+    asc_view bias;   // REAL [H, 2 bias_reach + 1]; buffer NULL: none
+    asc_view places; // I32 [T], for the bias; buffer NULL: 0, 1, 2, ... in each sequence
 } attention_args;
 asc_status op_attention(asc_stream *stream, const attention_args *args, asc_error *err);
 

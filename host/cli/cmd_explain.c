@@ -12,7 +12,7 @@
 static const option_spec options[] = {
     {.name = "model", .letter = 'm', .kind = OPTION_STRING, .argument = "DIR", .required = true,
      .offset = FIELD(model), .group = "Input and output",
-     .help = "folder with config.json, model.safetensors and the tokenizer"},
+     .help = "folder with config.json, model.safetensors (or its shards) and the tokenizer"},
     {.name = "data", .letter = 'd', .kind = OPTION_STRING, .argument = "FILE", .offset = FIELD(data),
      .help = "dataset (.h5), or texts: .csv, .tsv, .jsonl, .txt (one a line); texts are prepared first, "
              "into OUT-dataset.h5"},
@@ -44,7 +44,8 @@ static const option_spec options[] = {
      .help = "coalitions a row may spend: a number, a multiple of its n features like 16n, or auto = "
              "min(2^n - 2, max(512, 16n))"},
     {.name = "policy", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.policy),
-     .help = "absent tokens are: remove = dropped, positions kept; mask = replaced by the mask token"},
+     .help = "absent tokens are: remove = dropped, positions kept; delete = dropped, positions closed up; mask, "
+             "pad, unk = replaced by that token; id:N = by token N"},
     {.name = "output", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.output),
      .help = "what is explained: logit; probability; logodds"},
     {.name = "target", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.target),

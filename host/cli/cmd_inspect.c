@@ -61,6 +61,7 @@ static json_t *describe_model(const char *path, const asc_model_info *info)
     add_text(facts, "path", path);
     add_text(facts, "architecture", info->architecture);
     add_text(facts, "problem_type", info->problem_type);
+    add_text(facts, "scores", info->scores);
     add_names(facts, "classes", info->class_names, info->n_classes);
     add_count(facts, "parameters", info->n_parameters);
     add_text(facts, "weights_dtype", info->weights_dtype);
@@ -71,7 +72,9 @@ static json_t *describe_model(const char *path, const asc_model_info *info)
     add_count(facts, "ffn", info->n_ffn);
     add_count(facts, "vocabulary", info->n_vocabulary);
     add_count(facts, "positions", info->n_positions);
+    add_count(facts, "longest_input_tokens", info->n_max_tokens);
     add_count(facts, "token_types", info->n_types);
+    add_count(facts, "weight_files", info->n_weight_files);
     add_text(facts, "weights_sha256", info->weights_sha256);
     add_text(facts, "config_sha256", info->config_sha256);
     add_text(facts, "tokenizer_sha256", info->tokenizer_sha256);

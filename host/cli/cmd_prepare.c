@@ -1,12 +1,6 @@
 // `ascribe prepare`: becomes ascribe-prepare with the same arguments.
 #include "command.h"
 #include "prepare_program.h"
-#include "report_error.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 // ascribe-prepare parses its own arguments. This table describes them for the manual and the completions; a test holds it against
 // the --help of the program.
@@ -54,15 +48,7 @@ static const option_spec options[] = {
 
 static asc_status hand_over(char **argv, asc_error *err)
 {
-    char *path = NULL;
-
-    if (prepare_program_find(&path, err) != ASC_OK)
-        return err->status;
-    argv[0] = path;
-    execv(path, argv);
-    (void)cli_fail(err, ASC_NO_DEVICE, "cannot start %s: %s", path, strerror(errno));
-    free(path);
-    return err->status;
+    return python_program_become(&prepare_program, argv, err);
 }
 
 const cli_command command_prepare = {

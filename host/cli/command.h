@@ -29,6 +29,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command command_completion;
+extern const cli_command command_convert;
 extern const cli_command command_devices;
 extern const cli_command command_explain;
 extern const cli_command command_export;

@@ -1,4 +1,4 @@
-// Finding and starting ascribe-prepare, the way git starts its own programs.
+// Finding and starting the programs in Python, the way git starts its own programs.
 #include "prepare_program.h"
 
 #include "report_error.h"
@@ -16,7 +16,12 @@
 
 extern char **environ;
 
-static const char program_name[] = "ascribe-prepare";
+const python_program prepare_program = {
+    "ascribe-prepare", "ASCRIBE_PREPARE", "it turns texts into a dataset",
+    "a dataset that was prepared elsewhere needs no Python: --data FILE.h5"};
+const python_program convert_program = {
+    "ascribe-convert", "ASCRIBE_CONVERT", "it makes model.safetensors from PyTorch's pickles",
+    "a model saved by transformers with safe_serialization=True needs no conversion"};
 
 static bool is_program(const char *path)
 {
@@ -25,12 +30,12 @@ static bool is_program(const char *path)
     return stat(path, &facts) == 0 && S_ISREG(facts.st_mode) && access(path, X_OK) == 0;
 }
 
-// FOLDER/below/ascribe-prepare when it is a program, else NULL. The folder need not end in NUL.
-static char *program_in(const char *folder, size_t folder_length, const char *below)
+// FOLDER/below/name when it is a program, else NULL. The folder need not end in NUL.
+static char *program_in(const char *folder, size_t folder_length, const char *below, const char *name)
 {
     char *path = NULL;
 
-    if (asprintf(&path, "%.*s/%s%s", (int)folder_length, folder, below, program_name) < 0)
+    if (asprintf(&path, "%.*s/%s%s", (int)folder_length, folder, below, name) < 0)
         return NULL;
     if (!is_program(path)) {
         free(path);
@@ -39,7 +44,7 @@ static char *program_in(const char *folder, size_t folder_length, const char *be
     return path;
 }
 
-static char *program_beside_us(void)
+static char *program_beside_us(const char *name)
 {
     static const char *const places[] = {"", "../venv/bin/", "venv/bin/"};
     char self[4096];
@@ -51,11 +56,11 @@ static char *program_beside_us(void)
     self[length] = '\0';
     const char *slash = strrchr(self, '/');
     for (size_t i = 0; slash && !path && i < sizeof places / sizeof places[0]; i++)
-        path = program_in(self, (size_t)(slash - self), places[i]);
+        path = program_in(self, (size_t)(slash - self), places[i], name);
     return path;
 }
 
-static char *program_on_path(void)
+static char *program_on_path(const char *name)
 {
     const char *folder = getenv("PATH");
     char *path = NULL;
@@ -63,35 +68,48 @@ static char *program_on_path(void)
     while (folder && *folder && !path) {
         const size_t length = strcspn(folder, ":");
         if (length > 0)
-            path = program_in(folder, length, "");
+            path = program_in(folder, length, "", name);
         folder += length + (folder[length] == ':');
     }
     return path;
 }
 
-asc_status prepare_program_find(char **path, asc_error *err)
+asc_status python_program_find(const python_program *program, char **path, asc_error *err)
 {
-    const char *given = getenv("ASCRIBE_PREPARE");
+    const char *given = getenv(program->variable);
 
     if (given && *given) {
         if (!is_program(given))
-            return cli_fail(err, ASC_NO_DEVICE, "ASCRIBE_PREPARE: expected an executable file, found '%s'",
-                            given);
+            return cli_fail(err, ASC_NO_DEVICE, "%s: expected an executable file, found '%s'",
+                            program->variable, given);
         *path = strdup(given);
         return *path ? ASC_OK : cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a path");
     }
-    *path = program_beside_us();
+    *path = program_beside_us(program->name);
     if (!*path)
-        *path = program_on_path();
+        *path = program_on_path(program->name);
     if (*path)
         return ASC_OK;
     (void)cli_fail(err, ASC_NO_DEVICE,
-                   "%s (Python) was not found: not beside ascribe, in no venv/bin there, not on PATH; "
-                   "it turns texts into a dataset",
-                   program_name);
-    return cli_hint(err, "install it with 'pip install ./scripts' from the source folder, or set "
-                         "ASCRIBE_PREPARE to the program; "
-                         "a dataset that was prepared elsewhere needs no Python: --data FILE.h5");
+                   "%s (Python) was not found: not beside ascribe, in no venv/bin there, not on PATH; %s",
+                   program->name, program->purpose);
+    return cli_hint(err,
+                    "install it with 'pip install ./scripts' from the source folder, or set %s to the "
+                    "program; %s",
+                    program->variable, program->otherwise);
+}
+
+asc_status python_program_become(const python_program *program, char **argv, asc_error *err)
+{
+    char *path = NULL;
+
+    if (python_program_find(program, &path, err) != ASC_OK)
+        return err->status;
+    argv[0] = path;
+    execv(path, argv);
+    (void)cli_fail(err, ASC_NO_DEVICE, "cannot start %s: %s", path, strerror(errno));
+    free(path);
+    return err->status;
 }
 
 static asc_status judge_exit(const char *input, int wait_status, asc_error *err)
@@ -101,7 +119,7 @@ static asc_status judge_exit(const char *input, int wait_status, asc_error *err)
     if (WIFSIGNALED(wait_status)) {
         const int number = WTERMSIG(wait_status);
         return cli_fail(err, number == SIGKILL ? ASC_OUT_OF_MEMORY : ASC_STOPPED,
-                        "%s: %s was ended by signal %d (%s)%s", input, program_name, number,
+                        "%s: %s was ended by signal %d (%s)%s", input, prepare_program.name, number,
                         strsignal(number), number == SIGKILL ? ", as when memory runs out" : "");
     }
     const int code = WEXITSTATUS(wait_status);
@@ -110,7 +128,7 @@ static asc_status judge_exit(const char *input, int wait_status, asc_error *err)
                    is_ours      ? (asc_status)code
                    : code > 128 ? ASC_STOPPED
                                 : ASC_INTERNAL,
-                   "%s: preparing the texts failed (%s, exit code %d)", input, program_name, code);
+                   "%s: preparing the texts failed (%s, exit code %d)", input, prepare_program.name, code);
     return cli_hint(err, "its message stands above; '%s --help' explains its options", "ascribe prepare");
 }
 
@@ -121,7 +139,7 @@ asc_status prepare_program_run(const char *input, char **argv, bool silent, asc_
     pid_t child;
     int wait_status;
 
-    if (prepare_program_find(&path, err) != ASC_OK)
+    if (python_program_find(&prepare_program, &path, err) != ASC_OK)
         return err->status;
     argv[0] = path;
     int failure = posix_spawn_file_actions_init(&actions);
@@ -141,6 +159,7 @@ asc_status prepare_program_run(const char *input, char **argv, bool silent, asc_
     argv[0] = NULL;
     while (waitpid(child, &wait_status, 0) < 0)
         if (errno != EINTR)
-            return cli_fail(err, ASC_INTERNAL, "cannot wait for %s: %s", program_name, strerror(errno));
+            return cli_fail(err, ASC_INTERNAL, "cannot wait for %s: %s", prepare_program.name,
+                            strerror(errno));
     return judge_exit(input, wait_status, err);
 }

@@ -1,4 +1,4 @@
-// The program ascribe-prepare (Python): where it is, and running it.
+// The programs in Python: ascribe-prepare and ascribe-convert. Where they are, and running them.
 #ifndef ASCRIBE_CLI_PREPARE_PROGRAM_H
 #define ASCRIBE_CLI_PREPARE_PROGRAM_H
 
@@ -6,14 +6,25 @@
 
 #include <stdbool.h>
 
-// Finds it: $ASCRIBE_PREPARE, then beside this executable, in ../venv/bin and venv/bin beside it, then on
-// PATH. The caller frees *path. ASC_NO_DEVICE (sysexits' "a support program is missing") says where it was
-// looked for and what to install.
-asc_status prepare_program_find(char **path, asc_error *err);
+// A program: its name, the environment variable that may hold its path, what it is for and what can be done
+// without it (for messages).
+typedef struct python_program {
+    const char *name, *variable, *purpose, *otherwise;
+} python_program;
 
-// Runs it with argv (argv[0] is set here) and waits. Its stdout goes to stderr, and nowhere when `silent`. It
-// reports its own errors: a failure returns its exit code as the status, and the message says which input it
-// was.
+extern const python_program prepare_program, convert_program;
+
+// Finds it: the environment variable, then beside this executable, in ../venv/bin and venv/bin beside it, then
+// on PATH. The caller frees *path. ASC_NO_DEVICE (sysexits' "a support program is missing") says where it was
+// looked for and what to install.
+asc_status python_program_find(const python_program *program, char **path, asc_error *err);
+
+// Becomes the program with the same arguments (argv[0] is set here); returns only on failure.
+asc_status python_program_become(const python_program *program, char **argv, asc_error *err);
+
+// Runs ascribe-prepare with argv (argv[0] is set here) and waits. Its stdout goes to stderr, and nowhere when
+// `silent`. It reports its own errors: a failure returns its exit code as the status, and the message says
+// which input it was.
 asc_status prepare_program_run(const char *input, char **argv, bool silent, asc_error *err);
 
 #endif

@@ -22,11 +22,38 @@ static void measure_rows(batch *b)
         for (int64_t t = first; t < last; t++)
             n_fixed += rows->token_features[t] < 0;
         b->n_row_tokens[row] = length;
-        b->n_pair_tokens[row] = length + (b->request->policy == ASC_POLICY_REMOVE ? n_fixed : length);
+        b->n_pair_tokens[row] = length + (b->request->policy == ASC_POLICY_REPLACE ? length : n_fixed);
         b->table_offsets[row + 1] = b->table_offsets[row] + (int32_t)length;
         b->n_tokens += length;
         b->max_length = length > b->max_length ? length : b->max_length;
     }
+}
+
+// Whether replacing tokens makes padding of one, or something else of padding: then families that count from the padding give other
+// positions to what follows.
+static bool changes_padding(const batch *b)
+{
+    const model_config *config = &b->model->config;
+    if (config->arch->positions != POSITIONS_FROM_PAD)
+        return false;
+    if (b->request->mask_token_id == config->pad_id)
+        return true;
+    for (size_t row = 0; row < b->n_rows; row++)
+        for (int64_t t = b->rows->token_offsets[b->row_index[row]]; t < b->rows->token_offsets[b->row_index[row] + 1]; t++)
+            if (b->rows->tokens[t] == config->pad_id && b->rows->token_features[t] >= 0)
+                return true;
+    return false;
+}
+
+static asc_position_rule choose_position_rule(const batch *b)
+{
+    switch (b->request->policy) {
+    case ASC_POLICY_REMOVE: return ASC_POSITIONS_KEPT;
+    case ASC_POLICY_REPLACE: return changes_padding(b) ? ASC_POSITIONS_AFTER_PAD : ASC_POSITIONS_KEPT;
+    case ASC_POLICY_DELETE:
+        return b->model->config.arch->positions == POSITIONS_FROM_PAD ? ASC_POSITIONS_AFTER_PAD : ASC_POSITIONS_COUNTED;
+    }
+    return ASC_POSITIONS_KEPT;
 }
 
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
@@ -52,6 +79,7 @@ asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
     b->n_rows = n_rows;
     b->n_features = inputs->design->host->n_features;
     measure_rows(b);
+    b->position_rule = choose_position_rule(b);
     *out = b;
     return ASC_OK;
 }
@@ -113,10 +141,11 @@ static asc_status upload_table(batch *b, asc_stream *stream, asc_error *err)
             data[features + to + t] = b->rows->token_features[from + t];
             for (size_t copy = 0; copy < copies; copy++) {
                 data[ids + copy * n + to + t] = copy ? b->request->mask_token_id : b->rows->tokens[from + t];
-                data[positions + copy * n + to + t] = (int32_t)t;
                 data[types + copy * n + to + t] = b->rows->token_types[from + t];
             }
         }
+        for (size_t copy = 0; copy < copies; copy++)
+            config_positions(&b->model->config, b->rows->tokens + from, b->n_row_tokens[row], data + positions + copy * n + to);
     }
     asc_status status = buffer_create(b->backend, ASC_I32, count, &b->table_data, err);
     if (status == ASC_OK)

@@ -54,11 +54,11 @@ static step_limits choose_limits(const engine_config *config)
 static asc_status start(engine *e, asc_error *err)
 {
     const engine_config *config = &e->config;
-    const size_t n_positions = config->model->config.n_positions;
+    const size_t n_max_tokens = config->model->config.n_max_tokens;
     e->limits = choose_limits(config);
     TRY(backend_open(config->request->backend, &e->backend, err));
     TRY(model_load(config->model, e->backend, &e->model, err));
-    TRY(design_cache_create(config->request, e->backend, n_positions, &e->designs, err));
+    TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
     e->streams = calloc(config->n_workers, sizeof *e->streams);
     if (!e->workers || !e->streams)
@@ -147,11 +147,12 @@ static bool classify_row(slice *s, size_t row, ordered_row *out)
         status |= ASC_ROW_NO_FEATURES;
     if (out->n_features == 1)
         status |= ASC_ROW_ONE_FEATURE;
-    if (out->n_tokens > config->n_positions)
+    if (out->n_tokens > config->n_max_tokens)
         status |= ASC_ROW_TOO_LONG;
     for (int64_t t = first; t < last; t++) {
         out->n_fixed += rows->token_features[t] < 0;
-        if (rows->tokens[t] < 0 || (size_t)rows->tokens[t] >= config->n_vocabulary || rows->token_types[t] >= config->n_types)
+        if (rows->tokens[t] < 0 || (size_t)rows->tokens[t] >= config->n_vocabulary ||
+            (config->n_types > 0 && rows->token_types[t] >= config->n_types))
             status |= ASC_ROW_BAD_TOKEN_ID;
     }
     s->results->rows[row].status = status;

@@ -15,7 +15,6 @@ typedef struct word {
     int value;
 } word;
 
-static const word policies[] = {{"remove", ASC_POLICY_REMOVE}, {"mask", ASC_POLICY_REPLACE}};
 static const word outputs[] = {{"logit", ASC_OUTPUT_LOGIT}, {"probability", ASC_OUTPUT_PROBABILITY}, {"logodds", ASC_OUTPUT_LOGODDS}};
 static const word backends[] = {{"auto", ASC_BACKEND_CPU}, {"cpu", ASC_BACKEND_CPU}, {"ref", ASC_BACKEND_REF}};
 
@@ -61,6 +60,38 @@ static bool parse_budget(const char *text, budget_rule *out)
     return true;
 }
 
+typedef enum replacement { REPLACE_NOTHING, REPLACE_BY_MASK, REPLACE_BY_PAD, REPLACE_BY_UNK, REPLACE_BY_ID } replacement;
+
+// A policy as it is typed; `id` is N of "id:N".
+typedef struct policy_choice {
+    const char *name;
+    asc_policy policy;
+    replacement by;
+    long long id;
+} policy_choice;
+
+static const char policy_words[] = "remove, delete, mask, pad, unk or id:N";
+
+static bool parse_policy(const char *text, policy_choice *out)
+{
+    static const policy_choice list[] = {
+        {"remove", ASC_POLICY_REMOVE, REPLACE_NOTHING, -1}, {"delete", ASC_POLICY_DELETE, REPLACE_NOTHING, -1},
+        {"mask", ASC_POLICY_REPLACE, REPLACE_BY_MASK, -1},  {"pad", ASC_POLICY_REPLACE, REPLACE_BY_PAD, -1},
+        {"unk", ASC_POLICY_REPLACE, REPLACE_BY_UNK, -1},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(list[i].name, text) == 0) {
+            *out = list[i];
+            return true;
+        }
+    char *end = NULL;
+    if (strncmp(text, "id:", 3) != 0 || text[3] < '0' || text[3] > '9')
+        return false;
+    errno = 0;
+    *out = (policy_choice){"id", ASC_POLICY_REPLACE, REPLACE_BY_ID, strtoll(text + 3, &end, 10)};
+    return errno == 0 && *end == '\0' && out->id <= INT32_MAX;
+}
+
 static asc_status check_choices(const asc_explain_options *options, asc_error *err)
 {
     int value = 0;
@@ -74,8 +105,9 @@ static asc_status check_choices(const asc_explain_options *options, asc_error *e
     if (forced != ESTIMATOR_AUTO && choice != ESTIMATOR_AUTO && choice != forced)
         return fail(err, ASC_USAGE, "--method %s means estimator %s, but --estimator is %s", options->method, estimator_name(forced),
                     options->estimator);
-    if (!FIND_WORD(policies, options->policy, &value))
-        return fail(err, ASC_USAGE, "--policy '%s' is unknown, expected remove or mask", options->policy);
+    policy_choice policy;
+    if (!parse_policy(options->policy, &policy))
+        return fail(err, ASC_USAGE, "--policy '%s' is unknown, expected %s", options->policy, policy_words);
     if (!FIND_WORD(outputs, options->output, &value))
         return fail(err, ASC_USAGE, "--output '%s' is unknown, expected logit, probability or logodds", options->output);
     if (!FIND_WORD(backends, options->backend, &value)) {
@@ -210,15 +242,25 @@ static asc_status check_label_targets(const explain_request *request, const asc_
 static asc_status resolve_policy(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data,
                                  explain_request *out, asc_error *err)
 {
-    int value = 0;
-    (void)FIND_WORD(policies, options->policy, &value);
-    out->policy = (asc_policy)value;
+    policy_choice choice = {0};
+    (void)parse_policy(options->policy, &choice);
+    out->policy = choice.policy;
+    snprintf(out->policy_name, sizeof out->policy_name, "%s", choice.name);
+    if (choice.by == REPLACE_BY_ID)
+        snprintf(out->policy_name, sizeof out->policy_name, "id:%lld", choice.id);
     if (out->policy != ASC_POLICY_REPLACE)
         return ASC_OK;
-    if (data->mask_token_id < 0 || (uint64_t)data->mask_token_id >= model->config.n_vocabulary)
-        return fail(err, ASC_USAGE, "--policy mask: the dataset's tokenizer names no mask token that the model knows (id %lld, vocabulary %zu)",
-                    (long long)data->mask_token_id, model->config.n_vocabulary);
-    out->mask_token_id = (int32_t)data->mask_token_id;
+    const long long id = choice.by == REPLACE_BY_MASK  ? (long long)data->mask_token_id
+                         : choice.by == REPLACE_BY_PAD ? (long long)data->pad_token_id
+                         : choice.by == REPLACE_BY_UNK ? (long long)data->unk_token_id
+                                                       : choice.id;
+    const bool known = id >= 0 && (unsigned long long)id < model->config.n_vocabulary;
+    if (!known && choice.by == REPLACE_BY_ID)
+        return fail(err, ASC_USAGE, "--policy id:%lld: the model's vocabulary has %zu tokens, counted from 0", id, model->config.n_vocabulary);
+    if (!known)
+        return fail(err, ASC_USAGE, "--policy %s: the dataset's tokenizer names no %s token that the model knows (id %lld, vocabulary %zu)",
+                    choice.name, choice.name, id, model->config.n_vocabulary);
+    out->mask_token_id = (int32_t)id;
     return ASC_OK;
 }
 
@@ -260,6 +302,8 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     out->exact_limit = (size_t)options->exact_limit;
     out->seed = options->seed;
     out->sigmoid = model->sigmoid;
+    if (model->config.problem == PROBLEM_REGRESSION && out->output != ASC_OUTPUT_LOGIT)
+        return fail(err, ASC_USAGE, "--output %s: the model is a regression, its scores are no probabilities; expected logit", options->output);
     TRY(check_tokenizer(options, model, data, err));
     asc_status status = resolve_policy(options, model, data, out, err);
     if (status == ASC_OK)
@@ -315,5 +359,5 @@ const char *request_output_name(const explain_request *request)
 
 const char *request_policy_name(const explain_request *request)
 {
-    return policies[request->policy].name;
+    return request->policy_name;
 }

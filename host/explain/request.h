@@ -23,6 +23,7 @@ typedef struct explain_request {
     size_t exact_limit;
     uint64_t seed;
     asc_policy policy;
+    char policy_name[16];  // "remove", "id:103"
     int32_t mask_token_id; // what an absent token becomes under ASC_POLICY_REPLACE
     asc_output output;
     bool sigmoid;

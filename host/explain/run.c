@@ -72,14 +72,14 @@ static void choose_part_size(run *r)
 
 static asc_status open_engine(run *r)
 {
-    const size_t longest = asc_dataset_describe(r->dataset)->max_row_tokens, n_positions = r->model->config.n_positions;
+    const size_t longest = asc_dataset_describe(r->dataset)->max_row_tokens, n_max_tokens = r->model->config.n_max_tokens;
     r->n_workers = r->job->options.n_workers ? (size_t)r->job->options.n_workers : available_cores();
     const engine_config config = {
         .model = r->model,
         .request = &r->request,
         .n_workers = r->n_workers,
         .step_tokens = r->job->options.step_tokens,
-        .max_row_tokens = longest < n_positions ? longest : n_positions,
+        .max_row_tokens = longest < n_max_tokens ? longest : n_max_tokens,
         .log = r->job->log,
     };
     return engine_create(&config, &r->engine, r->err);

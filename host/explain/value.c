@@ -26,8 +26,9 @@ asc_status value_worker_create(const device_model *model, step_limits limits, va
         status = forward_workspace_create(model, limits.max_tokens, limits.max_sequences, &out->workspace, err);
     if (status == ASC_OK)
         status = buffer_create(model->backend, ASC_I32, n_sequences, &out->sequences, err);
-    if (status == ASC_OK)
-        status = buffer_create(model->backend, ASC_I32, limits.max_tokens, &out->source, err);
+    asc_buffer **const tokens[] = {&out->source, &out->positions, &out->places};
+    for (size_t i = 0; status == ASC_OK && i < sizeof tokens / sizeof *tokens; i++)
+        status = buffer_create(model->backend, ASC_I32, limits.max_tokens, tokens[i], err);
     if (status != ASC_OK)
         value_worker_free(out);
     return status;
@@ -35,6 +36,8 @@ asc_status value_worker_create(const device_model *model, step_limits limits, va
 
 void value_worker_free(value_worker *worker)
 {
+    buffer_destroy(worker->places);
+    buffer_destroy(worker->positions);
     buffer_destroy(worker->source);
     buffer_destroy(worker->sequences);
     forward_workspace_free(&worker->workspace);
@@ -69,6 +72,8 @@ static asc_status pack(value_worker *worker, const step *s, asc_error *err)
     const batch *b = s->batch;
     const pack_args args = {
         .policy = b->request->policy,
+        .position_rule = b->position_rule,
+        .pad_id = b->model->config.pad_id,
         .n_rows = b->n_rows,
         .n_features = b->n_features,
         .n_coalitions = b->design->host->n_coalitions,
@@ -80,6 +85,8 @@ static asc_status pack(value_worker *worker, const step *s, asc_error *err)
         .sequence_coalition = view_at(worker->sequences, coalitions_at(worker)),
         .sequence_offsets = view_at(worker->sequences, offsets_at(worker)),
         .source = view_at(worker->source, 0),
+        .positions = view_at(worker->positions, 0),
+        .places = view_at(worker->places, 0),
     };
     return op_pack(worker->stream, &args, err);
 }
@@ -119,6 +126,8 @@ static asc_status run_packed(const device_model *model, value_worker *worker, co
         .max_length = s->batch->max_length,
         .table = &s->batch->table,
         .source = view_at(worker->source, 0),
+        .positions = view_at(worker->positions, 0),
+        .places = view_at(worker->places, 0),
         .sequence_offsets = view_at(worker->sequences, offsets_at(worker)),
     };
     return forward_run(model, worker->stream, &worker->workspace, &input, err);

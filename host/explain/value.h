@@ -10,7 +10,7 @@ typedef struct value_worker {
     asc_stream *stream;
     forward_workspace workspace;
     asc_buffer *sequences; // I32: rows, coalitions and offsets of a step's sequences
-    asc_buffer *source;    // I32 [max_tokens]
+    asc_buffer *source, *positions, *places; // I32 [max_tokens]: what op_pack writes of each token
     int32_t *host_sequences;
     step_limits limits;
 } value_worker;

@@ -2,11 +2,11 @@
 // Source: Devlin et al., "BERT", NAACL 2019; names as Hugging Face transformers writes them.
 #include "model/arch.h"
 
+static const arch_name names[] = {{"BertForSequenceClassification", "bert"}, {0}};
 static const char *const ignored[] = {"bert.embeddings.position_ids", "bert.embeddings.token_type_ids", NULL};
 
 const arch arch_bert = {
-    .architecture = "BertForSequenceClassification",
-    .model_type = "bert",
+    .names = names,
 
     .field_hidden = "hidden_size",
     .field_layers = "num_hidden_layers",
@@ -15,6 +15,7 @@ const arch arch_bert = {
     .field_positions = "max_position_embeddings",
     .field_types = "type_vocab_size",
     .field_activation = "hidden_act",
+    .default_activation = "gelu",
     .field_epsilon = "layer_norm_eps",
     .default_epsilon = 1e-12,
 

@@ -85,7 +85,10 @@ static asc_status read_family(const reader *in, model_config *out)
         (void)fail(in->err, ASC_MALFORMED, "%s: field 'architectures' names no class, so the head is unknown", in->path);
         return fail_hint(in->err, ASC_MALFORMED, "save the model with its task head (save_pretrained of a ...ForSequenceClassification)");
     }
-    out->arch = arch_find(json_string_value(first), model_type);
+    const arch_name *name = NULL;
+    out->arch = arch_find(json_string_value(first), model_type, &name);
+    if (out->arch)
+        out->architecture = name->architecture;
     if (!out->arch) {
         (void)fail(in->err, ASC_MALFORMED, "%s: architecture '%s' (model_type '%s') is not supported", in->path,
                    json_string_value(first), model_type);
@@ -97,7 +100,7 @@ static asc_status read_family(const reader *in, model_config *out)
 static asc_status read_activation(const reader *in, model_config *out)
 {
     const char *name = NULL;
-    TRY(read_text(in, out->arch->field_activation, "gelu", &name));
+    TRY(read_text(in, out->arch->field_activation, out->arch->default_activation, &name));
     for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
         if (strcmp(activations[i].name, name) == 0) {
             out->activation = activations[i].activation;
@@ -127,7 +130,7 @@ static asc_status refuse_variants(const reader *in)
 
 static asc_status read_epsilon(const reader *in, model_config *out)
 {
-    const json_t *entry = json_object_get(in->root, out->arch->field_epsilon);
+    const json_t *entry = out->arch->field_epsilon ? json_object_get(in->root, out->arch->field_epsilon) : NULL;
     out->norm_epsilon = entry ? json_number_value(entry) : out->arch->default_epsilon;
     if ((entry && !json_is_number(entry)) || !(out->norm_epsilon >= 0) || out->norm_epsilon > 1)
         return fail(in->err, ASC_MALFORMED, "%s: field '%s' is not a number in 0..1", in->path, out->arch->field_epsilon);
@@ -187,11 +190,63 @@ static asc_status read_numbers(const reader *in, model_config *out)
     TRY(read_count(in, a->field_ffn, MAX_WIDTH * 4, &out->n_ffn));
     TRY(read_count(in, "vocab_size", MAX_VOCABULARY, &out->n_vocabulary));
     TRY(read_count(in, a->field_positions, MAX_POSITIONS, &out->n_positions));
-    TRY(read_count(in, a->field_types, MAX_TYPES, &out->n_types));
+    if (a->field_types)
+        TRY(read_count(in, a->field_types, MAX_TYPES, &out->n_types));
+    out->n_embedding = out->n_hidden;
+    if (a->field_embedding)
+        TRY(read_count(in, a->field_embedding, MAX_WIDTH, &out->n_embedding));
     if (out->n_hidden % out->n_heads != 0)
         return fail(in->err, ASC_MALFORMED, "%s: %s %zu is not a multiple of %s %zu", in->path, a->field_hidden, out->n_hidden,
                     a->field_heads, out->n_heads);
     out->head_size = out->n_hidden / out->n_heads;
+    return ASC_OK;
+}
+
+// As read_count, with a value for a field that is not there.
+static asc_status read_count_or(const reader *in, const char *field, size_t limit, size_t fallback, size_t *value)
+{
+    *value = fallback;
+    return json_object_get(in->root, field) ? read_count(in, field, limit, value) : ASC_OK;
+}
+
+// Which blocks share weights.
+static asc_status read_sharing(const reader *in, model_config *out)
+{
+    const arch *a = out->arch;
+    out->n_groups = out->n_layers;
+    out->n_inner = 1;
+    if (!a->field_groups)
+        return ASC_OK;
+    TRY(read_count_or(in, a->field_groups, MAX_LAYERS, 1, &out->n_groups));
+    TRY(read_count_or(in, a->field_inner, MAX_LAYERS, 1, &out->n_inner));
+    if (out->n_groups > out->n_layers || out->n_layers * out->n_inner > MAX_LAYERS)
+        return fail(in->err, ASC_MALFORMED, "%s: %zu groups of %zu blocks for %zu layers; expected at most as many groups as layers and %d blocks",
+                    in->path, out->n_groups, out->n_inner, out->n_layers, MAX_LAYERS);
+    out->n_layers *= out->n_inner;
+    return ASC_OK;
+}
+
+// Where positions start, and what that leaves for the input; the buckets of the attention bias.
+static asc_status read_positions(const reader *in, model_config *out)
+{
+    const arch *a = out->arch;
+    out->pad_id = -1;
+    out->n_max_tokens = out->n_positions;
+    if (a->positions == POSITIONS_FROM_PAD) {
+        const json_t *pad = a->field_pad ? json_object_get(in->root, a->field_pad) : NULL;
+        const json_int_t id = pad ? json_integer_value(pad) : a->default_pad;
+        if ((pad && !json_is_integer(pad)) || id < 0 || (size_t)id >= out->n_vocabulary || (size_t)id + 1 >= out->n_positions)
+            return fail(in->err, ASC_MALFORMED, "%s: padding (field '%s') is no token id below %zu that leaves one of the %zu positions free",
+                        in->path, a->field_pad ? a->field_pad : "pad_token_id", out->n_vocabulary, out->n_positions);
+        out->pad_id = (int32_t)id;
+        out->n_max_tokens = out->n_positions - (size_t)id - 1;
+    }
+    size_t n_buckets = a->n_buckets;
+    if (a->field_buckets)
+        TRY(read_count_or(in, a->field_buckets, MAX_WIDTH, n_buckets, &n_buckets));
+    if (n_buckets != a->n_buckets)
+        return fail(in->err, ASC_MALFORMED, "%s: field '%s' is %zu, only %zu is supported", in->path, a->field_buckets, n_buckets,
+                    a->n_buckets);
     return ASC_OK;
 }
 
@@ -200,6 +255,8 @@ static asc_status read_object(const reader *in, model_config *out)
     TRY(read_family(in, out));
     TRY(refuse_variants(in));
     TRY(read_numbers(in, out));
+    TRY(read_sharing(in, out));
+    TRY(read_positions(in, out));
     TRY(read_epsilon(in, out));
     TRY(read_activation(in, out));
     TRY(read_problem(in, out));
@@ -245,4 +302,22 @@ void config_free(model_config *config)
         free(config->label_names[i]);
     free(config->label_names);
     *config = (model_config){0};
+}
+
+size_t config_stored_block(const model_config *config, size_t block)
+{
+    const size_t layer = block / config->n_inner, n_layers = config->n_layers / config->n_inner;
+    // The division that transformers makes, in the same type: int(i / (layers / groups)).
+    const size_t group = (size_t)((double)layer / ((double)n_layers / (double)config->n_groups));
+    return (group < config->n_groups ? group : config->n_groups - 1) * config->n_inner + block % config->n_inner;
+}
+
+void config_positions(const model_config *config, const int32_t *ids, size_t n_tokens, int32_t *positions)
+{
+    int32_t n_real = 0;
+    for (size_t t = 0; t < n_tokens; t++) {
+        positions[t] = (int32_t)t;
+        if (config->arch->positions == POSITIONS_FROM_PAD)
+            positions[t] = config->pad_id + (ids[t] == config->pad_id ? 0 : ++n_real);
+    }
 }

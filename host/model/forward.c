@@ -9,7 +9,8 @@ asc_status forward_workspace_create(const device_model *model, size_t max_tokens
 {
     const model_config *config = &model->model->config;
     const size_t width = config->n_hidden;
-    const size_t wide = 3 * width > config->n_ffn ? 3 * width : config->n_ffn;
+    size_t wide = 3 * width > config->n_ffn ? 3 * width : config->n_ffn;
+    wide = wide > config->n_embedding ? wide : config->n_embedding;
     *out = (forward_workspace){.max_tokens = max_tokens, .max_sequences = max_sequences};
     const struct {
         asc_buffer **buffer;
@@ -51,31 +52,35 @@ typedef struct pass {
     asc_error *err;
 } pass;
 
-static asc_status embed(const pass *p)
-{
-    const device_model *model = p->model;
-    const embed_args args = {
-        .n_tokens = p->input->n_tokens,
-        .n_hidden = p->config->n_hidden,
-        .n_vocabulary = p->config->n_vocabulary,
-        .n_positions = p->config->n_positions,
-        .n_types = p->config->n_types,
-        .table = p->input->table,
-        .source = p->input->source,
-        .word = view_at(model->word, 0),
-        .position = view_at(model->position, 0),
-        .type = view_at(model->type, 0),
-        .norm = model->embedding_norm,
-        .out = view_at(p->workspace->hidden, 0),
-    };
-    return op_embed(p->stream, &args, p->err);
-}
-
 static asc_status linear(const pass *p, const asc_linear *weights, size_t n_rows, asc_activation activation, asc_buffer *x,
                          asc_buffer *out)
 {
     const linear_args args = {weights, n_rows, activation, view_at(x, 0), view_at(out, 0)};
     return op_linear(p->stream, &args, p->err);
+}
+
+static asc_status embed(const pass *p)
+{
+    const device_model *model = p->model;
+    forward_workspace *w = p->workspace;
+    asc_buffer *out = model->embedding_map ? w->wide : w->hidden;
+    const embed_args args = {
+        .n_tokens = p->input->n_tokens,
+        .n_hidden = p->config->n_embedding,
+        .n_vocabulary = p->config->n_vocabulary,
+        .n_positions = p->config->n_positions,
+        .n_types = p->config->n_types,
+        .table = p->input->table,
+        .source = p->input->source,
+        .positions = p->input->positions,
+        .word = view_at(model->word, 0),
+        .position = view_at(model->position, 0),
+        .type = {model->type, 0},
+        .norm = model->embedding_norm,
+        .out = view_at(out, 0),
+    };
+    TRY(op_embed(p->stream, &args, p->err));
+    return model->embedding_map ? linear(p, model->embedding_map, args.n_tokens, ASC_ACT_NONE, out, w->hidden) : ASC_OK;
 }
 
 // hidden = norm(hidden + update)
@@ -98,6 +103,9 @@ static asc_status attention(const pass *p)
         .qkv = view_at(p->workspace->wide, 0),
         .sequence_offsets = p->input->sequence_offsets,
         .out = view_at(p->workspace->mixed, 0),
+        .bias_reach = ARCH_BIAS_REACH,
+        .bias = {p->model->attention_bias, 0},
+        .places = p->input->places,
     };
     return op_attention(p->stream, &args, p->err);
 }
@@ -141,9 +149,9 @@ asc_status forward_run(const device_model *model, asc_stream *stream, forward_wo
     const pass p = {model, &model->model->config, stream, workspace, input, err};
     TRY(embed(&p));
     TRY(tap(&p, 0));
-    for (size_t layer = 0; layer < p.config->n_layers; layer++) {
-        TRY(block(&p, &model->layers[layer]));
-        TRY(tap(&p, layer + 1));
+    for (size_t i = 0; i < p.config->n_layers; i++) {
+        TRY(block(&p, &model->layers[config_stored_block(p.config, i)]));
+        TRY(tap(&p, i + 1));
     }
     return head(&p);
 }

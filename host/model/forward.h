@@ -9,7 +9,7 @@
 typedef struct forward_workspace {
     size_t max_tokens, max_sequences;
     asc_buffer *hidden; // REAL [max_tokens, D]
-    asc_buffer *wide;   // REAL [max_tokens, max(3 D, F)]: qkv, then the FFN's inner layer
+    asc_buffer *wide;   // REAL [max_tokens, max(3 D, F, E)]: the embeddings before their map; qkv; the FFN's inner layer
     asc_buffer *mixed;  // REAL [max_tokens, D]: attention's result
     asc_buffer *update; // REAL [max_tokens, D]: what is added to the residual
     asc_buffer *pooled; // REAL [max_sequences, D]
@@ -31,6 +31,8 @@ typedef struct forward_input {
     size_t n_sequences, n_tokens, max_length;
     const token_table *table;
     asc_view source;           // I32 [n_tokens]: which entries of the table; buffer NULL: the table in its own order
+    asc_view positions;        // I32 [n_tokens]: position ids; buffer NULL: the table's
+    asc_view places;           // I32 [n_tokens]: for the attention bias; buffer NULL: 0, 1, 2, ... in each sequence
     asc_view sequence_offsets; // I32 [n_sequences + 1]
     const forward_tap *tap;    // NULL: none
 } forward_input;

@@ -15,7 +15,7 @@ static const char *problem_name(problem_type problem, size_t n_classes)
     switch (problem) {
     case PROBLEM_MULTI_LABEL: return "multi_label_classification";
     case PROBLEM_REGRESSION: return "regression";
-    default: return n_classes == 1 ? "regression" : "single_label_classification";
+    default: return n_classes == 1 ? "" : "single_label_classification";
     }
 }
 
@@ -29,9 +29,9 @@ static void shape_text(const size_t *shape, size_t n_dims, char *text, size_t si
 }
 
 // The tensor under this name, or a norm's under its old name.
-static const tensor_info *find_tensor(const safetensors *weights, const char *name)
+static const tensor_info *find_tensor(const checkpoint *weights, const char *name)
 {
-    const tensor_info *found = safetensors_find(weights, name);
+    const tensor_info *found = checkpoint_find(weights, name);
     if (found)
         return found;
     static const char *const renamed[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}};
@@ -41,7 +41,7 @@ static const tensor_info *find_tensor(const safetensors *weights, const char *na
             continue;
         char old[TENSOR_NAME_SIZE];
         snprintf(old, sizeof old, "%.*s%s", (int)(length - suffix), name, renamed[i][1]);
-        return safetensors_find(weights, old);
+        return checkpoint_find(weights, old);
     }
     return NULL;
 }
@@ -53,13 +53,13 @@ asc_status model_tensor(const asc_model *model, const char *name, size_t n_dims,
     char expected[160], actual[160];
     shape_text(shape, n_dims, expected, sizeof expected);
     if (!found) {
-        (void)fail(err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' %s is missing", model->path, name, expected);
+        (void)fail(err, ASC_MALFORMED, "%s: tensor '%s' %s is missing", checkpoint_path(model->weights), name, expected);
         return fail_hint(err, ASC_MALFORMED, "the file holds %zu tensors; is it a %s with its classification head?",
-                         safetensors_count(model->weights), model->config.arch->architecture);
+                         checkpoint_count(model->weights), model->config.architecture);
     }
     if (found->n_dims != n_dims || memcmp(found->shape, shape, n_dims * sizeof *shape) != 0) {
         shape_text(found->shape, found->n_dims, actual, sizeof actual);
-        return fail(err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' is %s, config.json asks for %s", model->path, name, actual,
+        return fail(err, ASC_MALFORMED, "%s: tensor '%s' is %s, config.json asks for %s", checkpoint_path(model->weights), name, actual,
                     expected);
     }
     *out = found;
@@ -71,9 +71,9 @@ static asc_status count_classes(asc_model *model, asc_error *err)
 {
     char name[TENSOR_NAME_SIZE];
     snprintf(name, sizeof name, "%s.weight", model->config.arch->classifier);
-    const tensor_info *classifier = safetensors_find(model->weights, name);
+    const tensor_info *classifier = checkpoint_find(model->weights, name);
     if (!classifier || classifier->n_dims != 2 || classifier->shape[0] == 0) {
-        (void)fail(err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' [classes, %zu] is missing", model->path, name,
+        (void)fail(err, ASC_MALFORMED, "%s: tensor '%s' [classes, %zu] is missing", checkpoint_path(model->weights), name,
                    model->config.n_hidden);
         return fail_hint(err, ASC_MALFORMED, "this looks like a model without a fine-tuned classification head");
     }
@@ -101,30 +101,51 @@ static asc_status name_classes(asc_model *model, asc_error *err)
     return ASC_OK;
 }
 
+static bool begins_with(const char *name, const char *beginning)
+{
+    return strncmp(name, beginning, strlen(beginning)) == 0;
+}
+
+// Whether a tensor belongs to one of the stored blocks.
+static bool is_in_block(const model_config *config, const char *name)
+{
+    const arch *a = config->arch;
+    const char *const maps[] = {a->query, a->key, a->value, a->attention_out, a->attention_norm, a->ffn_in, a->ffn_out, a->ffn_norm};
+    for (size_t i = 0; i < config->n_groups * config->n_inner; i++)
+        for (size_t k = 0; k < sizeof maps / sizeof *maps; k++) {
+            char base[TENSOR_NAME_SIZE];
+            snprintf(base, sizeof base, maps[k], i / config->n_inner, i % config->n_inner);
+            if (begins_with(name, base) && name[strlen(base)] == '.')
+                return true;
+        }
+    return false;
+}
+
+// Whether a tensor is part of the model, or one of those that mean nothing here.
+static bool is_known(const model_config *config, const char *name)
+{
+    const arch *a = config->arch;
+    const char *const others[] = {a->word, a->position, a->type, a->embedding_norm, a->embedding_map, a->attention_bias, a->head_dense,
+                                  a->classifier};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        if (others[k] && begins_with(name, others[k]))
+            return true;
+    for (size_t k = 0; a->ignored[k]; k++)
+        if (strcmp(name, a->ignored[k]) == 0 || (a->ignored[k][strlen(a->ignored[k]) - 1] == '.' && begins_with(name, a->ignored[k])))
+            return true;
+    return is_in_block(config, name);
+}
+
 // Tensors nobody asked for: old buffers are silent, the rest is worth a word.
 static void report_unused(const asc_model *model, const asc_log *log)
 {
-    const arch *a = model->config.arch;
-    const char *const known[] = {a->word, a->position, a->type, a->embedding_norm, a->head_dense, a->classifier};
-    const char *const layered[] = {a->query, a->key, a->value, a->attention_out, a->attention_norm, a->ffn_in, a->ffn_out, a->ffn_norm};
-    for (size_t i = 0; log && log->write && i < safetensors_count(model->weights); i++) {
-        const char *name = safetensors_at(model->weights, i)->name;
-        bool used = false;
-        for (size_t k = 0; !used && k < sizeof known / sizeof *known; k++)
-            used = strncmp(name, known[k], strlen(known[k])) == 0;
-        for (size_t k = 0; !used && a->ignored[k]; k++)
-            used = strcmp(name, a->ignored[k]) == 0;
-        for (size_t k = 0; !used && k < sizeof layered / sizeof *layered; k++)
-            for (size_t layer = 0; !used && layer < model->config.n_layers; layer++) {
-                char prefix[TENSOR_NAME_SIZE];
-                snprintf(prefix, sizeof prefix, layered[k], layer);
-                used = strncmp(name, prefix, strlen(prefix)) == 0 && name[strlen(prefix)] == '.';
-            }
-        if (!used) {
-            char message[TENSOR_NAME_SIZE + 96];
-            snprintf(message, sizeof message, "tensor '%.200s' is not part of the model and was left out", name);
-            log->write(log->user, ASC_LOG_WARNING, message);
-        }
+    for (size_t i = 0; log && log->write && i < checkpoint_count(model->weights); i++) {
+        const char *name = checkpoint_at(model->weights, i)->name;
+        char message[TENSOR_NAME_SIZE + 96];
+        if (is_known(&model->config, name))
+            continue;
+        snprintf(message, sizeof message, "tensor '%.200s' is not part of the model and was left out", name);
+        log->write(log->user, ASC_LOG_WARNING, message);
     }
 }
 
@@ -132,7 +153,7 @@ static asc_status describe(asc_model *model, asc_error *err)
 {
     const model_config *config = &model->config;
     uint8_t digest[HASH_BYTES];
-    safetensors_hash(model->weights, digest);
+    TRY(checkpoint_hash(model->weights, digest, err));
     hash_hex(digest, model->weights_sha256);
     hash_hex(config->hash, model->config_sha256);
     char *tokenizer = NULL;
@@ -144,12 +165,12 @@ static asc_status describe(asc_model *model, asc_error *err)
         hash_hex(digest, model->tokenizer_sha256);
     free(tokenizer);
     size_t n_parameters = 0;
-    for (size_t i = 0; i < safetensors_count(model->weights); i++)
-        if (safetensors_at(model->weights, i)->dtype != TENSOR_OTHER)
-            n_parameters += safetensors_at(model->weights, i)->n_elements;
+    for (size_t i = 0; i < checkpoint_count(model->weights); i++)
+        if (checkpoint_at(model->weights, i)->dtype != TENSOR_OTHER)
+            n_parameters += checkpoint_at(model->weights, i)->n_elements;
     model->info = (asc_model_info){
         .path = model->path,
-        .architecture = config->arch->architecture,
+        .architecture = config->architecture,
         .activation = config->activation_name,
         .problem_type = problem_name(config->problem, model->n_classes),
         .weights_dtype = model->info.weights_dtype,
@@ -158,6 +179,8 @@ static asc_status describe(asc_model *model, asc_error *err)
         .tokenizer_sha256 = model->tokenizer_sha256,
         .n_layers = config->n_layers, .n_hidden = config->n_hidden, .n_heads = config->n_heads, .n_ffn = config->n_ffn,
         .n_vocabulary = config->n_vocabulary, .n_positions = config->n_positions, .n_types = config->n_types,
+        .n_max_tokens = config->n_max_tokens, .n_weight_files = checkpoint_shards(model->weights),
+        .scores = config->problem == PROBLEM_REGRESSION ? "raw" : model->sigmoid ? "sigmoid" : "softmax",
         .n_classes = model->n_classes,
         .class_names = (const char *const *)model->class_names,
         .n_parameters = n_parameters,
@@ -165,20 +188,20 @@ static asc_status describe(asc_model *model, asc_error *err)
     return status;
 }
 
-static asc_status open_weights(asc_model *model, asc_error *err)
+static asc_status open_weights(asc_model *model, const asc_log *log, asc_error *err)
 {
     char *path = NULL;
-    TRY(config_path(model->path, "model.safetensors", &path, err));
-    const asc_status status = safetensors_open(path, &model->weights, err);
-    free(path);
+    const asc_status status = checkpoint_open(model->path, log, &model->weights, err);
     if (status != ASC_NOT_FOUND)
         return status;
-    if (config_path(model->path, "pytorch_model.bin", &path, NULL) == ASC_OK) {
-        if (access(path, F_OK) == 0)
-            (void)fail_hint(err, status, "pytorch_model.bin is not read (it can run code); save the model again with "
-                                         "save_pretrained(..., safe_serialization=True)");
-        free(path);
-    }
+    static const char *const pickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
+    for (size_t i = 0; i < 2; i++)
+        if (config_path(model->path, pickles[i], &path, NULL) == ASC_OK) {
+            if (access(path, F_OK) == 0)
+                (void)fail_hint(err, status, "%s is not read (it can run code); `ascribe convert %s` makes model.safetensors from it",
+                                pickles[i], model->path);
+            free(path);
+        }
     return status;
 }
 
@@ -194,7 +217,7 @@ asc_status asc_model_open(const char *path, const asc_log *log, asc_model **out,
     if (status == ASC_OK)
         status = config_read(path, &model->config, err);
     if (status == ASC_OK)
-        status = open_weights(model, err);
+        status = open_weights(model, log, err);
     if (status == ASC_OK)
         status = count_classes(model, err);
     if (status == ASC_OK)
@@ -219,7 +242,7 @@ void asc_model_close(asc_model *model)
     for (size_t i = 0; model->class_names && i < model->n_classes; i++)
         free(model->class_names[i]);
     free(model->class_names);
-    safetensors_close(model->weights);
+    checkpoint_close(model->weights);
     config_free(&model->config);
     free(model);
 }

@@ -5,12 +5,12 @@
 #include <ascribe/model.h>
 
 #include "backend.h"
-#include "io/safetensors.h"
+#include "io/checkpoint.h"
 #include "model/config.h"
 
 struct asc_model {
     model_config config;
-    safetensors *weights;
+    checkpoint *weights;
     size_t n_classes;
     char **class_names; // [n_classes]
     bool sigmoid;       // scores by sigmoid instead of softmax (multi-label, or one class)
@@ -29,10 +29,12 @@ typedef struct device_layer {
 typedef struct device_model {
     const asc_model *model;
     asc_backend *backend;
-    asc_buffer *word, *position, *type; // REAL [V, D], [n_positions, D], [n_types, D]
+    asc_buffer *word, *position, *type; // REAL [V, E], [n_positions, E], [n_types, E], E = n_embedding; type NULL without types
     asc_buffer *norms;                  // REAL: gamma and beta of every norm, back to back
     norm_weights embedding_norm;
-    device_layer *layers; // [n_layers]
+    asc_linear *embedding_map;  // [D, E]; NULL: the embeddings are the hidden states
+    asc_buffer *attention_bias; // REAL [H, 2 ARCH_BIAS_REACH + 1], NULL: none
+    device_layer *layers;       // [n_groups, n_inner]
     asc_linear *head_dense, *classifier;
 } device_model;
 

@@ -29,13 +29,13 @@ static asc_status read_tensor(const walk *w, const char *name, size_t rows, size
     if (!out)
         return tensor->dtype != TENSOR_OTHER ? ASC_OK
                                              : fail(w->err, ASC_MALFORMED,
-                                                    "%s/model.safetensors: tensor '%s' has type %s; weights of type F32, F16 or BF16 are supported",
-                                                    w->model->path, name, tensor->dtype_name);
-    TRY(safetensors_read(w->model->weights, tensor, out, w->err));
+                                                    "%s: tensor '%s' has type %s; weights of type F32, F16 or BF16 are supported",
+                                                    checkpoint_path(w->model->weights), name, tensor->dtype_name);
+    TRY(checkpoint_read(w->model->weights, tensor, out, w->err));
     for (size_t i = 0; i < tensor->n_elements; i++)
         if (!isfinite(out[i])) {
-            (void)fail(w->err, ASC_MALFORMED, "%s/model.safetensors: tensor '%s' holds a value that is not finite (%f, element %zu of %zu)",
-                       w->model->path, name, (double)out[i], i, tensor->n_elements);
+            (void)fail(w->err, ASC_MALFORMED, "%s: tensor '%s' holds a value that is not finite (%f, element %zu of %zu)",
+                       checkpoint_path(w->model->weights), name, (double)out[i], i, tensor->n_elements);
             return fail_hint(w->err, ASC_MALFORMED, "the training diverged or the file was damaged; no attribution of such a model means anything");
         }
     return ASC_OK;
@@ -58,9 +58,8 @@ static asc_status load_linear(const walk *w, const char *base, size_t n_out, siz
     return w->device ? linear_create(w->device->backend, n_out, n_in, w->scratch, bias, out, w->err) : ASC_OK;
 }
 
-static asc_status load_norm(walk *w, const char *base, norm_weights *out)
+static asc_status load_norm(walk *w, const char *base, size_t width, norm_weights *out)
 {
-    const size_t width = w->model->config.n_hidden;
     float *gamma = w->scratch, *beta = w->device ? w->scratch + width : NULL;
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s.weight", base);
@@ -77,7 +76,7 @@ static asc_status load_norm(walk *w, const char *base, norm_weights *out)
 
 static asc_status load_table(const walk *w, const char *name, size_t rows, asc_buffer **out)
 {
-    const size_t width = w->model->config.n_hidden;
+    const size_t width = w->model->config.n_embedding;
     TRY(read_tensor(w, name, rows, width, w->scratch));
     if (!w->device)
         return ASC_OK;
@@ -85,8 +84,35 @@ static asc_status load_table(const walk *w, const char *name, size_t rows, asc_b
     return buffer_upload(w->stream, view_at(*out, 0), w->scratch, rows * width, w->err);
 }
 
+// The attention bias [buckets, heads] -> [heads, 2 reach + 1]: of every distance instead of every bucket.
+static asc_status load_attention_bias(const walk *w, asc_buffer **out)
+{
+    enum { WIDTH = 2 * ARCH_BIAS_REACH + 1 };
+    const arch *a = w->model->config.arch;
+    const size_t n_heads = w->model->config.n_heads;
+    float *bias = w->device ? w->scratch + a->n_buckets * n_heads : NULL;
+    TRY(read_tensor(w, a->attention_bias, a->n_buckets, n_heads, w->scratch));
+    if (!w->device)
+        return ASC_OK;
+    for (size_t h = 0; h < n_heads; h++)
+        for (size_t i = 0; i < WIDTH; i++)
+            bias[h * WIDTH + i] = w->scratch[arch_bias_bucket((int64_t)i - ARCH_BIAS_REACH) * n_heads + h];
+    TRY(buffer_create(w->device->backend, ASC_REAL, n_heads * WIDTH, out, w->err));
+    return buffer_upload(w->stream, view_at(*out, 0), bias, n_heads * WIDTH, w->err);
+}
+
+// Where a stored block stands in its file's names.
+typedef struct block_place {
+    size_t group, inner;
+} block_place;
+
+static void name_in_block(char name[BASE_SIZE], const char *pattern, block_place place)
+{
+    snprintf(name, BASE_SIZE, pattern, place.group, place.inner);
+}
+
 // Query, key and value maps one below the other.
-static asc_status load_qkv(const walk *w, size_t layer, asc_linear **out)
+static asc_status load_qkv(const walk *w, block_place place, asc_linear **out)
 {
     const arch *a = w->model->config.arch;
     const size_t width = w->model->config.n_hidden;
@@ -94,28 +120,28 @@ static asc_status load_qkv(const walk *w, size_t layer, asc_linear **out)
     float *const biases = w->device ? w->scratch + 3 * width * width : NULL;
     for (size_t i = 0; i < 3; i++) {
         char base[BASE_SIZE];
-        snprintf(base, sizeof base, names[i], layer);
+        name_in_block(base, names[i], place);
         TRY(read_linear(w, base, width, width, w->device ? w->scratch + i * width * width : NULL, biases ? biases + i * width : NULL));
     }
     return w->device ? linear_create(w->device->backend, 3 * width, width, w->scratch, biases, out, w->err) : ASC_OK;
 }
 
-static asc_status load_layer(walk *w, size_t layer, device_layer *out)
+static asc_status load_block(walk *w, block_place place, device_layer *out)
 {
     const model_config *config = &w->model->config;
     const arch *a = config->arch;
     char base[BASE_SIZE];
-    TRY(load_qkv(w, layer, &out->qkv));
-    snprintf(base, sizeof base, a->attention_out, layer);
+    TRY(load_qkv(w, place, &out->qkv));
+    name_in_block(base, a->attention_out, place);
     TRY(load_linear(w, base, config->n_hidden, config->n_hidden, &out->attention_out));
-    snprintf(base, sizeof base, a->attention_norm, layer);
-    TRY(load_norm(w, base, &out->attention_norm));
-    snprintf(base, sizeof base, a->ffn_in, layer);
+    name_in_block(base, a->attention_norm, place);
+    TRY(load_norm(w, base, config->n_hidden, &out->attention_norm));
+    name_in_block(base, a->ffn_in, place);
     TRY(load_linear(w, base, config->n_ffn, config->n_hidden, &out->ffn_in));
-    snprintf(base, sizeof base, a->ffn_out, layer);
+    name_in_block(base, a->ffn_out, place);
     TRY(load_linear(w, base, config->n_hidden, config->n_ffn, &out->ffn_out));
-    snprintf(base, sizeof base, a->ffn_norm, layer);
-    return load_norm(w, base, &out->ffn_norm);
+    name_in_block(base, a->ffn_norm, place);
+    return load_norm(w, base, config->n_hidden, &out->ffn_norm);
 }
 
 static asc_status walk_model(walk *w)
@@ -126,11 +152,16 @@ static asc_status walk_model(walk *w)
     device_model *to = w->device ? w->device : &unused;
     TRY(load_table(w, a->word, config->n_vocabulary, &to->word));
     TRY(load_table(w, a->position, config->n_positions, &to->position));
-    TRY(load_table(w, a->type, config->n_types, &to->type));
-    TRY(load_norm(w, a->embedding_norm, &to->embedding_norm));
-    for (size_t layer = 0; layer < config->n_layers; layer++) {
+    if (a->type)
+        TRY(load_table(w, a->type, config->n_types, &to->type));
+    TRY(load_norm(w, a->embedding_norm, config->n_embedding, &to->embedding_norm));
+    if (a->embedding_map && (a->always_mapped || config->n_embedding != config->n_hidden))
+        TRY(load_linear(w, a->embedding_map, config->n_hidden, config->n_embedding, &to->embedding_map));
+    if (a->attention_bias)
+        TRY(load_attention_bias(w, &to->attention_bias));
+    for (size_t i = 0; i < config->n_groups * config->n_inner; i++) {
         device_layer none = {0};
-        TRY(load_layer(w, layer, w->device ? &to->layers[layer] : &none));
+        TRY(load_block(w, (block_place){i / config->n_inner, i % config->n_inner}, w->device ? &to->layers[i] : &none));
     }
     TRY(load_linear(w, a->head_dense, config->n_hidden, config->n_hidden, &to->head_dense));
     return load_linear(w, a->classifier, w->model->n_classes, config->n_hidden, &to->classifier);
@@ -141,29 +172,42 @@ asc_status model_check_tensors(const asc_model *model, asc_error *err)
     return walk_model(&(walk){.model = model, .err = err});
 }
 
-// Elements of the largest group of tensors that is read at once. Sizes were bounded by config_read and, by the walk that checked
-// them, by the file's own size.
+// Elements of the largest group of tensors that is read at once, with its biases. Sizes were bounded by config_read and, by the walk
+// that checked them, by the file's own size.
 static size_t scratch_elements(const asc_model *model)
 {
     const model_config *config = &model->config;
-    size_t rows = config->n_vocabulary;
-    const size_t candidates[] = {config->n_positions, config->n_types, 3 * config->n_hidden + 3, config->n_ffn + 1, model->n_classes + 1};
+    const size_t width = config->n_hidden, narrow = config->n_embedding;
+    const size_t candidates[] = {
+        config->n_vocabulary * narrow,
+        config->n_positions * narrow,
+        config->n_types * narrow,
+        2 * narrow,
+        width * (narrow + 1),
+        3 * width * (width + 1),
+        config->n_ffn * (width + 1),
+        width * (config->n_ffn + 1),
+        model->n_classes * (width + 1),
+        config->n_heads * (config->arch->n_buckets + 2 * ARCH_BIAS_REACH + 1),
+    };
+    size_t most = 0;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
-        rows = rows > candidates[i] ? rows : candidates[i];
-    return rows * config->n_hidden + config->n_ffn + model->n_classes + 4 * config->n_hidden;
+        most = most > candidates[i] ? most : candidates[i];
+    return most;
 }
 
 asc_status model_load(const asc_model *model, asc_backend *backend, device_model **out, asc_error *err)
 {
     *out = NULL;
     const model_config *config = &model->config;
-    const size_t n_norms = 1 + 2 * config->n_layers;
+    const size_t n_blocks = config->n_groups * config->n_inner;
+    const size_t n_norm_elements = 2 * config->n_embedding + 4 * n_blocks * config->n_hidden;
     walk w = {.model = model, .err = err};
     asc_status status = ASC_OK;
     device_model *device = calloc(1, sizeof *device);
     w.scratch = malloc(scratch_elements(model) * sizeof *w.scratch);
     if (device)
-        device->layers = calloc(config->n_layers, sizeof *device->layers);
+        device->layers = calloc(n_blocks, sizeof *device->layers);
     if (!device || !device->layers || !w.scratch) {
         status = fail_memory(err, "the weights", scratch_elements(model) * sizeof *w.scratch);
         goto done;
@@ -173,7 +217,7 @@ asc_status model_load(const asc_model *model, asc_backend *backend, device_model
     w.device = device;
     status = stream_create(backend, &w.stream, err);
     if (status == ASC_OK)
-        status = buffer_create(backend, ASC_REAL, n_norms * 2 * config->n_hidden, &device->norms, err);
+        status = buffer_create(backend, ASC_REAL, n_norm_elements, &device->norms, err);
     if (status == ASC_OK)
         status = walk_model(&w);
     if (status == ASC_OK)
@@ -195,13 +239,16 @@ void model_unload(device_model *device)
         return;
     linear_destroy(device->classifier);
     linear_destroy(device->head_dense);
-    for (size_t i = 0; device->layers && i < device->model->config.n_layers; i++) {
+    const model_config *config = &device->model->config;
+    for (size_t i = 0; device->layers && i < config->n_groups * config->n_inner; i++) {
         linear_destroy(device->layers[i].qkv);
         linear_destroy(device->layers[i].attention_out);
         linear_destroy(device->layers[i].ffn_in);
         linear_destroy(device->layers[i].ffn_out);
     }
     free(device->layers);
+    buffer_destroy(device->attention_bias);
+    linear_destroy(device->embedding_map);
     buffer_destroy(device->norms);
     buffer_destroy(device->type);
     buffer_destroy(device->position);

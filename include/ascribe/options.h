@@ -15,7 +15,8 @@ extern "C" {
 typedef struct asc_explain_options {
     const char *method;    // "shapley" (default), "kernelshap" (= shapley by wls), "occlusion"
     const char *estimator; // "auto" (default): exact while 2^n fits the budget, else wls; "exact", "wls"
-    const char *policy;    // "remove" (default): absent tokens are dropped, positions kept; "mask": replaced by the mask token
+    const char *policy;    // "remove" (default): absent tokens are dropped, positions kept; "delete": dropped, positions closed up;
+                           // "mask", "pad", "unk": replaced by that token of the dataset's tokenizer; "id:N": by token N
     const char *output;    // "logit" (default), "probability", "logodds"
     const char *target;    // "auto" (default): all classes up to 8, else predicted; "all", "predicted", "label", or class names or
                            // indexes separated by commas

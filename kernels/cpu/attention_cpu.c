@@ -1,11 +1,12 @@
-// Self-attention within each packed sequence: per head, out = softmax(scale * Q K') V.
+// Self-attention within each packed sequence: per head, out = softmax(scale * Q K' + B) V.
 //
-// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1. Shapes: qkv [T, 3, H, E],
-// out [T, H, E]. A sequence's Q, transposed K and V are copied to scratch head by head, padded to whole
-// vectors; then four queries at a time: their scores against all keys, exp(score - largest score), the
-// weighted sum of V divided by the sum of exponentials. Order: scores over E and sums of V over the keys
-// ascending; the sum of exponentials as lanes.h says with the key as index. So a query's bits depend on its
-// own sequence only, not on where that stands in the pack.
+// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1; a bias that depends on
+// the distance of the places: Shaw et al., NAACL 2018, and Raffel et al., JMLR 2020. Shapes: qkv [T, 3, H, E],
+// out [T, H, E], bias [H, 2 reach + 1]. A sequence's Q, transposed K and V are copied to scratch head by head,
+// padded to whole vectors; then four queries at a time: their scores against all keys, plus the bias,
+// exp(score - largest score), the weighted sum of V divided by the sum of exponentials. Order: scores over E
+// and sums of V over the keys ascending; the sum of exponentials as lanes.h says with the key as index. So a
+// query's bits depend on its own sequence only, not on where that stands in the pack.
 #include "cpu/cpu.h"
 #include "cpu/exp.h"
 
@@ -18,11 +19,14 @@ enum { N_QUERIES = 4, WIDE = 2 * CPU_LANES };
 typedef struct sequence {
     size_t length, n_heads, head_size;
     size_t n_queries, n_keys, n_values;
-    float *queries; // [H, n_queries, E]: scale * Q
-    float *keys;    // [H, E, n_keys]
-    float *values;  // [H, length, n_values]
-    float *scores;  // [N_QUERIES, n_keys]
-    float *sums;    // [N_QUERIES, n_values]
+    float *queries;        // [H, n_queries, E]: scale * Q
+    float *keys;           // [H, E, n_keys]
+    float *values;         // [H, length, n_values]
+    float *scores;         // [N_QUERIES, n_keys]
+    float *sums;           // [N_QUERIES, n_values]
+    const float *bias;     // [H, 2 reach + 1], NULL: none
+    const int32_t *places; // [length], NULL: 0, 1, 2, ...
+    int64_t reach;
 } sequence;
 
 // The scratch of a sequence of this length, and in *n_floats its size.
@@ -179,6 +183,21 @@ CPU_INLINE float exponentiate(float *scores, size_t length, size_t n_keys)
 
 // ---- Attention --------------------------------------------------------------------------------------------
 
+// Adds the bias of head h to the scores of queries first .. first + 3.
+CPU_INLINE void add_bias(const sequence *s, size_t h, size_t first)
+{
+    const float *bias = s->bias + h * (size_t)(2 * s->reach + 1) + s->reach;
+    for (size_t i = 0; i < N_QUERIES && first + i < s->length; i++) {
+        const int64_t place = s->places ? s->places[first + i] : (int64_t)(first + i);
+        float *scores = s->scores + i * s->n_keys;
+        for (size_t key = 0; key < s->length; key++) {
+            int64_t distance = (s->places ? s->places[key] : (int64_t)key) - place;
+            distance = distance > s->reach ? s->reach : distance < -s->reach ? -s->reach : distance;
+            scores[key] += bias[distance];
+        }
+    }
+}
+
 // Queries first .. first + 3 of head h. out: the head's part of the sequence's first token; tokens stand
 // out_row apart.
 CPU_INLINE void attend_four(const sequence *s, size_t h, size_t first, float *out, size_t out_row)
@@ -188,6 +207,8 @@ CPU_INLINE void attend_four(const sequence *s, size_t h, size_t first, float *ou
     const float *keys = s->keys + h * head_size * n_keys, *values = s->values + h * s->length * n_values;
     float inverse[N_QUERIES];
     multiply((product){queries, keys, s->scores, head_size, head_size, n_keys, n_keys}, n_keys);
+    if (s->bias)
+        add_bias(s, h, first);
     for (size_t i = 0; i < N_QUERIES; i++)
         inverse[i] = 1 / exponentiate(s->scores + i * n_keys, s->length, n_keys);
     multiply((product){s->scores, values, s->sums, s->length, n_keys, n_values, n_values}, n_values);
@@ -227,7 +248,10 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
         TRY(cpu_check_index(name, offsets[q + 1], offsets[q], args->n_tokens + 1, err));
         const size_t first = (size_t)offsets[q], length = (size_t)(offsets[q + 1] - offsets[q]);
         TRY(cpu_check_index("attention: length of a sequence", (int64_t)length, 0, longest + 1, err));
-        const sequence s = divide_scratch(args, length, floats, &n_floats);
+        sequence s = divide_scratch(args, length, floats, &n_floats);
+        s.bias = args->bias.buffer ? cpu_real(args->bias) : NULL;
+        s.places = args->places.buffer ? cpu_i32(args->places) + first : NULL;
+        s.reach = (int64_t)args->bias_reach;
         attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale,
                cpu_real(args->out) + first * n_hidden);
     }

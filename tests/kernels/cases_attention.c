@@ -19,6 +19,9 @@ typedef struct attention_case {
     double scale;
     int32_t offsets[MOST_SEQUENCES + 1];
     float *qkv;
+    size_t reach;
+    float *bias;     // [H, 2 reach + 1], NULL: none
+    int32_t *places; // [T], NULL: 0, 1, 2, ... in each sequence
 } attention_case;
 
 // `lengths` ends with -1. spread: standard deviation of Q, K and V.
@@ -43,6 +46,9 @@ static double *attention_on(asc_backend_kind kind, const attention_case *c)
     rig_open(&r, kind);
     frame qkv = frame_in(&r, ASC_REAL, 3 * n_out, c->qkv);
     frame offsets = frame_in(&r, ASC_I32, c->n_sequences + 1, c->offsets);
+    const size_t n_bias = c->bias ? c->n_heads * (2 * c->reach + 1) : 0;
+    frame bias = frame_in(&r, ASC_REAL, n_bias, c->bias);
+    frame places = frame_in(&r, ASC_I32, c->places ? c->n_tokens : 0, c->places);
     frame result = frame_out(&r, ASC_REAL, n_out);
     const attention_args args = {.n_sequences = c->n_sequences,
                                  .n_tokens = c->n_tokens,
@@ -52,10 +58,15 @@ static double *attention_on(asc_backend_kind kind, const attention_case *c)
                                  .scale = c->scale,
                                  .qkv = qkv.view,
                                  .sequence_offsets = offsets.view,
-                                 .out = result.view};
+                                 .out = result.view,
+                                 .bias_reach = c->reach,
+                                 .bias = c->bias ? bias.view : (asc_view){NULL, 0},
+                                 .places = c->places ? places.view : (asc_view){NULL, 0}};
     MUST(&r, op_attention(r.stream, &args, &r.err));
     frame_read(&result, out);
     frame_close(&result);
+    frame_close(&places);
+    frame_close(&bias);
     frame_close(&offsets);
     frame_close(&qkv);
     rig_close(&r);
@@ -66,6 +77,18 @@ static double *attention_on(asc_backend_kind kind, const attention_case *c)
 static long double at(const attention_case *c, size_t t, size_t part, size_t head, size_t e)
 {
     return c->qkv[((t * 3 + part) * c->n_heads + head) * c->head_size + e];
+}
+
+// What the distance of a key's place from the query's adds to the score.
+static long double bias_at(const attention_case *c, size_t head, size_t query, size_t key)
+{
+    if (!c->bias)
+        return 0;
+    const long reach = (long)c->reach;
+    long distance = c->places ? (long)c->places[key] - c->places[query] : (long)key - (long)query;
+    if (labs(distance) > reach)
+        distance = distance < 0 ? -reach : reach;
+    return c->bias[head * (2 * c->reach + 1) + (size_t)(reach + distance)];
 }
 
 // One query of one head: out and scales [E].
@@ -80,6 +103,7 @@ static void formula_query(const attention_case *c, size_t sequence, size_t head,
             score[key - begin] += c->scale * at(c, query, 0, head, e) * at(c, key, 1, head, e);
             largest_v = fmax(largest_v, fabs((double)at(c, key, 2, head, e)));
         }
+        score[key - begin] += bias_at(c, head, query, key);
         largest = fmaxl(largest, score[key - begin]);
         largest_score = fmax(largest_score, fabs((double)score[key - begin]));
     }
@@ -138,6 +162,7 @@ static void check_alone(asc_backend_kind kind, const attention_case *c, size_t s
     alone.n_tokens = alone.max_length = length;
     alone.offsets[1] = (int32_t)length;
     alone.qkv = c->qkv + begin * 3 * width;
+    alone.places = c->places ? c->places + begin : NULL;
     double *all = attention_on(kind, c), *one = attention_on(kind, &alone);
     expect_same_bits("a sequence by itself", length * width, sizeof *one, all + begin * width, one);
     free(one);
@@ -182,6 +207,26 @@ static void check_uniform(asc_backend_kind kind)
     free(c.qkv);
 }
 
+// With a bias by distance: places in order, places with gaps, and a reach shorter and longer than the sequences.
+static void check_bias(asc_backend_kind kind)
+{
+    const int lengths[] = {33, 1, 130, 2, 17, -1};
+    const size_t reaches[] = {0, 5, 128};
+    for (size_t i = 0; i < 3; i++) {
+        attention_case c = make_case(lengths, 3, 16, 0.7f);
+        c.reach = reaches[i];
+        c.bias = random_floats(40 + i, c.n_heads * (2 * c.reach + 1), 1);
+        check_attention(kind, &c);
+        c.places = random_ints(50 + i, c.n_tokens, 300);
+        check_attention(kind, &c);
+        for (size_t s = 0; s < c.n_sequences; s++)
+            check_alone(kind, &c, s);
+        free(c.places);
+        free(c.bias);
+        free(c.qkv);
+    }
+}
+
 void cases_attention(asc_backend_kind kind)
 {
     static const struct {
@@ -210,4 +255,5 @@ void cases_attention(asc_backend_kind kind)
     }
     check_nan(kind);
     check_uniform(kind);
+    check_bias(kind);
 }

@@ -17,9 +17,11 @@ enum { N_VOCABULARY = 57, N_POSITIONS = 140, N_TYPES = 2, TABLE_TOKENS = 111, N_
 typedef struct embed_case {
     size_t n_tokens, n_hidden;
     bool gathered; // through `source`, which reaches into the second half of the table
+    bool placed;   // positions of its own for every token instead of the table's
+    bool typeless; // no type table
     double epsilon;
     float *word, *position, *type, *gamma, *beta;
-    int32_t *ids, *positions, *types, *source;
+    int32_t *ids, *positions, *types, *source, *own_positions;
 } embed_case;
 
 static embed_case make_case(size_t n_tokens, size_t n_hidden, bool gathered)
@@ -34,28 +36,30 @@ static embed_case make_case(size_t n_tokens, size_t n_hidden, bool gathered)
     c.positions = random_ints(7, N_ENTRIES, N_POSITIONS);
     c.types = random_ints(8, N_ENTRIES, N_TYPES);
     c.source = random_ints(9, n_tokens, N_ENTRIES);
+    c.own_positions = random_ints(10, n_tokens, N_POSITIONS);
     return c;
 }
 
 static void free_case(embed_case *c)
 {
     float *floats[] = {c->word, c->position, c->type, c->gamma, c->beta};
-    int32_t *ints[] = {c->ids, c->positions, c->types, c->source};
+    int32_t *ints[] = {c->ids, c->positions, c->types, c->source, c->own_positions};
     for (size_t i = 0; i < 5; i++)
         free(floats[i]);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         free(ints[i]);
 }
 
 static asc_status embed(rig *r, const embed_case *c, double *out)
 {
     const size_t n_hidden = c->n_hidden;
-    enum { IDS, POSITION_IDS, TYPE_IDS, SOURCE, WORD, POSITION, TYPE, GAMMA, BETA, N_INPUTS };
+    enum { IDS, POSITION_IDS, TYPE_IDS, SOURCE, OWN_POSITIONS, WORD, POSITION, TYPE, GAMMA, BETA, N_INPUTS };
     frame in[N_INPUTS] = {
         frame_in(r, ASC_I32, N_ENTRIES, c->ids),
         frame_in(r, ASC_I32, N_ENTRIES, c->positions),
         frame_in(r, ASC_I32, N_ENTRIES, c->types),
         frame_in(r, ASC_I32, c->n_tokens, c->source),
+        frame_in(r, ASC_I32, c->n_tokens, c->own_positions),
         frame_in(r, ASC_REAL, N_VOCABULARY * n_hidden, c->word),
         frame_in(r, ASC_REAL, N_POSITIONS * n_hidden, c->position),
         frame_in(r, ASC_REAL, N_TYPES * n_hidden, c->type),
@@ -71,12 +75,13 @@ static asc_status embed(rig *r, const embed_case *c, double *out)
                              .n_hidden = n_hidden,
                              .n_vocabulary = N_VOCABULARY,
                              .n_positions = N_POSITIONS,
-                             .n_types = N_TYPES,
+                             .n_types = c->typeless ? 0 : N_TYPES,
                              .table = &table,
                              .source = c->gathered ? in[SOURCE].view : (asc_view){NULL, 0},
+                             .positions = c->placed ? in[OWN_POSITIONS].view : (asc_view){NULL, 0},
                              .word = in[WORD].view,
                              .position = in[POSITION].view,
-                             .type = in[TYPE].view,
+                             .type = c->typeless ? (asc_view){NULL, 0} : in[TYPE].view,
                              .norm = {in[GAMMA].view, in[BETA].view, c->epsilon},
                              .out = result.view};
     const asc_status status = op_embed(r->stream, &args, &r->err);
@@ -105,18 +110,19 @@ static double *formula(const embed_case *c)
     for (size_t t = 0; t < c->n_tokens; t++) {
         const size_t u = c->gathered ? (size_t)c->source[t] : t;
         const float *word = c->word + (size_t)c->ids[u] * n, *type = c->type + (size_t)c->types[u] * n;
-        const float *position = c->position + (size_t)c->positions[u] * n;
+        const float *position = c->position + (size_t)(c->placed ? c->own_positions[t] : c->positions[u]) * n;
+        const long double factor = c->typeless ? 0 : 1;
         long double sum = 0, squares = 0;
         for (size_t d = 0; d < n; d++) {
-            const long double x = (long double)word[d] + position[d] + type[d];
+            const long double x = (long double)word[d] + position[d] + factor * type[d];
             sum += x;
             squares += x * x;
         }
         const long double mean = sum / n, deviation = sqrtl(squares / n - mean * mean + c->epsilon);
         for (size_t d = 0; d < n; d++)
-            out[t * n + d] =
-                (double)(((long double)word[d] + position[d] + type[d] - mean) / deviation * c->gamma[d] +
-                         c->beta[d]);
+            out[t * n + d] = (double)(((long double)word[d] + position[d] + factor * type[d] - mean) /
+                                          deviation * c->gamma[d] +
+                                      c->beta[d]);
     }
     return out;
 }
@@ -132,9 +138,9 @@ static double *row_scales(size_t n_rows, size_t n, const double *values)
     return scales;
 }
 
-static void check_embed(asc_backend_kind kind, size_t n_tokens, size_t n_hidden, bool gathered)
+static void check_case(asc_backend_kind kind, embed_case c)
 {
-    embed_case c = make_case(n_tokens, n_hidden, gathered);
+    const size_t n_tokens = c.n_tokens, n_hidden = c.n_hidden;
     double *found = embed_on(kind, &c);
     double *expected = kind == ASC_BACKEND_REF ? formula(&c) : embed_on(ASC_BACKEND_REF, &c);
     double *scales = row_scales(n_tokens, n_hidden, expected);
@@ -146,6 +152,15 @@ static void check_embed(asc_backend_kind kind, size_t n_tokens, size_t n_hidden,
     free(expected);
     free(found);
     free_case(&c);
+}
+
+static void check_embed(asc_backend_kind kind, size_t n_tokens, size_t n_hidden, bool gathered)
+{
+    check_case(kind, make_case(n_tokens, n_hidden, gathered));
+    embed_case other = make_case(n_tokens, n_hidden, gathered);
+    other.placed = true;
+    other.typeless = n_hidden == 48;
+    check_case(kind, other);
 }
 
 // Word 56, which random ids never name, is all NaN; token 5 gets it. Nothing else changes by a bit.
@@ -185,6 +200,11 @@ static void check_bad_ids(asc_backend_kind kind)
     c.positions[3] = 0;
     c.types[3] = N_TYPES;
     MUST_REFUSE(&r, "embed: table.types", embed(&r, &c, out));
+    c.types[3] = 0;
+    c.placed = true, c.own_positions[7] = -1;
+    MUST_REFUSE(&r, "embed: positions", embed(&r, &c, out));
+    c.own_positions[7] = 0, c.positions[3] = N_POSITIONS; // not looked at
+    MUST(&r, embed(&r, &c, out));
     free(out);
     free_case(&c);
     rig_close(&r);

@@ -191,12 +191,18 @@ static void misused_transformer(void **state)
     MUST_REFUSE(r, "add_norm: out: overlaps norm.gamma", op_add_norm(r->stream, &norm, err));
     norm.out = x, norm.n_hidden = 0;
     MUST_REFUSE(r, "add_norm: n_hidden", op_add_norm(r->stream, &norm, err));
-    attention_args attention = {2, 5, 2, 2, 4, 1, x, view_at(ints, 0), view_at(reals, 200)};
+    attention_args attention = {2, 5,       2,      2, 4, 1, x, view_at(ints, 0), view_at(reals, 200),
+                                0, no_view, no_view};
     MUST_REFUSE(r, "attention: max_length", op_attention(r->stream, &attention, err));
     attention.max_length = 3, attention.out = view_at(reals, 119);
     MUST_REFUSE(r, "attention: out: overlaps qkv", op_attention(r->stream, &attention, err));
     attention.out = view_at(reals, 200), attention.sequence_offsets = view_at(ints, 18);
     MUST_REFUSE(r, "attention: sequence_offsets: 3 elements", op_attention(r->stream, &attention, err));
+    attention.sequence_offsets = view_at(ints, 0), attention.bias = view_at(reals, 390),
+    attention.bias_reach = 3;
+    MUST_REFUSE(r, "attention: bias: 14 elements", op_attention(r->stream, &attention, err));
+    attention.bias_reach = 2, attention.places = view_at(ints, 16);
+    MUST_REFUSE(r, "attention: places: 5 elements", op_attention(r->stream, &attention, err));
     pool_first_args pool = {4, 3, 8, x, view_at(ints, 0), view_at(reals, 200)};
     MUST_REFUSE(r, "pool_first: n_tokens", op_pool_first(r->stream, &pool, err));
     pool.n_sequences = 2, pool.x = view_at(ints, 0);
@@ -204,10 +210,16 @@ static void misused_transformer(void **state)
                 op_pool_first(r->stream, &pool, err));
     const token_table table = {
         5, view_at(ints, 0), view_at(ints, 0), view_at(ints, 0), view_at(ints, 5), view_at(ints, 16)};
-    embed_args embed = {5, 8, 3, 3, 2, NULL, no_view, x, x, x, {gamma, beta, 1e-12}, view_at(reals, 200)};
+    embed_args embed = {
+        5, 8, 3, 3, 2, NULL, no_view, no_view, x, x, x, {gamma, beta, 1e-12}, view_at(reals, 200)};
     MUST_REFUSE(r, "embed: table: no token table", op_embed(r->stream, &embed, err));
     embed.table = &table;
     MUST_REFUSE(r, "embed: table.types: 5 elements", op_embed(r->stream, &embed, err));
+    embed.positions = view_at(ints, 17);
+    MUST_REFUSE(r, "embed: table.types: 5 elements", op_embed(r->stream, &embed, err));
+    embed.n_types = 0;
+    MUST_REFUSE(r, "embed: type: a table although n_types is 0", op_embed(r->stream, &embed, err));
+    embed.n_types = 2, embed.positions = no_view;
     embed.n_vocabulary = 51, embed.table = &(token_table){.n_tokens = 5, .ids = x};
     MUST_REFUSE(r, "embed: table.ids", op_embed(r->stream, &embed, err));
     buffer_destroy(ints);
@@ -236,13 +248,35 @@ static void misused_coalitions(void **state)
     MUST_REFUSE(r, "row_masks: masks: overlaps design_masks", op_row_masks(r->stream, &masks, err));
     masks.n_coalitions = 0;
     MUST_REFUSE(r, "row_masks: n_coalitions", op_row_masks(r->stream, &masks, err));
-    token_table table = {.n_tokens = 6, .offsets = i, .features = i};
-    pack_args pack = {ASC_POLICY_REMOVE, 2, 4, 3, 2, 6, &table, w, i, i, view_at(ints, 10),
-                      view_at(ints, 12)};
+    token_table table = {.n_tokens = 6, .offsets = i, .features = i, .ids = i, .positions = i};
+    pack_args pack = {ASC_POLICY_REMOVE,
+                      ASC_POSITIONS_KEPT,
+                      0,
+                      2,
+                      4,
+                      3,
+                      2,
+                      6,
+                      &table,
+                      w,
+                      i,
+                      i,
+                      view_at(ints, 10),
+                      view_at(ints, 12),
+                      view_at(ints, 18),
+                      view_at(ints, 24)};
     MUST_REFUSE(r, "pack: sequence_offsets: overlaps source", op_pack(r->stream, &pack, err));
     pack.sequence_offsets = view_at(ints, 30), pack.source = view_at(ints, 5);
     MUST_REFUSE(r, "pack: source: overlaps table.features", op_pack(r->stream, &pack, err));
-    pack.policy = (asc_policy)7;
+    pack.source = view_at(ints, 12), pack.places = view_at(ints, 23);
+    MUST_REFUSE(r, "pack: positions: overlaps places", op_pack(r->stream, &pack, err));
+    pack.places = view_at(ints, 24), table.ids = view_at(ints, 35);
+    MUST_REFUSE(r, "pack: table.ids: 6 elements", op_pack(r->stream, &pack, err));
+    table.ids = i, pack.position_rule = (asc_position_rule)3;
+    MUST_REFUSE(r, "pack: position_rule", op_pack(r->stream, &pack, err));
+    pack.position_rule = ASC_POSITIONS_AFTER_PAD, pack.pad_id = -1;
+    MUST_REFUSE(r, "pack: pad_id", op_pack(r->stream, &pack, err));
+    pack.pad_id = 1, pack.policy = (asc_policy)7;
     MUST_REFUSE(r, "pack: policy", op_pack(r->stream, &pack, err));
     pack.policy = ASC_POLICY_REPLACE, table.n_tokens = (size_t)INT32_MAX / 2 + 1;
     MUST_REFUSE(r, "pack: table.n_tokens", op_pack(r->stream, &pack, err));

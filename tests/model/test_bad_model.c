@@ -37,17 +37,24 @@ static void copy_file(const char *from, const char *to)
     assert_int_equal(fclose(out), 0);
 }
 
+// Puts a golden model into the fixture's folder.
+static void copy_model(const fixture *f, const char *name)
+{
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    char from[1024], to[1024], folder[512];
+    snprintf(folder, sizeof folder, "%s/golden/models/%s", ASCRIBE_DATA_DIR, name);
+    for (size_t i = 0; i < 2; i++) {
+        path_in(folder, files[i], from);
+        path_in(f->folder, files[i], to);
+        copy_file(from, to);
+    }
+}
+
 static int set_up(void **state)
 {
     static fixture f;
-    char from[1024], to[1024];
     temp_folder_make(f.folder);
-    static const char *const files[] = {"config.json", "model.safetensors"};
-    for (size_t i = 0; i < 2; i++) {
-        path_in(ASCRIBE_DATA_DIR "/golden/models/bert-f32", files[i], from);
-        path_in(f.folder, files[i], to);
-        copy_file(from, to);
-    }
+    copy_model(&f, "bert-f32");
     *state = &f;
     return 0;
 }
@@ -116,7 +123,7 @@ static void missing_files(void **state)
     path_in(f->folder, "model.safetensors", path);
     remove(path);
     write_text(f, "pytorch_model.bin", "x");
-    REFUSED(f, ASC_NOT_FOUND, "model.safetensors", "pytorch_model.bin", "safe_serialization");
+    REFUSED(f, ASC_NOT_FOUND, "model.safetensors", "pytorch_model.bin", "ascribe convert");
     path_in(f->folder, "config.json", path);
     remove(path);
     REFUSED(f, ASC_NOT_FOUND, "config.json", "--model");
@@ -127,6 +134,7 @@ static void unknown_architecture(void **state)
     fixture *f = *state;
     set_field(f, "architectures", "[\"DebertaV2ForSequenceClassification\"]");
     REFUSED(f, ASC_MALFORMED, "DebertaV2ForSequenceClassification", "not supported", "BertForSequenceClassification");
+    REFUSED(f, ASC_MALFORMED, "DistilBert", "Roberta", "XLMRoberta", "Camembert", "Electra", "Albert", "MPNet");
     set_field(f, "architectures", "[]");
     REFUSED(f, ASC_MALFORMED, "architectures");
     set_field(f, "architectures", NULL);
@@ -182,6 +190,96 @@ static void wild_numbers(void **state)
     set_field(f, "num_hidden_layers", "2");
     set_field(f, "hidden_size", "64");
     REFUSED(f, ASC_MALFORMED, "word_embeddings", "[101, 32]", "[101, 64]");
+}
+
+static void fields_of_the_families(void **state)
+{
+    fixture *f = *state;
+    copy_model(f, "roberta");
+    set_field(f, "pad_token_id", "-1");
+    REFUSED(f, ASC_MALFORMED, "pad_token_id", "101");
+    set_field(f, "pad_token_id", "101");
+    REFUSED(f, ASC_MALFORMED, "pad_token_id", "101");
+    set_field(f, "pad_token_id", "65"); // as many positions as padding takes
+    REFUSED(f, ASC_MALFORMED, "pad_token_id", "66 positions");
+    set_field(f, "pad_token_id", "null");
+    REFUSED(f, ASC_MALFORMED, "pad_token_id");
+    copy_model(f, "electra-small");
+    set_field(f, "embedding_size", "32");
+    REFUSED(f, ASC_MALFORMED, "word_embeddings", "[101, 16]", "[101, 32]");
+    set_field(f, "embedding_size", NULL);
+    REFUSED(f, ASC_MALFORMED, "embedding_size", "missing");
+    copy_model(f, "albert-groups");
+    set_field(f, "num_hidden_groups", "4"); // three layers
+    REFUSED(f, ASC_MALFORMED, "4 groups", "3 layers");
+    set_field(f, "num_hidden_groups", "3");
+    REFUSED(f, ASC_MALFORMED, "albert_layer_groups.2", "missing");
+    set_field(f, "num_hidden_groups", "2");
+    set_field(f, "inner_group_num", "1024");
+    REFUSED(f, ASC_MALFORMED, "1024 blocks", "3 layers");
+    copy_model(f, "mpnet");
+    set_field(f, "relative_attention_num_buckets", "16");
+    REFUSED(f, ASC_MALFORMED, "relative_attention_num_buckets", "16", "32");
+}
+
+// What a family does not need may be missing, and where positions start decides how long inputs may be.
+static void facts_of_the_families(void **state)
+{
+    fixture *f = *state;
+    asc_model *model = NULL;
+    copy_model(f, "roberta");
+    set_field(f, "pad_token_id", NULL);
+    assert_int_equal(asc_model_open(f->folder, NULL, &model, &f->err), ASC_OK);
+    assert_int_equal(asc_model_describe(model)->n_positions, 66);
+    assert_int_equal(asc_model_describe(model)->n_max_tokens, 64);
+    asc_model_close(model);
+    copy_model(f, "distilbert");
+    assert_int_equal(asc_model_open(f->folder, NULL, &model, &f->err), ASC_OK);
+    assert_string_equal(asc_model_describe(model)->scores, "sigmoid");
+    assert_int_equal(asc_model_describe(model)->n_types, 0);
+    assert_int_equal(asc_model_describe(model)->n_max_tokens, 64);
+    asc_model_close(model);
+    copy_model(f, "one-class");
+    assert_int_equal(asc_model_open(f->folder, NULL, &model, &f->err), ASC_OK);
+    assert_string_equal(asc_model_describe(model)->scores, "raw");
+    asc_model_close(model);
+    copy_model(f, "xlm-roberta");
+    assert_int_equal(asc_model_open(f->folder, NULL, &model, &f->err), ASC_OK);
+    assert_string_equal(asc_model_describe(model)->scores, "sigmoid");
+    assert_string_equal(asc_model_describe(model)->problem_type, "");
+    assert_string_equal(asc_model_describe(model)->architecture, "XLMRobertaForSequenceClassification");
+    asc_model_close(model);
+}
+
+static void count_warnings(void *user, asc_log_level level, const char *message)
+{
+    if (level == ASC_LOG_WARNING)
+        (*(size_t *)user)++;
+    assert_non_null(message);
+}
+
+// No tensor of a golden model is unknown, old buffers included.
+static void nothing_is_left_over(void **state)
+{
+    static const char *const names[] = {"bert-f32",  "bert-gamma",    "distilbert",   "roberta", "xlm-roberta",
+                                        "camembert", "electra-small", "electra-base", "albert",  "albert-groups", "mpnet"};
+    fixture *f = *state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n_warnings = 0;
+        asc_model *model = NULL;
+        char path[1024];
+        snprintf(path, sizeof path, "%s/golden/models/%s", ASCRIBE_DATA_DIR, names[i]);
+        assert_int_equal(asc_model_open(path, &(asc_log){count_warnings, &n_warnings}, &model, &f->err), ASC_OK);
+        if (n_warnings != 0)
+            fail_msg("%s: %zu warnings", names[i], n_warnings);
+        asc_model_close(model);
+    }
+    size_t n_warnings = 0;
+    asc_model *model = NULL;
+    set_field(f, "num_hidden_layers", "1"); // the second layer's 16 tensors
+    assert_int_equal(asc_model_open(f->folder, &(asc_log){count_warnings, &n_warnings}, &model, &f->err), ASC_OK);
+    assert_int_equal(n_warnings, 16);
+    asc_model_close(model);
 }
 
 static void broken_labels(void **state)
@@ -261,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_copy_itself_is_fine), TEST(missing_files), TEST(unknown_architecture), TEST(unsupported_variants), TEST(wild_numbers),
+        TEST(fields_of_the_families), TEST(facts_of_the_families), TEST(nothing_is_left_over),
         TEST(broken_labels),           TEST(not_json),      TEST(weights_that_are_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const models[] = {"bert-f32", "bert-f16", "bert-bf16", "minilm-like", "tinybert-like", "bert-relu", "bert-gamma", "one-class"};
+static const char *const models[] = {
+    "bert-f32",  "bert-f16",   "bert-bf16", "minilm-like", "tinybert-like", "bert-relu",    "bert-gamma", "one-class", "distilbert",
+    "roberta",   "xlm-roberta", "camembert", "electra-small", "electra-base", "albert", "albert-groups", "mpnet",
+};
 static const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU};
 
 #define OK(call) check_ok((call), &err, #call)
@@ -74,32 +77,36 @@ static void run_example(const device_model *model, example *e, asc_backend *back
     asc_error err;
     const json_t *ids = json_object_get(e->json, "input_ids"), *types = json_object_get(e->json, "token_type_ids");
     const json_t *mask = json_object_get(e->json, "attention_mask");
-    int32_t data[4 * 512], offsets[2] = {0};
+    int32_t data[5 * 512], offsets[2] = {0}, all_ids[512], all_positions[512];
     size_t kept[512];
     e->kept = kept;
     e->n_tokens = 0;
     e->n_hidden = model->model->config.n_hidden;
     for (size_t t = 0; t < json_array_size(ids); t++)
+        all_ids[t] = (int32_t)json_integer_value(json_array_get(ids, t));
+    config_positions(&model->model->config, all_ids, json_array_size(ids), all_positions);
+    for (size_t t = 0; t < json_array_size(ids); t++)
         if (!mask || json_integer_value(json_array_get(mask, t)))
             kept[e->n_tokens++] = t;
     for (size_t t = 0; t < e->n_tokens; t++) {
         data[t] = -1;
-        data[512 + t] = (int32_t)json_integer_value(json_array_get(ids, kept[t]));
-        data[1024 + t] = (int32_t)kept[t];
+        data[512 + t] = all_ids[kept[t]];
+        data[1024 + t] = all_positions[kept[t]];
         data[1536 + t] = types ? (int32_t)json_integer_value(json_array_get(types, kept[t])) : 0;
+        data[2048 + t] = (int32_t)kept[t];
     }
     offsets[1] = (int32_t)e->n_tokens;
     asc_buffer *table_data, *offset_data;
-    check_ok(buffer_create(backend, ASC_I32, 2048, &table_data, &err), &err, "buffer");
+    check_ok(buffer_create(backend, ASC_I32, 5 * 512, &table_data, &err), &err, "buffer");
     check_ok(buffer_create(backend, ASC_I32, 2, &offset_data, &err), &err, "buffer");
-    for (size_t part = 0; part < 4; part++)
+    for (size_t part = 0; part < 5; part++)
         check_ok(buffer_upload(e->stream, view_at(table_data, part * 512), data + part * 512, e->n_tokens, &err), &err, "upload");
     check_ok(buffer_upload(e->stream, view_at(offset_data, 0), offsets, 2, &err), &err, "upload");
     const token_table table = {.n_tokens = e->n_tokens, .offsets = view_at(offset_data, 0), .features = view_at(table_data, 0),
                                .ids = view_at(table_data, 512), .positions = view_at(table_data, 1024), .types = view_at(table_data, 1536)};
     const forward_tap tap = {compare_hidden, e};
     const forward_input input = {.n_sequences = 1, .n_tokens = e->n_tokens, .max_length = e->n_tokens, .table = &table,
-                                 .sequence_offsets = view_at(offset_data, 0), .tap = &tap};
+                                 .places = view_at(table_data, 2048), .sequence_offsets = view_at(offset_data, 0), .tap = &tap};
     forward_workspace workspace;
     double found[64];
     check_ok(forward_workspace_create(model, e->n_tokens, 1, &workspace, &err), &err, "workspace");

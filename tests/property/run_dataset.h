@@ -12,6 +12,7 @@ enum {
     RUN_CLS = 2,
     RUN_SEP = 3,
     RUN_MASK = 4,
+    RUN_UNKNOWN = 1,
     RUN_FIRST_ID = 5,
     RUN_N_IDS = 50,
     RUN_FIRST_ROW_ID = 100,
@@ -244,6 +245,7 @@ static inline void run_dataset_attributes(hid_t file, const run_plan *plan)
     fixture_attribute(file, "granularity", "word");
     fixture_number(file, "vocab_size", plan->vocab_size ? plan->vocab_size : 61);
     fixture_number(file, "mask_token_id", plan->mask_token_id ? plan->mask_token_id : RUN_MASK);
+    fixture_number(file, "unk_token_id", RUN_UNKNOWN); // and no padding token
 }
 
 // Writes PATH.

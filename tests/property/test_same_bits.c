@@ -42,6 +42,7 @@ typedef struct setting {
 static const setting settings[] = {
     {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_shapley},
     {ASC_BACKEND_CPU, ASC_POLICY_REPLACE, &method_shapley},
+    {ASC_BACKEND_CPU, ASC_POLICY_DELETE, &method_shapley},
     {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_occlusion},
     {ASC_BACKEND_REF, ASC_POLICY_REMOVE, &method_shapley},
 };
@@ -76,6 +77,34 @@ static void workers_and_steps(void **state)
     }
     fixture_rows_free(rows);
     asc_model_close(model);
+}
+
+// Every family under every policy, replacing by padding where that moves positions: other steps, another order, half of the rows.
+static void families_and_policies(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"distilbert", "roberta", "camembert", "electra-small", "albert-groups", "mpnet"};
+    static const asc_policy policies[] = {ASC_POLICY_REMOVE, ASC_POLICY_REPLACE, ASC_POLICY_DELETE};
+    enum { N_PICKED = 7 };
+    const size_t picked[N_PICKED] = {11, 8, 5, 3, 1, 7, 6};
+    asc_rows *rows = fixture_rows(sizes, N_ROWS), *some = fixture_pick(rows, picked, N_PICKED);
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+        for (size_t p = 0; p < 3; p++) {
+            asc_model *model = fixture_model(models[m]);
+            explain_request request = request_for(model, &(setting){ASC_BACKEND_CPU, policies[p], &method_shapley});
+            request.mask_token_id = model->config.pad_id >= 0 ? model->config.pad_id : 4;
+            explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
+            explained *found = fixture_explain(model, &request, some, (fixture_run_config){2, 300});
+            for (size_t i = 0; i < N_PICKED; i++) {
+                assert_int_equal(expected->rows[picked[i]].status & (uint32_t)~(ASC_ROW_NO_FEATURES | ASC_ROW_ONE_FEATURE), 0);
+                assert_same(expected, picked[i], found, i);
+            }
+            explained_free(found);
+            explained_free(expected);
+            asc_model_close(model);
+        }
+    fixture_rows_free(some);
+    fixture_rows_free(rows);
 }
 
 static void order_and_slices(void **state)
@@ -192,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_and_steps),
+        cmocka_unit_test(families_and_policies),
         cmocka_unit_test(order_and_slices),
         cmocka_unit_test(broken_neighbours),
         cmocka_unit_test(seeds_and_ids_matter),

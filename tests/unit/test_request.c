@@ -180,6 +180,62 @@ static void policies_outputs_backends(void **state)
 
 // ---- Budgets ----------------------------------------------------------------------------------------------
 
+typedef struct policy_case {
+    const char *typed, *name; // name NULL: refused
+    const char *refusal;
+    asc_policy policy;
+    int32_t id;
+} policy_case;
+
+static void policies_and_their_tokens(void **state)
+{
+    fixture *f = *state;
+    static const policy_case all[] = {
+        {"remove", "remove", NULL, ASC_POLICY_REMOVE, 0},
+        {"delete", "delete", NULL, ASC_POLICY_DELETE, 0},
+        {"mask", "mask", NULL, ASC_POLICY_REPLACE, RUN_MASK},
+        {"unk", "unk", NULL, ASC_POLICY_REPLACE, RUN_UNKNOWN},
+        {"id:0", "id:0", NULL, ASC_POLICY_REPLACE, 0},
+        {"id:099", "id:99", NULL, ASC_POLICY_REPLACE, 99},
+        {"pad", NULL, "--policy pad: the dataset's tokenizer names no pad token", ASC_POLICY_REPLACE, 0},
+        {"id:100", NULL, "--policy id:100: the model's vocabulary has 100 tokens", ASC_POLICY_REPLACE, 0},
+        {"id:", NULL, "remove, delete, mask, pad, unk or id:N", ASC_POLICY_REPLACE, 0},
+        {"id:+5", NULL, "--policy 'id:+5'", ASC_POLICY_REPLACE, 0},
+        {"id:4294967296", NULL, "--policy 'id:4294967296'", ASC_POLICY_REPLACE, 0},
+        {"id:99999999999999999999", NULL, "--policy 'id:9", ASC_POLICY_REPLACE, 0},
+        {"Delete", NULL, "--policy 'Delete'", ASC_POLICY_REPLACE, 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        f->options.policy = all[i].typed;
+        if (!all[i].name) {
+            refuse(f, all[i].refusal);
+            continue;
+        }
+        resolve_well(f);
+        assert_int_equal(f->request.policy, all[i].policy);
+        assert_int_equal(f->request.mask_token_id, all[i].id);
+        assert_string_equal(request_policy_name(&f->request), all[i].name);
+        request_free(&f->request);
+    }
+}
+
+static void regressions_have_no_probabilities(void **state)
+{
+    fixture *f = *state;
+    f->model.config.problem = PROBLEM_REGRESSION;
+    f->options.output = "probability";
+    refuse(f, "--output probability: the model is a regression");
+    f->options.output = "logodds";
+    refuse(f, "--output logodds: the model is a regression");
+    f->options.output = "logit";
+    resolve_well(f);
+    request_free(&f->request);
+    f->model.config.problem = PROBLEM_UNSTATED; // one output without a type: sigmoid, as the pipeline does
+    f->options.output = "probability";
+    resolve_well(f);
+    request_free(&f->request);
+}
+
 static void budgets(void **state)
 {
     fixture *f = *state;
@@ -382,6 +438,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(defaults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(methods_and_estimators, set_up, tear_down),
         cmocka_unit_test_setup_teardown(policies_outputs_backends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(policies_and_their_tokens, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(regressions_have_no_probabilities, set_up, tear_down),
         cmocka_unit_test_setup_teardown(budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(budgets_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(evaluations, set_up, tear_down),

@@ -1,0 +1,236 @@
+"""ascribe-convert: pytorch_model.bin -> model.safetensors, without running what the pickle asks for.
+
+torch.load(weights_only=True) builds tensors and plain containers only. The output is written as the safetensors
+format says: 8 bytes of header length, a JSON header padded to 8 bytes, the tensors without holes, the widest types
+first. It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import signal
+import sys
+from typing import Any, Dict, List, Optional
+
+from . import __version__
+from .errors import IO_ERROR, MALFORMED, NO_INPUT, NO_OUTPUT, OS_RESOURCE, UNAVAILABLE, USAGE, PrepareError, quote
+
+NAME = "ascribe-convert"
+DESCRIPTION = """\
+Makes model.safetensors from pytorch_model.bin (or its shards) in a Hugging Face model folder."""
+EPILOG = """\
+example:
+  ascribe-convert my-model
+
+PyTorch's files are pickles, which can run code when they are read; ascribe reads none. This command loads them with
+weights_only=True, which builds nothing but tensors, and needs the Python package torch.
+
+exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 69 torch is missing, 71 out of memory, 73 cannot
+create the output, 74 input/output error
+"""
+SINGLE, INDEX, OUTPUT = "pytorch_model.bin", "pytorch_model.bin.index.json", "model.safetensors"
+# PyTorch's names of types -> the format's and their bytes.
+TYPES = {
+    "float64": ("F64", 8),
+    "int64": ("I64", 8),
+    "float32": ("F32", 4),
+    "int32": ("I32", 4),
+    "float16": ("F16", 2),
+    "bfloat16": ("BF16", 2),
+    "int16": ("I16", 2),
+    "int8": ("I8", 1),
+    "uint8": ("U8", 1),
+    "bool": ("BOOL", 1),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        _say("error: %s; see %s --help" % (" ".join(message.split()), NAME))
+        raise SystemExit(USAGE)
+
+
+def _say(message: str) -> None:
+    sys.stderr.write("%s: %s\n" % (NAME, message))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=NAME,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", metavar="DIR", help="Hugging Face model folder")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the file to make (default: model.safetensors in DIR)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no summary")
+    parser.add_argument("--version", action="version", version="%s %s" % (NAME, __version__))
+    return parser
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except PrepareError as error:
+        _say("error: %s" % error)
+        return error.code
+    except KeyboardInterrupt:
+        _say("stopped")
+        return 128 + signal.SIGINT
+    except MemoryError:
+        _say("error: memory: expected enough for all weights, found less; try a machine with more")
+        return OS_RESOURCE
+    except OSError as error:
+        _say("error: %s" % " ".join(str(error).split()))
+        return IO_ERROR
+
+
+def _run(options: argparse.Namespace) -> int:
+    output = options.output or os.path.join(options.model, OUTPUT)
+    sources = find_sources(options.model)
+    if os.path.lexists(output) and not options.force:
+        raise PrepareError(NO_OUTPUT, "output " + quote(output, 200), "no such file", "one", "--force replaces it")
+    tensors = load(sources)
+    size = write(tensors, output)
+    if not options.quiet:
+        print("%s: %d tensors, %.1f MB" % (output, len(tensors), size / 1e6))
+    return 0
+
+
+def find_sources(folder: str) -> List[str]:
+    """The files that hold the weights: one, or the shards of the index."""
+    single, index = os.path.join(folder, SINGLE), os.path.join(folder, INDEX)
+    if os.path.isfile(single):
+        return [single]
+    if not os.path.isfile(index):
+        raise PrepareError(NO_INPUT, "folder " + quote(folder, 200), SINGLE + " or " + INDEX + " in it", "neither")
+    try:
+        with open(index, encoding="utf-8") as file:
+            names = sorted(set(json.load(file)["weight_map"].values()), key=str)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise PrepareError(MALFORMED, quote(index, 200), "JSON with a 'weight_map' of tensors and file names") from None
+    for name in names:
+        if not isinstance(name, str) or os.path.basename(name) != name or name.startswith("."):
+            raise PrepareError(MALFORMED, quote(index, 200), "file names without folders", quote(name))
+        if not os.path.isfile(os.path.join(folder, name)):
+            raise PrepareError(NO_INPUT, quote(index, 200), "all its %d files" % len(names), "no " + quote(name))
+    return [os.path.join(folder, name) for name in names]
+
+
+def load(paths: List[str]) -> Dict[str, Any]:
+    """All tensors by name."""
+    try:
+        import torch
+    except ImportError:
+        raise PrepareError(
+            UNAVAILABLE,
+            "Python package torch",
+            "to import it",
+            "none",
+            "install it into the environment of ascribe-convert: pip install torch (or 'ascribe-scripts[convert]')",
+        ) from None
+    tensors: Dict[str, Any] = {}
+    for path in paths:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+            raise PrepareError(
+                MALFORMED,
+                quote(path, 200),
+                "a PyTorch file with nothing but weights",
+                quote(str(error).split("\n")[0], 160),
+                "a file that needs other objects is not loaded: it could run code",
+            ) from None
+        if not isinstance(state, dict) or not state:
+            raise PrepareError(MALFORMED, quote(path, 200), "named tensors", type(state).__name__)
+        for name, tensor in state.items():
+            _check(path, name, tensor, torch)
+            if name in tensors:
+                raise PrepareError(MALFORMED, quote(path, 200), "every tensor once", quote(name) + " again")
+            tensors[name] = tensor
+    return tensors
+
+
+def _check(path: str, name: Any, tensor: Any, torch: Any) -> None:
+    what = "%s, %s" % (quote(path, 200), quote(name, 100))
+    if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+        raise PrepareError(MALFORMED, what, "a named tensor", type(tensor).__name__)
+    if tensor.layout != torch.strided or tensor.is_quantized or _type_name(tensor) not in TYPES:
+        raise PrepareError(MALFORMED, what, "a dense tensor of a plain type", "%s, %s" % (tensor.layout, tensor.dtype))
+
+
+def _type_name(tensor: Any) -> str:
+    return str(tensor.dtype).replace("torch.", "")
+
+
+def header_of(tensors: Dict[str, Any]) -> "tuple[bytes, List[str]]":
+    """The header with its length, and the order of the tensors."""
+    order = sorted(tensors, key=lambda name: (-TYPES[_type_name(tensors[name])][1], name))
+    entries: Dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    begin = 0
+    for name in order:
+        kind, width = TYPES[_type_name(tensors[name])]
+        end = begin + width * tensors[name].numel()
+        entries[name] = {"dtype": kind, "shape": list(tensors[name].shape), "data_offsets": [begin, end]}
+        begin = end
+    text = json.dumps(entries, separators=(",", ":")).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text, order
+
+
+def write(tensors: Dict[str, Any], path: str) -> int:
+    """Writes the file beside its place, syncs it, and puts it there; returns its size."""
+    header, order = header_of(tensors)
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    try:
+        file = open(temporary, "xb")
+    except OSError as error:
+        raise PrepareError(NO_OUTPUT, "output " + quote(path, 200), "to create it", error.strerror) from None
+    try:
+        with file:
+            file.write(header)
+            for name in order:
+                file.write(_bytes_of(tensors[name]))
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+    _sync_folder(os.path.dirname(path) or ".")
+    return size
+
+
+def _bytes_of(tensor: Any) -> Any:
+    """The elements in order, little-endian."""
+    import torch
+
+    flat = tensor.detach().contiguous().reshape(-1)
+    if flat.numel() == 0:
+        return b""
+    if sys.byteorder == "big":
+        flat = flat.view(torch.uint8).reshape(-1, tensor.element_size()).flip(1).reshape(-1)
+    return flat.view(torch.uint8).numpy().tobytes()
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

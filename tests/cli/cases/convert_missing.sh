@@ -1,0 +1,1 @@
+ASCRIBE_CONVERT=/nonexistent/ascribe-convert "$ASCRIBE" convert m
