@@ -305,7 +305,9 @@ static asc_status run_slice(slice *s, asc_error *err)
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
     slice s = {.e = e, .rows = rows};
-    TRY(explained_create(rows, e->config.request->n_targets, e->config.model->n_classes, &s.results, err));
+    const explain_request *request = e->config.request;
+    const explained_shape shape = {request->n_targets, e->config.model->n_classes, request->method->n_fit};
+    TRY(explained_create(rows, shape, &s.results, err));
     const asc_status status = run_slice(&s, err);
     free_wave(&s);
     schedule_free(&s.steps);

@@ -32,8 +32,11 @@ struct mask_file {
     h5set masks, weights;
     size_t n_rows;
     uint32_t *features;
+    uint32_t *draws; // NULL: as many as coalitions
     int64_t *offsets;
-    known_row *by_id; // ascending
+    known_row *by_id;   // ascending
+    size_t *most;       // [most_features + 1] coalitions of a row with so many features
+    size_t most_features;
 };
 
 static int compare_ids(const void *left, const void *right)
@@ -65,12 +68,16 @@ static asc_status check_rows(mask_file *f, asc_error *err)
 
 static asc_status read_rows(mask_file *f, asc_error *err)
 {
-    h5set ids = {0}, features = {0}, offsets = {0};
+    h5set ids = {0}, features = {0}, draws = {0}, offsets = {0};
     uint64_t *id = NULL;
     asc_status status = h5set_open_as(f->file, "rows/id", (h5set_shape){COLUMN_UINT64, H5SET_ANY_ROWS, 0}, &ids, err);
     f->n_rows = ids.n_rows;
     if (status == ASC_OK)
         status = h5set_open_as(f->file, "rows/features", (h5set_shape){COLUMN_UINT32, f->n_rows, 0}, &features, err);
+    if (status == ASC_OK)
+        status = h5set_open_optional(f->file, "rows/draws", (h5set_shape){COLUMN_UINT32, f->n_rows, 0}, &draws, err);
+    if (status == ASC_OK && draws.id > 0)
+        status = h5set_read_new(&draws, 0, f->n_rows, &f->draws, err);
     if (status == ASC_OK)
         status = h5set_open_as(f->file, "offsets", (h5set_shape){COLUMN_INT64, f->n_rows + 1, 0}, &offsets, err);
     if (status == ASC_OK)
@@ -85,9 +92,25 @@ static asc_status read_rows(mask_file *f, asc_error *err)
         f->by_id[row] = (known_row){id[row], row};
     free(id);
     h5set_close(&offsets);
+    h5set_close(&draws);
     h5set_close(&features);
     h5set_close(&ids);
     return status;
+}
+
+static asc_status find_most(mask_file *f, asc_error *err)
+{
+    for (size_t row = 0; row < f->n_rows; row++)
+        f->most_features = f->features[row] > f->most_features ? f->features[row] : f->most_features;
+    f->most = calloc(f->most_features + 1, sizeof *f->most);
+    if (!f->most)
+        return fail_memory(err, "the rows of a mask file", f->most_features * sizeof *f->most);
+    for (size_t row = 0; row < f->n_rows; row++) {
+        const size_t count = (size_t)(f->offsets[row + 1] - f->offsets[row]);
+        if (count > f->most[f->features[row]])
+            f->most[f->features[row]] = count;
+    }
+    return ASC_OK;
 }
 
 static asc_status open_all(mask_file *f, asc_error *err)
@@ -99,13 +122,16 @@ static asc_status open_all(mask_file *f, asc_error *err)
     if (f->masks.type != COLUMN_UINT64 || f->masks.n_columns == 0 || f->masks.n_rows != f->weights.n_rows)
         return fail(err, ASC_MALFORMED, "%s: dataset 'masks': expected uint64 [%zu, words], found %s [%zu, %zu]", h5file_path(f->file),
                     f->weights.n_rows, column_type_name(f->masks.type), f->masks.n_rows, f->masks.n_columns);
-    return check_rows(f, err);
+    TRY(check_rows(f, err));
+    return find_most(f, err);
 }
 
 static void close_all(mask_file *f)
 {
+    free(f->most);
     free(f->by_id);
     free(f->offsets);
+    free(f->draws);
     free(f->features);
     h5set_close(&f->masks);
     h5set_close(&f->weights);
@@ -141,13 +167,7 @@ void mask_file_close(mask_file *file)
 
 size_t mask_file_most(const mask_file *file, size_t n_features)
 {
-    size_t most = 0;
-    for (size_t row = 0; row < file->n_rows; row++) {
-        const size_t count = (size_t)(file->offsets[row + 1] - file->offsets[row]);
-        if (file->features[row] == n_features && count > most)
-            most = count;
-    }
-    return most;
+    return n_features <= file->most_features ? file->most[n_features] : 0;
 }
 
 void mask_row_free(mask_row *row)
@@ -197,6 +217,10 @@ asc_status mask_file_read(const mask_file *file, uint64_t id, size_t n_features,
                     n_features, file->features[known->row]);
     const size_t first = (size_t)file->offsets[known->row];
     out->count = (size_t)file->offsets[known->row + 1] - first;
+    out->n_draws = file->draws ? file->draws[known->row] : out->count;
+    if (out->n_draws < 1 || out->n_draws > INT32_MAX / 2)
+        return fail(err, ASC_MALFORMED, "%s: row id %" PRIu64 ": expected coalitions of 1 to %d samples, found %zu", h5file_path(file->file),
+                    id, INT32_MAX / 2, out->n_draws);
     const h5_silence silence = h5_silence_begin();
     asc_status status = h5set_read_new(&file->masks, first, out->count, &out->masks, err);
     if (status == ASC_OK)
@@ -213,7 +237,7 @@ asc_status mask_file_read(const mask_file *file, uint64_t id, size_t n_features,
 
 struct mask_writer {
     h5file *file;
-    h5set ids, features, offsets, masks, weights;
+    h5set ids, features, draws, offsets, masks, weights;
     size_t n_words;
     int64_t n_done;
 };
@@ -225,6 +249,7 @@ static asc_status create_sets(mask_writer *w, const mask_plan *plan, asc_error *
     TRY(h5set_create(w->file, "rows/id", numbers, &w->ids, err));
     numbers.shape.type = COLUMN_UINT32;
     TRY(h5set_create(w->file, "rows/features", numbers, &w->features, err));
+    TRY(h5set_create(w->file, "rows/draws", numbers, &w->draws, err));
     numbers.shape = (h5set_shape){COLUMN_INT64, n_rows + 1, 0};
     TRY(h5set_create(w->file, "offsets", numbers, &w->offsets, err));
     const h5set_plan masks = {{COLUMN_UINT64, plan->n_coalitions, plan->n_words}, 0, COALITIONS_PER_CHUNK, true};
@@ -275,10 +300,11 @@ static asc_status append_masks(mask_writer *w, size_t n_features, const mask_row
 
 asc_status mask_writer_append(mask_writer *w, uint64_t id, size_t n_features, const mask_row *row, asc_error *err)
 {
-    const uint32_t features = (uint32_t)n_features;
+    const uint32_t features = (uint32_t)n_features, draws = (uint32_t)row->n_draws;
     assert(words_of(n_features) <= w->n_words);
     TRY(h5set_append(&w->ids, 1, &id, err));
     TRY(h5set_append(&w->features, 1, &features, err));
+    TRY(h5set_append(&w->draws, 1, &draws, err));
     TRY(append_masks(w, n_features, row, err));
     TRY(h5set_append(&w->weights, row->count, row->weights, err));
     w->n_done += (int64_t)row->count;
@@ -287,7 +313,7 @@ asc_status mask_writer_append(mask_writer *w, uint64_t id, size_t n_features, co
 
 asc_status mask_writer_finish(mask_writer *w, asc_error *err)
 {
-    h5set *const sets[] = {&w->ids, &w->features, &w->offsets, &w->masks, &w->weights};
+    h5set *const sets[] = {&w->ids, &w->features, &w->draws, &w->offsets, &w->masks, &w->weights};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         TRY(h5set_finish(sets[i], err));
     TRY(h5file_finish(w->file, err));

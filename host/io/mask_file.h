@@ -3,6 +3,7 @@
 //
 //     rows/id        uint64 [R]     unique; in any order
 //     rows/features  uint32 [R]     n of each row
+//     rows/draws     uint32 [R]     samples that the row's coalitions stand for; may be missing: as many as coalitions
 //     offsets        int64 [R + 1]  row r owns coalitions offsets[r] ... offsets[r + 1]
 //     masks          uint64 [S, W]  bit i % 64 of word i / 64 says that feature i is present; W = words of the longest row
 //     weights        float64 [S]    finite, at least 0
@@ -29,6 +30,7 @@ size_t mask_file_most(const mask_file *file, size_t n_features);
 // One row's coalitions; the caller frees both.
 typedef struct mask_row {
     size_t count;
+    size_t n_draws;
     uint64_t *masks; // [count, mask words of n]
     double *weights; // [count]
 } mask_row;

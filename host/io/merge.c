@@ -26,9 +26,9 @@ static asc_status check_part(const merge_job *job, const char *path, const part_
                              int64_t first_position, asc_error *err)
 {
     const int64_t end = job->first_position + job->n_rows;
-    if (header->n_targets != job->n_targets || header->n_classes != job->n_classes)
-        return fail(err, ASC_MALFORMED, "%s: expected %u targets and %u classes, found %u and %u", path,
-                    job->n_targets, job->n_classes, header->n_targets, header->n_classes);
+    if (header->n_targets != job->n_targets || header->n_classes != job->n_classes || header->n_fit != job->n_fit)
+        return fail(err, ASC_MALFORMED, "%s: expected %u targets, %u classes, %u numbers of a fit; found %u, %u, %u", path,
+                    job->n_targets, job->n_classes, job->n_fit, header->n_targets, header->n_classes, header->n_fit);
     if (header->first_position != first_position || header->n_rows < 1 ||
         header->n_rows > end - first_position)
         return fail(err, ASC_MALFORMED,
