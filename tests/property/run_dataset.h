@@ -66,7 +66,7 @@ static inline void run_row_usual(size_t row, size_t n_features, run_row *out)
 
 // ---- Streams: one array of the file each -------------------------------------------------------------------------
 
-enum { STREAM_ELEMENTS = 8192 };
+enum { STREAM_ELEMENTS = 65536 }; // as `ascribe prepare` has them: a run's chunk caches are full after a few thousand rows
 
 typedef struct run_stream {
     hid_t set, type;
@@ -76,9 +76,9 @@ typedef struct run_stream {
 } run_stream;
 
 // Takes over `type` when it is a text type.
-static inline void run_stream_open(run_stream *s, hid_t file, const char *name, hid_t type)
+static inline void run_stream_open(run_stream *s, hid_t file, const char *name, hid_t type, hsize_t chunk)
 {
-    const hsize_t none = 0, any = H5S_UNLIMITED, chunk = STREAM_ELEMENTS;
+    const hsize_t none = 0, any = H5S_UNLIMITED;
     const hid_t space = H5Screate_simple(1, &none, &any);
     const hid_t create = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
@@ -137,16 +137,17 @@ typedef enum run_array {
 
 typedef struct run_file {
     run_stream arrays[N_RUN_ARRAYS];
+    size_t n_arrays; // ROW_KEY when the plan is bare
     int64_t n_tokens, n_features, n_bytes;
-    bool bare;
 } run_file;
 
-static inline void run_file_open(run_file *f, hid_t file, bool bare)
+static inline void run_file_open(run_file *f, hid_t file, const run_plan *plan)
 {
+    const hsize_t chunk = plan->n_rows < STREAM_ELEMENTS / 8 ? 8 * (plan->n_rows + 1) : STREAM_ELEMENTS;
     const struct {
         const char *name;
         hid_t type;
-    } plan[N_RUN_ARRAYS] = {
+    } arrays[N_RUN_ARRAYS] = {
         [ROW_ID] = {"rows/id", H5T_NATIVE_UINT64},
         [ROW_TRUNCATED] = {"rows/truncated", H5T_NATIVE_UINT32},
         [TOKEN_IDS] = {"tokens/ids", H5T_NATIVE_INT32},
@@ -164,9 +165,9 @@ static inline void run_file_open(run_file *f, hid_t file, bool bare)
         [META_GROUP] = {"meta/group", H5T_NATIVE_INT64},
         [META_CITY] = {"meta/city", fixture_text_type(RUN_KEY_SIZE)},
     };
-    *f = (run_file){.bare = bare};
-    for (run_array i = ROW_ID; i < (bare ? ROW_KEY : N_RUN_ARRAYS); i++)
-        run_stream_open(&f->arrays[i], file, plan[i].name, plan[i].type);
+    *f = (run_file){.n_arrays = plan->bare ? ROW_KEY : N_RUN_ARRAYS};
+    for (size_t i = 0; i < f->n_arrays; i++)
+        run_stream_open(&f->arrays[i], file, arrays[i].name, arrays[i].type, chunk);
 }
 
 static inline void run_file_put(run_file *f, run_array which, const void *elements, size_t count)
@@ -209,7 +210,7 @@ static inline void run_file_add(run_file *f, const run_row *row, size_t position
     f->n_features += (int64_t)row->n_features;
     f->n_bytes += (int64_t)row->n_bytes;
     run_file_put_offsets(f);
-    if (!f->bare)
+    if (f->n_arrays > ROW_KEY)
         run_file_put_extras(f, row, position);
 }
 
@@ -234,14 +235,14 @@ static inline void run_dataset_write(const char *path, const run_plan *plan)
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     fixture_check(file);
     run_dataset_attributes(file, plan);
-    run_file_open(&f, file, plan->bare);
+    run_file_open(&f, file, plan);
     run_file_put_offsets(&f);
     for (size_t r = 0; r < plan->n_rows; r++) {
         memset(row, 0, sizeof *row);
         plan->make_row(r, row);
         run_file_add(&f, row, r);
     }
-    for (run_array i = ROW_ID; i < (plan->bare ? ROW_KEY : N_RUN_ARRAYS); i++)
+    for (size_t i = 0; i < f.n_arrays; i++)
         run_stream_close(&f.arrays[i]);
     if (!plan->bare)
         fixture_write_texts(file, "labels/names", 8, 2, plan->label_names ? plan->label_names : "negativepositive");

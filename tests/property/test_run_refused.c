@@ -275,7 +275,7 @@ static void options_that_the_dataset_cannot_serve(void **state)
     write_dataset((run_plan){.bare = true});
     assert_refused(&place, &job, ASC_USAGE, (run_words){"--target label", "no labels", NULL});
     write_dataset((run_plan){.label_names = "happy\0\0\0sad\0\0\0\0\0"});
-    assert_refused(&place, &job, ASC_USAGE, (run_words){"--target label", "are not the model's classes", NULL});
+    assert_refused(&place, &job, ASC_USAGE, (run_words){"--target label", "not the model's 3 classes", NULL});
 }
 
 // ---- Rows --------------------------------------------------------------------------------------------------------
