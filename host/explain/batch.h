@@ -23,9 +23,16 @@ typedef struct batch {
     size_t *row_index;     // [R] which rows of `rows`
     size_t *n_row_tokens;  // [R] T
     size_t *n_pair_tokens; // [R] tokens of a complement pair: 2 T under REPLACE, else T + fixed
+    size_t *first_unit;    // [R + 1] units of STEP_REST before each row (schedule.h)
     size_t n_tokens;       // U: sum of T
     size_t max_length;     // largest T
     asc_position_rule position_rule; // KEPT where no coalition changes a position id
+
+    // Rows with designs of their own, else NULL: the host's copies, known once the batch is uploaded (imported masks: created).
+    uint64_t *row_masks;  // [R, S, W]
+    double *row_weights;  // [R, S]
+    int32_t *row_counts;  // [R] coalitions of each row
+    int32_t *row_n_draws; // [R]
 
     token_table table;
     int32_t *table_offsets;   // [R + 1], the host's copy
@@ -33,6 +40,9 @@ typedef struct batch {
     asc_buffer *row_ids;      // U64 [R]
     asc_buffer *permutations; // I32 [R, M]
     asc_buffer *masks;        // U64 [R, S, W]
+    asc_buffer *weights;      // F64 [R, S], rows with designs of their own, else NULL; so the next two
+    asc_buffer *counts;       // I32 [R]
+    asc_buffer *n_draws;      // I32 [R]
     asc_buffer *targets;      // I32 [R, K]
     asc_buffer *values;       // F64 [R, S, K]
     asc_buffer *full_logits;  // F64 [R, C]: of v(all), through packing
@@ -51,12 +61,16 @@ typedef struct batch_inputs {
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
 
+// Makes the coalitions of rows with designs of their own, once; nothing to do for shared designs. batch_upload calls it.
+asc_status batch_make_rows(batch *b, asc_error *err);
+
 // Device bytes of a batch per row: masks and values, what dominates.
 size_t batch_row_bytes(const design *d, size_t n_targets);
 
+// Draws the designs of rows that have their own, too.
 asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err);
 
-// Tokens of one coalition of one row of an unpaired design.
+// Tokens of one coalition of one row of an unpaired design that is not relabelled.
 size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition);
 
 // Solves the batch and writes every row's numbers and status.

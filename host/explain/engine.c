@@ -319,7 +319,9 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
 // Takes a slice from its rows through `work`; the results stay in s->results on success.
 static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
 {
-    TRY(explained_create(s->rows, s->e->config.request->n_targets, s->e->config.model->n_classes, &s->results, err));
+    const explain_request *request = s->e->config.request;
+    const explained_shape shape = {request->n_targets, s->e->config.model->n_classes, request->method->n_fit};
+    TRY(explained_create(s->rows, shape, &s->results, err));
     const asc_status status = each_wave(s, work, err);
     free_wave(s);
     schedule_free(&s->steps);
@@ -345,9 +347,9 @@ asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_
 static asc_status measure_wave(slice *s, asc_error *err)
 {
     engine_load *load = s->load;
-    (void)err;
     for (size_t i = 0; i < s->n_batches; i++) {
         step_load rest = {0};
+        TRY(batch_make_rows(s->batches[i], err));
         schedule_measure(s->batches[i], STEP_PLAIN, &load->all);
         schedule_measure(s->batches[i], STEP_ANCHORS, &load->all);
         schedule_measure(s->batches[i], STEP_REST, &rest);
