@@ -106,7 +106,7 @@ static void families_and_policies(void **state)
     for (size_t m = 0; m < sizeof models / sizeof *models; m++)
         for (size_t p = 0; p < 3; p++) {
             asc_model *model = fixture_model(models[m]);
-            explain_request request = request_for(model, &(setting){ASC_BACKEND_CPU, policies[p], &method_shapley});
+            explain_request request = request_for(model, &(setting){ASC_BACKEND_CPU, policies[p], &method_shapley, ESTIMATOR_AUTO, ASC_SELECT_ALL});
             request.mask_token_id = model->config.pad_id >= 0 ? model->config.pad_id : 4;
             explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
             explained *found = fixture_explain(model, &request, some, (fixture_run_config){2, 300});
