@@ -1,3 +1,4 @@
+// The smallest full program, as the head of include/ascribe/ascribe.h shows it after this line.
 #include <ascribe/ascribe.h>
 #include <stdio.h>
 
