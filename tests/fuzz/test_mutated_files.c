@@ -121,8 +121,10 @@ static void read_mutant(const seed_file *seed, uint64_t number, const char *path
     const asc_status status = seed->is_result ? read_result(path, &err) : read_dataset(path, &err);
     if (status == ASC_OK)
         count->n_accepted++;
-    else if (status == ASC_MALFORMED && strstr(err.message, "the reader died"))
+    else if (status == ASC_MALFORMED && strstr(err.message, "the reader died")) {
+        printf("mutant %llu: %s\n", (unsigned long long)number, err.message);
         count->n_died++;
+    }
     else if (status == ASC_MALFORMED || status == ASC_OUT_OF_MEMORY)
         count->n_refused++;
     else {
