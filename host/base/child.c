@@ -63,8 +63,10 @@ static void lower_limit(__rlimit_resource_t which, rlim_t limit)
         return;
     if (limits.rlim_cur == RLIM_INFINITY || limits.rlim_cur > limit)
         limits.rlim_cur = limit;
-    if (limits.rlim_max == RLIM_INFINITY || limits.rlim_max > limit)
-        limits.rlim_max = limit;
+    // Processor time: the soft limit's signal is told apart, the hard one's is a plain kill.
+    const rlim_t hard = which == RLIMIT_CPU ? limit + 1 : limit;
+    if (limits.rlim_max == RLIM_INFINITY || limits.rlim_max > hard)
+        limits.rlim_max = hard;
     setrlimit(which, &limits);
 }
 

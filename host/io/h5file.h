@@ -3,7 +3,7 @@
 // Reading refuses whatever our formats do not need, before a byte of data is read: soft, external and
 // user-defined links, external and virtual storage, variable-length, compound and committed types, other
 // filters than shuffle, deflate and fletcher32, more than two dimensions, datasets larger than the file can
-// hold, and chunks that were never written. Writing gives the same bytes for the same content: no time
+// hold or that inflate beyond measure, and chunks that were never written or hold more than their share. Writing gives the same bytes for the same content: no time
 // stamps, earliest file format, fixed sizes. Nothing prints.
 //
 // After a failed write an HDF5 file cannot be saved, and closing it may crash the process (libhdf5 1.10,
@@ -98,6 +98,7 @@ typedef struct h5set {
     size_t n_columns; // 0: one dimension
     size_t position; // rows appended so far
     size_t stored_bytes; // on disk, as read
+    size_t chunk_rows, chunk_columns; // as read; 0: not in chunks
 } h5set;
 
 // What is expected, or made. n_rows = H5SET_ANY_ROWS: whatever is there.

@@ -60,9 +60,9 @@ static void check_accepted(const part_reader *part, size_t size)
         touch(found.scores, header->n_classes);
         sum_features += found.n_features;
     }
-    const unsigned __int128 row = RECORD_HEAD + SUM + 16 * (unsigned __int128)header->n_targets + 4 * header->n_classes;
-    const unsigned __int128 counted = HEADER + TRAILER + row * (uint64_t)header->n_rows +
-                                      8 * (unsigned __int128)sum_features * header->n_targets;
+    const fuzz_wide row = RECORD_HEAD + SUM + 16 * (fuzz_wide)header->n_targets + 4 * header->n_classes;
+    const fuzz_wide counted = HEADER + TRAILER + row * (uint64_t)header->n_rows +
+                                      8 * (fuzz_wide)sum_features * header->n_targets;
     FUZZ_REQUIRE(counted == size);
 }
 

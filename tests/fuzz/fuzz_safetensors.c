@@ -40,7 +40,7 @@ static unsigned bits_of(const char *name)
 // Rules of one tensor, without trust in what the reader has counted.
 static void check_tensor(const safetensors *file, const tensor_info *tensor, size_t data_size)
 {
-    unsigned __int128 elements = 1;
+    fuzz_wide elements = 1;
     FUZZ_REQUIRE(tensor->n_dims <= TENSOR_MAX_DIMS);
     for (size_t dim = 0; dim < tensor->n_dims; dim++) {
         FUZZ_REQUIRE(tensor->shape[dim] <= INT64_MAX);
@@ -50,7 +50,7 @@ static void check_tensor(const safetensors *file, const tensor_info *tensor, siz
     FUZZ_REQUIRE(elements == tensor->n_elements);
     FUZZ_REQUIRE(tensor->begin <= tensor->end && tensor->end <= data_size);
     const unsigned bits = bits_of(tensor->dtype_name);
-    FUZZ_REQUIRE(bits == 0 || elements * bits == (unsigned __int128)(tensor->end - tensor->begin) * 8);
+    FUZZ_REQUIRE(bits == 0 || elements * bits == (fuzz_wide)(tensor->end - tensor->begin) * 8);
     FUZZ_REQUIRE(safetensors_find(file, tensor->name) == tensor);
     float *values = malloc(tensor->n_elements ? tensor->n_elements * sizeof *values : 1);
     FUZZ_REQUIRE(values);

@@ -14,6 +14,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from canaries import CANARIES
@@ -84,7 +85,9 @@ def run(program, arguments, cpu_s=None, wall_s=None, leaks=True):
         if cpu_s:
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
 
-    environment = dict(os.environ, ASAN_OPTIONS=ASAN % leaks, UBSAN_OPTIONS="print_stacktrace=0")
+    scratch = tempfile.mkdtemp(prefix="ascribe-fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+    environment = dict(
+        os.environ, ASAN_OPTIONS=ASAN % leaks, UBSAN_OPTIONS="print_stacktrace=0", TMPDIR=scratch)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
     try:
@@ -95,6 +98,7 @@ def run(program, arguments, cpu_s=None, wall_s=None, leaks=True):
         status, output = done.returncode, done.stdout
     except subprocess.TimeoutExpired as late:
         status, output = None, (late.stdout or b"").decode(errors="replace")
+    shutil.rmtree(scratch, ignore_errors=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return status, used, time.monotonic() - start, output

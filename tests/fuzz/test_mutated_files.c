@@ -1,8 +1,8 @@
 // Damaged dataset and result files, thousands of them: whatever they do to libhdf5, the process that reads them as the
 // commands do (open, check, read; verify) lives and returns a documented status.
 //
-// test_mutated_files [N_FILES [FIRST_SEED]]: mutants of the files in the corpus. A batch of mutants is read by one process,
-// so that a death is told with its seeds and the rest goes on.
+// test_mutated_files [N_FILES [FIRST_SEED [FOLDER]]]: mutants of the files in the corpus; those that kill a reader are kept in
+// FOLDER. A batch of mutants is read by one process, so that a death is told with its seed and the rest goes on.
 #include <ascribe/dataset.h>
 #include <ascribe/result.h>
 
@@ -107,7 +107,15 @@ static void save_bytes(const char *path, const uint8_t *bytes, size_t size)
     }
 }
 
-static void read_mutant(const seed_file *seed, uint64_t number, const char *path, tally *count)
+static void keep(const char *path, const char *keep_in, uint64_t number)
+{
+    char kept[1024];
+    snprintf(kept, sizeof kept, "%s/mutant-%llu.h5", keep_in, (unsigned long long)number);
+    if (keep_in && link(path, kept) == 0)
+        unlink(path);
+}
+
+static void read_mutant(const seed_file *seed, uint64_t number, const char *path, const char *keep_in, tally *count)
 {
     asc_error err = {0};
     dice d = {number * 0x100000001b3u};
@@ -124,6 +132,7 @@ static void read_mutant(const seed_file *seed, uint64_t number, const char *path
     else if (status == ASC_MALFORMED && strstr(err.message, "the reader died")) {
         printf("mutant %llu: %s\n", (unsigned long long)number, err.message);
         count->n_died++;
+        keep(path, keep_in, number);
     }
     else if (status == ASC_MALFORMED || status == ASC_OUT_OF_MEMORY)
         count->n_refused++;
@@ -134,7 +143,7 @@ static void read_mutant(const seed_file *seed, uint64_t number, const char *path
 }
 
 // Reads mutants first .. first + count - 1; false when the reading process died.
-static bool read_batch(const seed_file *seeds, uint64_t first, size_t count, tally *shared)
+static bool read_batch(const seed_file *seeds, uint64_t first, size_t count, const char *keep_in, tally *shared)
 {
     int facts = 0;
     fflush(NULL);
@@ -145,7 +154,7 @@ static bool read_batch(const seed_file *seeds, uint64_t first, size_t count, tal
         snprintf(path, sizeof path, "%s/ascribe-mutant-%ld.h5", base && *base ? base : "/tmp", (long)getpid());
         for (uint64_t number = first; number < first + count; number++) {
             shared->at = number;
-            read_mutant(&seeds[number % N_SEEDS], number, path, shared);
+            read_mutant(&seeds[number % N_SEEDS], number, path, keep_in, shared);
         }
         unlink(path);
         exit(0); // with what HDF5 does at exit
@@ -172,7 +181,7 @@ int main(int argc, char **argv)
         seeds[i] = load_seed(seed_names[i]);
     for (size_t done = 0; done < n_files; done += FILES_PER_BATCH)
         n_dead += !read_batch(seeds, first + done, n_files - done < FILES_PER_BATCH ? n_files - done : FILES_PER_BATCH,
-                              shared);
+                              argc > 3 ? argv[3] : NULL, shared);
     printf("%zu damaged files: %zu accepted, %zu refused, %zu killed their first reader; %zu killed the program, "
            "%zu gave another status\n",
            n_files, shared->n_accepted, shared->n_refused, shared->n_died, n_dead, shared->n_other);
