@@ -1,4 +1,8 @@
-"""Bugs that the fuzz targets must find: each is one place in a source file and what stands there instead in a copy."""
+"""Planted bugs: each is one place in a source file and what stands there instead in a copy.
+
+CANARIES must be found by the fuzz targets. RULES take one rule of the HDF5 reader away: the files of test_hostile_hdf5
+that are made for the rule, and no others, must get past it then.
+"""
 
 
 def canary(target, file, what, old, new):
@@ -65,4 +69,34 @@ CANARIES = [
     dataset("annotation.c", "spans of features that are none",
             "slice->span_feature[i] < 0 || slice->span_feature[i] >= row.n_features", "slice->span_feature[i] < 0"),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
+]
+
+
+def rule(file, what, files, old, new):
+    return {"file": "host/io/" + file, "what": what, "files": files, "old": old, "new": new}
+
+
+RULES = [
+    rule("h5set.c", "plain types only",
+         ["vlen_strings", "vlen_list", "compound", "reference", "enumeration", "odd_integer"],
+         "    return fail(\n        err, ASC_MALFORMED,\n        \"%s: dataset '%s': expected a plain integer",
+         "    set->type = COLUMN_INT32, set->element_size = 4, set->memory_type = H5T_NATIVE_INT32;\n    return ASC_OK;\n"
+         "    return fail(\n        err, ASC_MALFORMED,\n        \"%s: dataset '%s': expected a plain integer"),
+    rule("h5set.c", "no committed types", ["committed_type"], "if (H5Tcommitted(file_type) != 0)", "if (0)"),
+    rule("h5set.c", "strings of limited length", ["long_strings"], "size == 0 || size > MAX_TEXT_BYTES", "size == 0"),
+    rule("h5set.c", "contiguous or chunked", ["compact_storage", "virtual_storage"],
+         "if (layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED)", "if (0)"),
+    rule("h5set.c", "no external storage", ["external_storage"], "if (H5Pget_external_count(creation) != 0)", "if (0)"),
+    rule("h5set.c", "three filters only", ["other_filter", "plugin_filter"],
+         "if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)", "if (0)"),
+    rule("h5set.c", "chunks that can be held", ["large_chunk"], "> MAX_CHUNK_BYTES / set->element_size", "> (hsize_t)1 << 40"),
+    rule("h5set.c", "every chunk is there", ["missing_chunk"], "if (present != expected)", "if (0)"),
+    rule("h5set.c", "data were written", ["never_written"], "if (set->stored_bytes == 0 && elements > 0)", "if (0)"),
+    rule("h5set.c", "chunks of their size", ["bomb_in_a_chunk"],
+         "address != HADDR_UNDEF && stored > bytes + bytes / 1024 + MAX_CHUNK_OVERHEAD", "0"),
+    rule("h5set.c", "no bombs", ["bomb_of_zeros"], "deflated && bytes > LARGE_BYTES && bytes / MAX_LARGE_RATIO > set->file->size",
+         "0"),
+    rule("h5set.c", "no more than the file can hold", ["size_that_lies"],
+         "bytes - elements * (set->type == COLUMN_TEXT) > limit", "0"),
+    rule("h5file.c", "hard links only", ["soft_link", "external_link"], "if (link.type != H5L_TYPE_HARD)", "if (0)"),
 ]

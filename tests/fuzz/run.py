@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Runs the fuzz targets of a build with ASCRIBE_FUZZ: run.py --build DIR canaries|clean [--long] [TARGET ...]
+"""Runs the fuzz targets of a build with ASCRIBE_FUZZ: run.py --build DIR canaries|clean|rules [--long] [TARGET ...]
 
 canaries: plants one bug at a time (tests/fuzz/canaries.py) in a copy of a source file in the build folder, links the
 target with it and lets it run; every bug must be found within 60 s of processor time. The sources are not touched.
 clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset: 100,000); nothing may be
 found. What is found stays in DIR/fuzz/.
+rules:    takes away one rule of the HDF5 reader at a time, in any build; exactly the file that test_hostile_hdf5 made
+for this rule must then pass it.
 Exit status: 0 all as it should be, 1 not, 64 usage.
 """
 import argparse
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from canaries import CANARIES
+from canaries import CANARIES, RULES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -28,37 +30,36 @@ CLEAN_S = 20
 ASAN = "malloc_context_size=2:quarantine_size_mb=8:allocator_may_return_null=1:detect_leaks=%d:symbolize=1"
 
 
-def commands_of(build, target):
-    """The command lines that build `target`, in order, as lists of words."""
+def commands_of(build, goal):
+    """The command lines that build `goal`, in order."""
     text = subprocess.run(
-        ["ninja", "-C", build, "-t", "commands", "fuzz_" + target], check=True, capture_output=True, text=True
+        ["ninja", "-C", build, "-t", "commands", goal], check=True, capture_output=True, text=True
     ).stdout
     return [line for line in text.splitlines() if line.strip()]
 
 
-def plant(build, number, canary):
-    """Builds the target with one bug; returns the program's path."""
-    folder = os.path.join(build, "fuzz", "canaries", "%s-%d" % (canary["target"], number))
+def plant(build, goal, name, bug):
+    """Builds the program `goal` with one bug; returns its path."""
+    folder = os.path.join(build, "fuzz", "planted", name)
     shutil.rmtree(folder, ignore_errors=True)
-    source = os.path.join(ROOT, canary["file"])
+    source = os.path.join(ROOT, bug["file"])
     copy = os.path.join(folder, os.path.basename(source))
     os.makedirs(folder)
     with open(source) as file:
         text = file.read()
-    if text.count(canary["old"]) != 1:
+    if text.count(bug["old"]) != 1:
         raise SystemExit(
-            "run.py: canary '%s': expected its place in %s once, found it %d times; bring canaries.py up to date"
-            % (canary["what"], canary["file"], text.count(canary["old"]))
+            "run.py: '%s': expected its place in %s once, found it %d times; bring canaries.py up to date"
+            % (bug["what"], bug["file"], text.count(bug["old"]))
         )
     with open(copy, "w") as file:
-        file.write('#line 1 "%s"\n' % canary["file"] + text.replace(canary["old"], canary["new"]))
-    commands = commands_of(build, canary["target"])
-    compile_line = next(line for line in commands if re.search(r" -c %s( |$)" % re.escape(source), line))
+        file.write('#line 1 "%s"\n' % bug["file"] + text.replace(bug["old"], bug["new"]))
+    commands = commands_of(build, goal)
+    compile_line = next(line for line in commands if line.endswith(" -c " + source))
     object_file = os.path.join(folder, "planted.o")
-    program = os.path.join(folder, "fuzz")
-    compile_line = re.sub(r" -MF \S+", "", compile_line).replace(" -MD", "")
-    compile_line = re.sub(r" -MT \S+", "", compile_line)
-    compile_line = re.sub(r" -o \S+ -c \S+", " -w -o %s -c %s" % (object_file, copy), compile_line)
+    program = os.path.join(folder, "program")
+    compile_line = re.sub(r" -M[FT] \S+", "", compile_line).replace(" -MD", "").replace(" -Werror", "")
+    compile_line = re.sub(r" -o \S+ -c \S+$", " -w -o %s -c %s" % (object_file, copy), compile_line)
     link_line = re.sub(r" -o \S+", " -o " + program, commands[-1], count=1)
     link_line = link_line.replace(" host/libascribe.a", " %s host/libascribe.a" % object_file, 1)
     for line in (compile_line, link_line):
@@ -121,7 +122,7 @@ def run_canaries(build, targets):
         target = canary["target"]
         if target not in targets:
             continue
-        program = plant(build, number, canary)
+        program = plant(build, "fuzz_" + target, "%s-%d" % (target, number), canary)
         name = "canary-%s-%d" % (target, number)
         status, cpu_s, wall_s, output = run(
             program, options(build, target, name), CANARY_CPU_S, 20 * CANARY_CPU_S, leaks=False)
@@ -149,11 +150,23 @@ def run_clean(build, targets, long):
     return n_found
 
 
+def run_rules(build):
+    n_wrong = 0
+    for rule in RULES:
+        program = plant(build, "test_hostile_hdf5", "rule-" + rule["files"][0], rule)
+        lines = subprocess.run([program, "--accepted"], check=True, capture_output=True, text=True).stdout.splitlines()
+        passed = sorted(line.split(":")[0] for line in lines)
+        good = passed == sorted(rule["files"])
+        n_wrong += not good
+        print("%-5s without the rule '%s': passed by %s" % ("ok" if good else "WRONG", rule["what"], "; ".join(lines) or "none"))
+    return n_wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("what", choices=["canaries", "clean"])
+    parser.add_argument("what", choices=["canaries", "clean", "rules"])
     parser.add_argument("targets", nargs="*", default=[])
     call = parser.parse_args()
     unknown = set(call.targets) - set(TARGETS)
@@ -161,7 +174,10 @@ def main():
         print("run.py: expected targets among %s, found %s" % (", ".join(TARGETS), ", ".join(unknown)), file=sys.stderr)
         return 64
     build, targets = os.path.abspath(call.build), call.targets or list(TARGETS)
-    bad = run_canaries(build, targets) if call.what == "canaries" else run_clean(build, targets, call.long)
+    if call.what == "rules":
+        bad = run_rules(build)
+    else:
+        bad = run_canaries(build, targets) if call.what == "canaries" else run_clean(build, targets, call.long)
     return 1 if bad else 0
 
 

@@ -30,6 +30,9 @@ enum { FILES_PER_BATCH = 100, DEFAULT_FILES = 2000 };
 static const char *const seed_names[] = {"dataset/chunked.h5", "dataset/contiguous.h5", "result/small.h5"};
 enum { N_SEEDS = sizeof seed_names / sizeof *seed_names };
 
+// Mutants that kill libhdf5 1.10.8 in reading; another version may read or refuse them.
+static const char *const killer_names[] = {"killer/result-1006430.h5"};
+
 typedef struct seed_file {
     uint8_t *bytes;
     size_t size;
@@ -45,7 +48,7 @@ typedef struct tally {
 static seed_file load_seed(const char *name)
 {
     char path[1024];
-    seed_file seed = {.is_result = strncmp(name, "result/", 7) == 0};
+    seed_file seed = {.is_result = strstr(name, "/small") != NULL || strstr(name, "/result-") != NULL};
     snprintf(path, sizeof path, "%s/%s", ASCRIBE_FUZZ_CORPUS, name);
     FILE *file = fopen(path, "rb");
     if (!file || fseek(file, 0, SEEK_END) != 0) {
@@ -107,6 +110,11 @@ static void save_bytes(const char *path, const uint8_t *bytes, size_t size)
     }
 }
 
+static asc_status read_file(const seed_file *seed, const char *path, asc_error *err)
+{
+    return seed->is_result ? read_result(path, err) : read_dataset(path, err);
+}
+
 static void keep(const char *path, const char *keep_in, uint64_t number)
 {
     char kept[1024];
@@ -126,7 +134,7 @@ static void read_mutant(const seed_file *seed, uint64_t number, const char *path
     mutate_hdf5(&d, bytes, seed->size);
     save_bytes(path, bytes, dice_one_in(&d, 10) ? dice_below(&d, seed->size) : seed->size);
     free(bytes);
-    const asc_status status = seed->is_result ? read_result(path, &err) : read_dataset(path, &err);
+    const asc_status status = read_file(seed, path, &err);
     if (status == ASC_OK)
         count->n_accepted++;
     else if (status == ASC_MALFORMED && strstr(err.message, "the reader died")) {
@@ -168,12 +176,29 @@ static bool read_batch(const seed_file *seeds, uint64_t first, size_t count, con
     return false;
 }
 
+// In this very process, which lives on.
+static size_t read_killers(void)
+{
+    size_t n_wrong = 0;
+    for (size_t i = 0; i < sizeof killer_names / sizeof *killer_names; i++) {
+        char path[1024];
+        asc_error err = {0};
+        const seed_file file = load_seed(killer_names[i]);
+        snprintf(path, sizeof path, "%s/%s", ASCRIBE_FUZZ_CORPUS, killer_names[i]);
+        const asc_status status = read_file(&file, path, &err);
+        printf("%s: %s\n", killer_names[i], status == ASC_OK ? "accepted" : err.message);
+        n_wrong += status != ASC_OK && status != ASC_MALFORMED;
+        free(file.bytes);
+    }
+    return n_wrong;
+}
+
 int main(int argc, char **argv)
 {
     const size_t n_files = argc > 1 ? strtoull(argv[1], NULL, 10) : DEFAULT_FILES;
     const uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     seed_file seeds[N_SEEDS];
-    size_t n_dead = 0;
+    size_t n_dead = read_killers();
     tally *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return 2;
