@@ -29,9 +29,9 @@ static void measure_rows(batch *b)
     }
 }
 
-asc_status batch_create(const asc_rows *rows, const size_t *row_index, size_t n_rows, const device_design *shared,
-                        const explain_request *request, const device_model *model, batch **out, asc_error *err)
+asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
 {
+    const size_t n_rows = inputs->n_rows;
     batch *b = calloc(1, sizeof *b);
     if (b) {
         b->row_index = malloc(n_rows * sizeof *b->row_index);
@@ -43,14 +43,14 @@ asc_status batch_create(const asc_rows *rows, const size_t *row_index, size_t n_
         batch_free(b);
         return fail_memory(err, "a batch", n_rows * 4 * sizeof(size_t));
     }
-    memcpy(b->row_index, row_index, n_rows * sizeof *row_index);
-    b->request = request;
-    b->model = model->model;
-    b->backend = model->backend;
-    b->rows = rows;
-    b->design = shared;
+    memcpy(b->row_index, inputs->row_index, n_rows * sizeof *b->row_index);
+    b->request = inputs->request;
+    b->model = inputs->model->model;
+    b->backend = inputs->model->backend;
+    b->rows = inputs->rows;
+    b->design = inputs->design;
     b->n_rows = n_rows;
-    b->n_features = shared->host->n_features;
+    b->n_features = inputs->design->host->n_features;
     measure_rows(b);
     *out = b;
     return ASC_OK;

@@ -38,9 +38,16 @@ typedef struct batch {
     asc_buffer *plain_logits; // F64 [R, C]: of the row as it stands
 } batch;
 
-// `row_index` is copied.
-asc_status batch_create(const asc_rows *rows, const size_t *row_index, size_t n_rows, const device_design *shared,
-                        const explain_request *request, const device_model *model, batch **out, asc_error *err);
+// What a batch is made of: n_rows rows of `rows` (row_index is copied) that share a design.
+typedef struct batch_inputs {
+    const asc_rows *rows;
+    const size_t *row_index;
+    size_t n_rows;
+    const device_design *design;
+    const explain_request *request;
+    const device_model *model;
+} batch_inputs;
+asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
 
 // Device bytes of a batch per row: masks and values, what dominates.

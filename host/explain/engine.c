@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum {
-    DEFAULT_STEP_TOKENS = 2048,
+    DEFAULT_STEP_TOKENS = 1024,
     BATCH_BYTES = 64 << 20, // device memory for masks and values of one batch
     WAVE_BYTES = 256 << 20, // of the batches that are on the device at once
     WARN_BUDGET_PER_FEATURE = 4,
@@ -220,7 +220,8 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     for (size_t i = from; i < last; i++)
         index[i - from] = s->order[i].row;
     batch *made = NULL;
-    const asc_status status = batch_create(s->rows, index, last - from, shared, e->config.request, e->model, &made, err);
+    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model};
+    const asc_status status = batch_create(&inputs, &made, err);
     free(index);
     if (status != ASC_OK)
         return status;

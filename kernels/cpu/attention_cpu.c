@@ -1,10 +1,11 @@
 // Self-attention within each packed sequence: per head, out = softmax(scale * Q K') V.
 //
-// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1. Shapes: qkv [T, 3, H, E], out [T, H, E].
-// A sequence's Q, transposed K and V are copied to scratch head by head, padded to whole vectors; then four queries at a
-// time: their scores against all keys, exp(score - largest score), the weighted sum of V divided by the sum of
-// exponentials. Order: scores over E and sums of V over the keys ascending; the sum of exponentials as lanes.h says with
-// the key as index. So a query's bits depend on its own sequence only, not on where that stands in the pack.
+// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.1. Shapes: qkv [T, 3, H, E],
+// out [T, H, E]. A sequence's Q, transposed K and V are copied to scratch head by head, padded to whole
+// vectors; then four queries at a time: their scores against all keys, exp(score - largest score), the
+// weighted sum of V divided by the sum of exponentials. Order: scores over E and sums of V over the keys
+// ascending; the sum of exponentials as lanes.h says with the key as index. So a query's bits depend on its
+// own sequence only, not on where that stands in the pack.
 #include "cpu/cpu.h"
 #include "cpu/exp.h"
 
@@ -12,8 +13,8 @@
 
 enum { N_QUERIES = 4, WIDE = 2 * CPU_LANES };
 
-// Scratch of one sequence. n_queries: length rounded up to N_QUERIES; n_keys and n_values: length and head size rounded up
-// to CPU_LANES. What is beyond length and head size holds zeros.
+// Scratch of one sequence. n_queries: length rounded up to N_QUERIES; n_keys and n_values: length and head
+// size rounded up to CPU_LANES. What is beyond length and head size holds zeros.
 typedef struct sequence {
     size_t length, n_heads, head_size;
     size_t n_queries, n_keys, n_values;
@@ -44,7 +45,7 @@ static sequence divide_scratch(const attention_args *args, size_t length, float 
     return s;
 }
 
-// ---- Copying -----------------------------------------------------------------------------------------------------
+// ---- Copying ----------------------------------------------------------------------------------------------
 
 // Tokens of qkv stand `row` floats apart.
 CPU_INLINE void copy_queries(const sequence *s, const float *restrict q, size_t row, float scale)
@@ -87,7 +88,7 @@ CPU_INLINE void copy_values(const sequence *s, const float *restrict v, size_t r
         }
 }
 
-// ---- Products ----------------------------------------------------------------------------------------------------
+// ---- Products ---------------------------------------------------------------------------------------------
 
 // out[i, c] = sum over r < n, n > 0, of a[i, r] * b[r, c] for four rows of a, r ascending. Strides in floats.
 typedef struct product {
@@ -96,8 +97,8 @@ typedef struct product {
     size_t n, a_stride, b_stride, out_stride;
 } product;
 
-// WIDE columns. The sums stay in registers: the compiler must see arrays of whole vectors, and loops that it does not
-// unroll before it makes vectors of them.
+// WIDE columns. The sums stay in registers: the compiler must see arrays of whole vectors, and loops that it
+// does not unroll before it makes vectors of them.
 CPU_INLINE void multiply_wide(const product *p)
 {
     float sums[N_QUERIES][WIDE];
@@ -143,7 +144,7 @@ CPU_INLINE void multiply(product p, size_t n_columns)
         multiply_narrow(&p);
 }
 
-// ---- Softmax -----------------------------------------------------------------------------------------------------
+// ---- Softmax ----------------------------------------------------------------------------------------------
 
 CPU_INLINE float largest_score(const float *scores, size_t n_keys)
 {
@@ -170,15 +171,16 @@ CPU_INLINE float exponentiate(float *scores, size_t length, size_t n_keys)
         lanes[l] = 0;
     for (size_t key = 0; key < n_keys; key += CPU_LANES)
         for (size_t l = 0; l < CPU_LANES; l++) {
-            scores[key + l] = exp_of_sum(scores[key + l] - largest, 0);
+            scores[key + l] = exp_negative(scores[key + l] - largest);
             lanes[l] += scores[key + l];
         }
     return lanes_total(lanes);
 }
 
-// ---- Attention ---------------------------------------------------------------------------------------------------
+// ---- Attention --------------------------------------------------------------------------------------------
 
-// Queries first .. first + 3 of head h. out: the head's part of the sequence's first token; tokens stand out_row apart.
+// Queries first .. first + 3 of head h. out: the head's part of the sequence's first token; tokens stand
+// out_row apart.
 CPU_INLINE void attend_four(const sequence *s, size_t h, size_t first, float *out, size_t out_row)
 {
     const size_t head_size = s->head_size, n_keys = s->n_keys, n_values = s->n_values;
@@ -226,7 +228,8 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
         const size_t first = (size_t)offsets[q], length = (size_t)(offsets[q + 1] - offsets[q]);
         TRY(cpu_check_index("attention: length of a sequence", (int64_t)length, 0, longest + 1, err));
         const sequence s = divide_scratch(args, length, floats, &n_floats);
-        attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale, cpu_real(args->out) + first * n_hidden);
+        attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale,
+               cpu_real(args->out) + first * n_hidden);
     }
     return ASC_OK;
 }

@@ -1,5 +1,5 @@
-// The cpu backend: its table, its memory (plain host memory, REAL = float) and its streams. Slots that touch no REAL data
-// are ref's. A stream works in the thread that calls it.
+// The cpu backend: its table, its memory (plain host memory, REAL = float) and its streams. Slots that touch
+// no REAL data are ref's. A stream works in the thread that calls it.
 #include "cpu/cpu.h"
 
 #include "base/checked.h"
@@ -40,7 +40,7 @@ asc_status cpu_check_index(const char *name, int64_t index, int64_t least, size_
                 (long long)index, (long long)least, end);
 }
 
-// ---- Device and streams ------------------------------------------------------------------------------------------
+// ---- Device and streams -----------------------------------------------------------------------------------
 
 static asc_status open_cpu(asc_backend *backend, asc_error *err)
 {
@@ -96,7 +96,7 @@ static void destroy_stream(asc_stream *stream)
     free(own);
 }
 
-// ---- Memory ------------------------------------------------------------------------------------------------------
+// ---- Memory -----------------------------------------------------------------------------------------------
 
 static size_t element_bytes(asc_type type)
 {

@@ -1,9 +1,9 @@
 // What the files of the cpu backend share: its slots, its device and stream, typed access to views.
 //
-// REAL is float. Matrix products come from a vendor library through gemm.h; everything else is plain C that the
-// compiler vectorises. Numerics of our own loops: no fused multiply-add (compile with -ffp-contract=off), no
-// fast-math, sums over fixed lanes in a fixed order, our own exp and tanh. So their bits depend neither on a
-// row's place or neighbours nor on the instruction set.
+// REAL is float. Matrix products come from a vendor library through gemm.h; everything else is plain C that
+// the compiler vectorises. Numerics of our own loops: no fused multiply-add (compile with -ffp-contract=off),
+// no fast-math, sums over fixed lanes in a fixed order, our own exp and tanh. So their bits depend neither on
+// a row's place or neighbours nor on the instruction set.
 #ifndef ASCRIBE_CPU_CPU_H
 #define ASCRIBE_CPU_CPU_H
 
@@ -16,10 +16,10 @@
 #error "the cpu backend promises its bits: compile without -ffast-math"
 #endif
 
-// Compiles a function once for each level of x86-64; the dynamic linker picks one. Sanitizers cannot do without
-// the runtime that is not there yet when it picks.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Compiles a function once for each level of x86-64; the dynamic linker picks one. Sanitizers cannot do
+// without the runtime that is not there yet when it picks.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                 \
+    __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CPU_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CPU_CLONES
@@ -68,7 +68,8 @@ asc_status cpu_scratch(asc_stream *stream, size_t n, float **out, asc_error *err
 // index lies in [least, end); `name` is "op: argument" and opens the message.
 asc_status cpu_check_index(const char *name, int64_t index, int64_t least, size_t end, asc_error *err);
 
-// x[i] = activation(x[i]) for i < n. ASC_ACT_GELU_ERF is within 2^-22 |x| of the exact one for every finite x. NaN in, NaN out.
+// x[i] = activation(x[i]) for i < n. ASC_ACT_GELU_ERF is within 2^-22 |x| of the exact one for every finite
+// x. NaN in, NaN out.
 void cpu_activate(asc_activation activation, float *x, size_t n);
 
 // One row of layer normalisation, out = norm(x): x, gamma, beta, out [D]; out may be x.

@@ -1,7 +1,7 @@
 // Embedding: out[t] = norm(word[ids[u]] + position[positions[u]] + type[types[u]]), u = source[t] or t.
 //
-// Shapes: out [T, D], the tables [V, D] and so on. Source: Devlin et al., "BERT", NAACL 2019. Order: word + position, then
-// + type. Ids outside their tables are ASC_INTERNAL.
+// Shapes: out [T, D], the tables [V, D] and so on. Source: Devlin et al., "BERT", NAACL 2019. Order: word +
+// position, then + type. Ids outside their tables are ASC_INTERNAL.
 #include "cpu/cpu.h"
 
 // The rows of the three tables that make one token.
@@ -47,7 +47,8 @@ asc_status cpu_embed(asc_stream *stream, const embed_args *args, asc_error *err)
 {
     (void)stream;
     const size_t n_hidden = args->n_hidden, n_entries = count_entries(args->table);
-    const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon, n_hidden};
+    const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon,
+                           n_hidden};
     const int32_t *source = args->source.buffer ? cpu_i32(args->source) : NULL;
     for (size_t t = 0; t < args->n_tokens; t++) {
         token_rows rows;

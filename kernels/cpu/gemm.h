@@ -1,9 +1,10 @@
-// Matrix products out = x W' + b in float, whose rows do not know of each other: what the cpu backend needs of
-// a vendor library. Exactly one of gemm_onednn.c and gemm_openblas.c is compiled in.
+// Matrix products out = x W' + b in float, whose rows do not know of each other: what the cpu backend needs
+// of a vendor library. Exactly one of gemm_onednn.c and gemm_openblas.c is compiled in.
 //
-// Libraries choose the order of a sum by the number of rows M and by a row's place among them, so calls are made
-// in tiles: a few fixed values of M. When weights are created, gemm_tiles.c runs every tile size on equal rows and
-// keeps those whose rows all have the same bits. Work on a gemm_stream happens in the calling thread alone.
+// Libraries choose the order of a sum by the number of rows M and by a row's place among them, so calls are
+// made in tiles: a few fixed values of M. When weights are created, gemm_tiles.c runs every tile size on
+// equal rows and keeps those whose rows all have the same bits. Work on a gemm_stream happens in the calling
+// thread alone.
 #ifndef ASCRIBE_CPU_GEMM_H
 #define ASCRIBE_CPU_GEMM_H
 
@@ -23,10 +24,10 @@ void gemm_describe(const gemm *library, char *text, size_t size);
 asc_status gemm_stream_open(gemm *library, gemm_stream **out, asc_error *err);
 void gemm_stream_close(gemm_stream *stream); // accepts NULL
 
-// weight [n_out, n_in] row-major, bias [n_out] or NULL for zeros; both are copied. ASC_NO_DEVICE when the library's
-// kernels on this machine give a row other bits at another place.
-asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight, const float *bias,
-                               gemm_weights **out, asc_error *err);
+// weight [n_out, n_in] row-major, bias [n_out] or NULL for zeros; both are copied. ASC_NO_DEVICE when the
+// library's kernels on this machine give a row other bits at another place.
+asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight,
+                               const float *bias, gemm_weights **out, asc_error *err);
 void gemm_weights_destroy(gemm_weights *weights); // accepts NULL
 
 // The rows of the tile to run next when n_left > 0 rows are left; more than n_left when the caller must pad.
@@ -36,7 +37,7 @@ size_t gemm_next_tile(const gemm_weights *weights, size_t n_left);
 asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t tile, const float *x, float *out,
                     asc_error *err);
 
-// ---- For gemm_<library>.c ----------------------------------------------------------------------------------------
+// ---- For gemm_<library>.c ---------------------------------------------------------------------------------
 
 enum { GEMM_MOST_TILES = 4 };
 
@@ -48,8 +49,9 @@ typedef struct gemm_tiles {
 // See gemm_next_tile.
 size_t gemm_tiles_next(const gemm_tiles *tiles, size_t n_left);
 
-// Runs every tile of `weights`, whose own tiles are `candidates`, on copies of one random row x [n_in]. `agreeing`:
-// the largest tile whose rows are all alike, and the smaller ones whose rows equal those. ASC_NO_DEVICE when there is none.
+// Runs every tile of `weights`, whose own tiles are `candidates`, on copies of one random row x [n_in].
+// `agreeing`: the largest tile whose rows are all alike, and the smaller ones whose rows equal those.
+// ASC_NO_DEVICE when there is none.
 typedef struct gemm_shape {
     size_t n_out, n_in;
 } gemm_shape;

@@ -1,8 +1,9 @@
-// gemm.h on oneDNN: one matmul primitive per tile size, weights reordered once to the layout that the largest tile
-// prefers and shared by the smaller ones.
+// gemm.h on oneDNN: one matmul primitive per tile size, weights reordered once to the layout that the largest
+// tile prefers and shared by the smaller ones.
 //
-// Primitives and weights are read-only when used (scratchpads belong to streams), so streams share them. oneDNN
-// runs on OpenMP: every call into it is made with one OpenMP thread, and the calling thread's own setting is put back.
+// Primitives and weights are read-only when used (scratchpads belong to streams), so streams share them.
+// oneDNN runs on OpenMP: every call into it is made with one OpenMP thread, and the calling thread's own
+// setting is put back.
 #include "cpu/cpu.h"
 
 #include <dnnl.h>
@@ -13,7 +14,8 @@
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int n_threads);
 
-// 192 is as fast as any M; 48 and 16 keep the padding small. All leave 0, 4 or 5 rows over from blocks of six.
+// 192 is as fast as any M; 48 and 16 keep the padding small. All leave 0, 4 or 5 rows over from blocks of
+// six.
 static const gemm_tiles tile_candidates = {3, {192, 48, 16}};
 
 struct gemm {
@@ -72,7 +74,7 @@ static void leave_single_thread(int n_threads)
         omp_set_num_threads(n_threads);
 }
 
-// ---- Library and streams -----------------------------------------------------------------------------------------
+// ---- Library and streams ----------------------------------------------------------------------------------
 
 asc_status gemm_open(gemm **out, asc_error *err)
 {
@@ -80,7 +82,8 @@ asc_status gemm_open(gemm **out, asc_error *err)
     gemm *library = calloc(1, sizeof *library);
     if (!library)
         return fail_memory(err, "matrix products", sizeof *library);
-    const asc_status status = passed(dnnl_engine_create(&library->engine, dnnl_cpu, 0), "opening the engine", err);
+    const asc_status status =
+        passed(dnnl_engine_create(&library->engine, dnnl_cpu, 0), "opening the engine", err);
     if (status != ASC_OK)
         free(library);
     else
@@ -115,8 +118,8 @@ void gemm_describe(const gemm *library, char *text, size_t size)
 {
     (void)library;
     const dnnl_version_t *version = dnnl_version();
-    snprintf(text, size, "oneDNN %d.%d.%d, %s, f32, tile %zu", version->major, version->minor, version->patch,
-             isa_name(dnnl_get_effective_cpu_isa()), tile_candidates.rows[0]);
+    snprintf(text, size, "oneDNN %d.%d.%d, %s, f32, tiles up to %zu", version->major, version->minor,
+             version->patch, isa_name(dnnl_get_effective_cpu_isa()), tile_candidates.rows[0]);
 }
 
 asc_status gemm_stream_open(gemm *library, gemm_stream **out, asc_error *err)
@@ -127,7 +130,8 @@ asc_status gemm_stream_open(gemm *library, gemm_stream **out, asc_error *err)
         return fail_memory(err, "stream", sizeof *stream);
     stream->library = library;
     const asc_status status =
-        passed(dnnl_stream_create(&stream->stream, library->engine, dnnl_stream_default_flags), "opening a stream", err);
+        passed(dnnl_stream_create(&stream->stream, library->engine, dnnl_stream_default_flags),
+               "opening a stream", err);
     if (status != ASC_OK)
         free(stream);
     else
@@ -157,18 +161,20 @@ static asc_status grow_scratch(gemm_stream *stream, size_t bytes, asc_error *err
     return ASC_OK;
 }
 
-// ---- Weights -----------------------------------------------------------------------------------------------------
+// ---- Weights ----------------------------------------------------------------------------------------------
 
-static asc_status describe_matrix(dnnl_memory_desc_t *out, size_t n_rows, size_t n_columns, dnnl_format_tag_t tag,
-                                  asc_error *err)
+static asc_status describe_matrix(dnnl_memory_desc_t *out, size_t n_rows, size_t n_columns,
+                                  dnnl_format_tag_t tag, asc_error *err)
 {
     const dnnl_dims_t dims = {(dnnl_dim_t)n_rows, (dnnl_dim_t)n_columns};
     return passed(dnnl_memory_desc_init_by_tag(out, 2, dims, dnnl_f32, tag), "describing a matrix", err);
 }
 
-// The primitive description of one tile. `layout` of the weights: with dnnl_format_kind_any the library's choice.
+// The primitive description of one tile. `layout` of the weights: with dnnl_format_kind_any the library's
+// choice.
 static asc_status describe_product(const gemm_weights *weights, const source *from, const tile_kernel *kernel,
-                                   const dnnl_memory_desc_t *layout, dnnl_primitive_desc_t *out, asc_error *err)
+                                   const dnnl_memory_desc_t *layout, dnnl_primitive_desc_t *out,
+                                   asc_error *err)
 {
     dnnl_matmul_desc_t product;
     dnnl_primitive_attr_t attributes = NULL;
@@ -176,7 +182,8 @@ static asc_status describe_product(const gemm_weights *weights, const source *fr
     if (status != ASC_OK)
         return status;
     // Strict float whatever the environment asks for.
-    status = passed(dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict), "asking for float", err);
+    status = passed(dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict),
+                    "asking for float", err);
     if (status == ASC_OK)
         status = passed(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
                         "asking for a scratchpad of our own", err);
@@ -210,8 +217,8 @@ static asc_status create_kernel(gemm_weights *weights, const source *from, size_
     return status;
 }
 
-static asc_status create_memory(const gemm_weights *weights, const dnnl_memory_desc_t *layout, const void *data,
-                                dnnl_memory_t *out, asc_error *err)
+static asc_status create_memory(const gemm_weights *weights, const dnnl_memory_desc_t *layout,
+                                const void *data, dnnl_memory_t *out, asc_error *err)
 {
     return passed(dnnl_memory_create(out, layout, weights->library->engine, (void *)(uintptr_t)data),
                   "wrapping memory", err);
@@ -227,13 +234,15 @@ static asc_status pack_weight(gemm_weights *weights, const source *from, const f
     dnnl_engine_t engine = weights->library->engine;
     asc_status status = create_memory(weights, &from->weight, weight, &original, err);
     if (status == ASC_OK)
-        status = passed(dnnl_reorder_primitive_desc_create(&description, &from->weight, engine, &weights->layout,
-                                                           engine, NULL),
+        status = passed(dnnl_reorder_primitive_desc_create(&description, &from->weight, engine,
+                                                           &weights->layout, engine, NULL),
                         "describing the reordering of weights", err);
     if (status == ASC_OK)
-        status = passed(dnnl_primitive_create(&reorder, description), "creating the reordering of weights", err);
+        status =
+            passed(dnnl_primitive_create(&reorder, description), "creating the reordering of weights", err);
     if (status == ASC_OK)
-        status = passed(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "opening a stream", err);
+        status =
+            passed(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "opening a stream", err);
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, original}, {DNNL_ARG_TO, weights->packed_memory}};
     if (status == ASC_OK)
         status = passed(dnnl_primitive_execute(reorder, stream, 2, arguments), "reordering weights", err);
@@ -246,8 +255,8 @@ static asc_status pack_weight(gemm_weights *weights, const source *from, const f
     return status;
 }
 
-static asc_status copy_weights(gemm_weights *weights, const source *from, const float *weight, const float *bias,
-                               asc_error *err)
+static asc_status copy_weights(gemm_weights *weights, const source *from, const float *weight,
+                               const float *bias, asc_error *err)
 {
     const size_t packed_bytes = dnnl_memory_desc_get_size(&weights->layout), n_out = from->shape.n_out;
     weights->packed = cpu_floats((packed_bytes + sizeof(float) - 1) / sizeof(float));
@@ -277,8 +286,8 @@ static void keep_tiles(gemm_weights *weights, const gemm_tiles *kept)
     weights->tiles = *kept;
 }
 
-static asc_status fill_weights(gemm_weights *weights, const source *from, const float *weight, const float *bias,
-                               asc_error *err)
+static asc_status fill_weights(gemm_weights *weights, const source *from, const float *weight,
+                               const float *bias, asc_error *err)
 {
     gemm_tiles kept;
     for (size_t i = 0; i < tile_candidates.n; i++) {
@@ -292,8 +301,8 @@ static asc_status fill_weights(gemm_weights *weights, const source *from, const 
     return ASC_OK;
 }
 
-asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight, const float *bias,
-                               gemm_weights **out, asc_error *err)
+asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight,
+                               const float *bias, gemm_weights **out, asc_error *err)
 {
     *out = NULL;
     source from = {.shape = {n_out, n_in}};
@@ -326,7 +335,7 @@ void gemm_weights_destroy(gemm_weights *weights)
     free(weights);
 }
 
-// ---- Running -----------------------------------------------------------------------------------------------------
+// ---- Running ----------------------------------------------------------------------------------------------
 
 size_t gemm_next_tile(const gemm_weights *weights, size_t n_left)
 {
@@ -349,12 +358,15 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
     if (status == ASC_OK)
         status = create_memory(weights, &kernel->scratch, stream->scratch, &scratch_memory, err);
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, x_memory},   {DNNL_ARG_WEIGHTS, weights->packed_memory},
-        {DNNL_ARG_DST, out_memory}, {DNNL_ARG_BIAS, weights->bias_memory},
+        {DNNL_ARG_SRC, x_memory},
+        {DNNL_ARG_WEIGHTS, weights->packed_memory},
+        {DNNL_ARG_DST, out_memory},
+        {DNNL_ARG_BIAS, weights->bias_memory},
         {DNNL_ARG_SCRATCHPAD, scratch_memory},
     };
     if (status == ASC_OK)
-        status = passed(dnnl_primitive_execute(kernel->primitive, stream->stream, 5, arguments), "a product", err);
+        status =
+            passed(dnnl_primitive_execute(kernel->primitive, stream->stream, 5, arguments), "a product", err);
     if (status == ASC_OK)
         status = passed(dnnl_stream_wait(stream->stream), "a product", err);
     dnnl_memory_destroy(scratch_memory);

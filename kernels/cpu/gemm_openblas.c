@@ -1,7 +1,7 @@
 // gemm.h on OpenBLAS: cblas_sgemm with a fixed number of rows, and of columns padded to a multiple of 16.
 //
-// OpenBLAS is told once, for the whole process, to use one thread. Bias: out starts as the bias of every row and
-// the product is added to it.
+// OpenBLAS is told once, for the whole process, to use one thread. Bias: out starts as the bias of every row
+// and the product is added to it.
 #include "cpu/cpu.h"
 
 #include <cblas.h>
@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-// Large tiles, because OpenBLAS packs the weights again at every call. The Haswell and Zen kernels of 0.3.21 add up the rows 6 to 11 of
-// every dozen in another order whatever M is, so that only the smallest tile is left there: right, but slow.
+// Large tiles, because OpenBLAS packs the weights again at every call. The Haswell and Zen kernels of 0.3.21
+// add up the rows 6 to 11 of every dozen in another order whatever M is, so that only the smallest tile is
+// left there: right, but slow.
 static const gemm_tiles tile_candidates = {4, {192, 96, 48, 8}};
 
 enum { COLUMN_MULTIPLE = 16 };
@@ -52,7 +53,7 @@ void gemm_describe(const gemm *library, char *text, size_t size)
     const char *space = strchr(config, ' ');
     const char *end = space ? strchr(space + 1, ' ') : NULL;
     const int length = (int)(end ? (size_t)(end - config) : strlen(config));
-    snprintf(text, size, "%.*s, %s, f32, tile %zu", length, config, openblas_get_corename(),
+    snprintf(text, size, "%.*s, %s, f32, tiles up to %zu", length, config, openblas_get_corename(),
              tile_candidates.rows[0]);
 }
 
@@ -90,12 +91,13 @@ static asc_status fill_weights(gemm *library, gemm_weights *weights, const float
     return ASC_OK;
 }
 
-asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight, const float *bias,
-                               gemm_weights **out, asc_error *err)
+asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight,
+                               const float *bias, gemm_weights **out, asc_error *err)
 {
     *out = NULL;
     if (n_out > INT_MAX - COLUMN_MULTIPLE || n_in > INT_MAX)
-        return fail(err, ASC_INTERNAL, "matrix product of %zu by %zu: expected at most %d", n_out, n_in, INT_MAX);
+        return fail(err, ASC_INTERNAL, "matrix product of %zu by %zu: expected at most %d", n_out, n_in,
+                    INT_MAX);
     gemm_weights *weights = calloc(1, sizeof *weights);
     if (!weights)
         return fail_memory(err, "weights", sizeof *weights);
@@ -148,8 +150,8 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
     float *result = padded ? stream->out : out;
     for (size_t row = 0; row < tile; row++)
         memcpy(result + row * n_columns, weights->bias, n_columns * sizeof *out);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)tile, (blasint)n_columns, (blasint)n_in, 1, x,
-                (blasint)n_in, weights->weight, (blasint)n_in, 1, result, (blasint)n_columns);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)tile, (blasint)n_columns, (blasint)n_in, 1,
+                x, (blasint)n_in, weights->weight, (blasint)n_in, 1, result, (blasint)n_columns);
     for (size_t row = 0; padded && row < tile; row++)
         memcpy(out + row * n_out, result + row * n_columns, n_out * sizeof *out);
     return ASC_OK;

@@ -1,8 +1,8 @@
 // Which tile sizes of a matrix product may be mixed: those that give equal rows equal bits at every place.
 //
-// Seen with oneDNN 2.6: its AVX-512 kernels give a row the same bits for every M; its AVX2 kernels handle six rows at a time and one to three
-// rows left over in another order. Seen with OpenBLAS 0.3.21: SkylakeX differs at small M only, Haswell from place to
-// place.
+// Seen with oneDNN 2.6: its AVX-512 kernels give a row the same bits for every M; its AVX2 kernels handle six
+// rows at a time and one to three rows left over in another order. Seen with OpenBLAS 0.3.21: SkylakeX
+// differs at small M only, Haswell from place to place.
 #include "cpu/cpu.h"
 
 #include <string.h>
@@ -15,7 +15,8 @@ size_t gemm_tiles_next(const gemm_tiles *tiles, size_t n_left)
     return tiles->rows[tiles->n - 1];
 }
 
-// n numbers in (-1, 1) that use all bits of a float: a 64-bit linear congruential generator (Knuth's MMIX constants).
+// n numbers in (-1, 1) that use all bits of a float: a 64-bit linear congruential generator (Knuth's MMIX
+// constants).
 static void fill_random(float *x, size_t n)
 {
     uint64_t state = 1;
@@ -44,7 +45,8 @@ asc_status gemm_tiles_agreeing(gemm *library, const gemm_weights *weights, gemm_
     float *expected = cpu_floats(shape.n_out);
     agreeing->n = 0;
     if (!x || !out || !expected) {
-        status = fail_memory(err, "check of the matrix product", n_rows * (shape.n_in + shape.n_out) * sizeof *x);
+        status =
+            fail_memory(err, "check of the matrix product", n_rows * (shape.n_in + shape.n_out) * sizeof *x);
         goto done;
     }
     fill_random(x, shape.n_in);
@@ -59,10 +61,11 @@ asc_status gemm_tiles_agreeing(gemm *library, const gemm_weights *weights, gemm_
             agreeing->rows[agreeing->n++] = candidates->rows[i];
     }
     if (status == ASC_OK && agreeing->n == 0)
-        status = fail(err, ASC_NO_DEVICE,
-                      "matrix product of %zu by %zu: expected equal rows to give equal bits at every place, found "
-                      "differences with every tile size",
-                      shape.n_out, shape.n_in);
+        status =
+            fail(err, ASC_NO_DEVICE,
+                 "matrix product of %zu by %zu: expected equal rows to give equal bits at every place, found "
+                 "differences with every tile size",
+                 shape.n_out, shape.n_in);
 done:
     gemm_stream_close(stream);
     free(expected);

@@ -1,5 +1,6 @@
-// Sums in a fixed order: element i is added to lane i mod 16, in ascending order, and the lanes are added in halves
-// (lane l + lane l + 8, then + 4, + 2, + 1). The same bits for every vector width, address and instruction set.
+// Sums in a fixed order: element i is added to lane i mod 16, in ascending order, and the lanes are added in
+// halves (lane l + lane l + 8, then + 4, + 2, + 1). The same bits for every vector width, address and
+// instruction set.
 #ifndef ASCRIBE_CPU_LANES_H
 #define ASCRIBE_CPU_LANES_H
 

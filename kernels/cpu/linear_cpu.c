@@ -1,8 +1,9 @@
 // Linear maps: out[t] = activation(W x[t] + b), a tile of rows at a time.
 //
-// Shapes: x [T, n_in], out [T, n_out]. Maps with at least 16 outputs go through gemm.h, the last tile padded with rows
-// of zeros; smaller ones (classifier heads) are dot products of our own: lane l sums the products of elements l, l + 16,
-// l + 32 ..., then the lanes are added in halves. The activation sweeps over a tile while it is in the cache.
+// Shapes: x [T, n_in], out [T, n_out]. Maps with at least 16 outputs go through gemm.h, the last tile padded
+// with rows of zeros; smaller ones (classifier heads) are dot products of our own: lane l sums the products
+// of elements l, l + 16, l + 32 ..., then the lanes are added in halves. The activation sweeps over a tile
+// while it is in the cache.
 #include "cpu/cpu.h"
 #include "cpu/lanes.h"
 
@@ -16,8 +17,8 @@ typedef struct cpu_weights {
     float *weight, *bias;
 } cpu_weights;
 
-static asc_status fill_small(const asc_linear *linear, cpu_weights *weights, const float *weight, const float *bias,
-                             asc_error *err)
+static asc_status fill_small(const asc_linear *linear, cpu_weights *weights, const float *weight,
+                             const float *bias, asc_error *err)
 {
     const size_t n_out = linear->n_out, n_weights = n_out * linear->n_in;
     weights->weight = cpu_floats(n_weights);
@@ -37,10 +38,10 @@ asc_status cpu_linear_create(asc_linear *linear, const float *weight, const floa
     if (!weights)
         return fail_memory(err, "weights", sizeof *weights);
     linear->impl = weights;
-    const asc_status status =
-        linear->n_out < LEAST_GEMM_OUTPUTS
-            ? fill_small(linear, weights, weight, bias, err)
-            : gemm_weights_create(device->gemm, linear->n_out, linear->n_in, weight, bias, &weights->packed, err);
+    const asc_status status = linear->n_out < LEAST_GEMM_OUTPUTS
+                                  ? fill_small(linear, weights, weight, bias, err)
+                                  : gemm_weights_create(device->gemm, linear->n_out, linear->n_in, weight,
+                                                        bias, &weights->packed, err);
     if (status != ASC_OK)
         cpu_linear_destroy(linear);
     return status;
@@ -67,8 +68,8 @@ static void multiply_small(const asc_linear *linear, size_t n_tokens, const floa
 }
 
 // The last n_rows < tile rows, through padded copies.
-static asc_status multiply_rest(asc_stream *stream, const asc_linear *linear, size_t n_rows, const float *x, float *out,
-                                asc_error *err)
+static asc_status multiply_rest(asc_stream *stream, const asc_linear *linear, size_t n_rows, const float *x,
+                                float *out, asc_error *err)
 {
     const cpu_stream *own = stream->impl;
     const cpu_weights *weights = linear->impl;

@@ -1,7 +1,8 @@
-// Layer normalisation: norm(x) = (x - mean) / sqrt(variance + epsilon) * gamma + beta over the D elements of a row, and
-// out[t] = norm(x[t] + residual[t]).
+// Layer normalisation: norm(x) = (x - mean) / sqrt(variance + epsilon) * gamma + beta over the D elements of
+// a row, and out[t] = norm(x[t] + residual[t]).
 //
-// Ba, Kiros & Hinton, "Layer normalization", 2016. Two passes (mean, then squares around it), sums as lanes.h says.
+// Ba, Kiros & Hinton, "Layer normalization", 2016. Two passes (mean, then squares around it), sums as lanes.h
+// says.
 #include "cpu/cpu.h"
 #include "cpu/lanes.h"
 
@@ -30,7 +31,8 @@ asc_status cpu_add_norm(asc_stream *stream, const add_norm_args *args, asc_error
 {
     (void)stream, (void)err;
     const size_t n_hidden = args->n_hidden;
-    const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon, n_hidden};
+    const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon,
+                           n_hidden};
     const float *x = cpu_real(args->x), *residual = cpu_real(args->residual);
     float *out = cpu_real(args->out);
     for (size_t t = 0; t < args->n_tokens; t++) {

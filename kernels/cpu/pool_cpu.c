@@ -1,4 +1,5 @@
-// Pooling: out[q] = x[sequence_offsets[q]], the first token of each sequence. Shapes: x [T, D], out [n_sequences, D].
+// Pooling: out[q] = x[sequence_offsets[q]], the first token of each sequence. Shapes: x [T, D], out
+// [n_sequences, D].
 #include "cpu/cpu.h"
 
 #include <string.h>
@@ -9,8 +10,8 @@ asc_status cpu_pool_first(asc_stream *stream, const pool_first_args *args, asc_e
     const int32_t *offsets = cpu_i32(args->sequence_offsets);
     for (size_t q = 0; q < args->n_sequences; q++) {
         TRY(cpu_check_index("pool_first: sequence_offsets", offsets[q], 0, args->n_tokens, err));
-        memcpy(cpu_real(args->out) + q * args->n_hidden, cpu_real(args->x) + (size_t)offsets[q] * args->n_hidden,
-               args->n_hidden * sizeof(float));
+        memcpy(cpu_real(args->out) + q * args->n_hidden,
+               cpu_real(args->x) + (size_t)offsets[q] * args->n_hidden, args->n_hidden * sizeof(float));
     }
     return ASC_OK;
 }

@@ -1,5 +1,5 @@
-// From logits in float to values in double: what a row's full coalition predicts, and the explained output of every
-// coalition. The formulas are output_transform.h's. See backend.h for the shapes.
+// From logits in float to values in double: what a row's full coalition predicts, and the explained output of
+// every coalition. The formulas are output_transform.h's. See backend.h for the shapes.
 #include "cpu/cpu.h"
 
 #include "output_transform.h"
@@ -50,8 +50,8 @@ asc_status cpu_values(asc_stream *stream, const values_args *args, asc_error *er
         for (size_t k = 0; k < n_targets; k++) {
             TRY(cpu_check_index("values: targets", targets[k], -1, step->n_classes, err));
             values[k] = targets[k] < 0 ? NAN
-                                       : output_value(logits, step->n_classes, (size_t)targets[k], args->output,
-                                                      args->sigmoid);
+                                       : output_value(logits, step->n_classes, (size_t)targets[k],
+                                                      args->output, args->sigmoid);
         }
     }
     return ASC_OK;

@@ -147,18 +147,18 @@ explained *fixture_explain(const asc_model *model, const explain_request *reques
 }
 
 // One sequence's token table, laid out in parts of MAX_TOKENS; returns its length.
-static size_t fill_table(const asc_rows *rows, size_t row, uint64_t mask, int32_t mask_id, int32_t *data)
+static size_t fill_table(const asc_rows *rows, fixture_coalition c, int32_t *data)
 {
-    const size_t first = (size_t)rows->token_offsets[row];
-    const size_t length = (size_t)rows->token_offsets[row + 1] - first;
+    const size_t first = (size_t)rows->token_offsets[c.row];
+    const size_t length = (size_t)rows->token_offsets[c.row + 1] - first;
     size_t n_tokens = 0;
     for (size_t t = 0; t < length; t++) {
         const int32_t feature = rows->token_features[first + t];
-        const int present = feature < 0 || (mask >> feature & 1);
-        if (!present && mask_id < 0)
+        const int present = feature < 0 || (c.mask >> feature & 1);
+        if (!present && c.mask_id < 0)
             continue;
         data[n_tokens] = -1;
-        data[MAX_TOKENS + n_tokens] = present ? rows->tokens[first + t] : mask_id;
+        data[MAX_TOKENS + n_tokens] = present ? rows->tokens[first + t] : c.mask_id;
         data[2 * MAX_TOKENS + n_tokens] = (int32_t)t;
         data[3 * MAX_TOKENS + n_tokens] = rows->token_types[first + t];
         n_tokens++;
@@ -166,8 +166,7 @@ static size_t fill_table(const asc_rows *rows, size_t row, uint64_t mask, int32_
     return n_tokens;
 }
 
-void fixture_logits(const asc_model *model, asc_backend_kind backend_kind, const asc_rows *rows, size_t row, uint64_t mask, int32_t mask_id,
-                    double *logits)
+void fixture_logits(const asc_model *model, asc_backend_kind backend_kind, const asc_rows *rows, fixture_coalition coalition, double *logits)
 {
     asc_error err;
     asc_backend *backend;
@@ -176,7 +175,7 @@ void fixture_logits(const asc_model *model, asc_backend_kind backend_kind, const
     asc_buffer *table_data, *offset_data;
     forward_workspace workspace;
     int32_t data[4 * MAX_TOKENS] = {0};
-    const size_t n_tokens = fill_table(rows, row, mask, mask_id, data);
+    const size_t n_tokens = fill_table(rows, coalition, data);
     const int32_t offsets[2] = {0, (int32_t)n_tokens};
     must(backend_open(backend_kind, &backend, &err), &err);
     must(model_load(model, backend, &device, &err), &err);

@@ -28,9 +28,14 @@ typedef struct fixture_run_config {
 // Explains rows with a fresh engine; fails the test on an error. The caller frees the result.
 explained *fixture_explain(const asc_model *model, const explain_request *request, const asc_rows *rows, fixture_run_config config);
 
-// The logits of one coalition (bit f of `mask`: feature f present) of one row under REMOVE (mask_id < 0) or REPLACE, by a forward pass of
-// that sequence alone: independent of packing, relabelling and scheduling. logits [C].
-void fixture_logits(const asc_model *model, asc_backend_kind backend, const asc_rows *rows, size_t row, uint64_t mask, int32_t mask_id,
-                    double *logits);
+// One coalition of one row: bit f of `mask` = feature f present; absent tokens go under REMOVE (mask_id < 0) or become mask_id.
+typedef struct fixture_coalition {
+    size_t row;
+    uint64_t mask;
+    int32_t mask_id;
+} fixture_coalition;
+
+// Its logits [C] by a forward pass of that sequence alone: independent of packing, relabelling and scheduling.
+void fixture_logits(const asc_model *model, asc_backend_kind backend, const asc_rows *rows, fixture_coalition coalition, double *logits);
 
 #endif

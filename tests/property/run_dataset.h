@@ -1,8 +1,8 @@
 // Datasets for whole runs, written row by row in bounded memory with plain HDF5 calls.
 //
-// A plan names a function that makes row r; everything else follows. The usual row has n features of one or two tokens between
-// [CLS] (2) and [SEP] (3), ids that the models under data/golden/models know, and the text "w0-<r> w1-<r> ...".
-// Include after cmocka.h.
+// A plan names a function that makes row r; everything else follows. The usual row has n features of one or
+// two tokens between [CLS] (2) and [SEP] (3), ids that the models under data/golden/models know, and the text
+// "w0-<r> w1-<r> ...". Include after cmocka.h.
 #ifndef ASCRIBE_TEST_RUN_DATASET_H
 #define ASCRIBE_TEST_RUN_DATASET_H
 
@@ -56,7 +56,8 @@ static inline void run_row_usual(size_t row, size_t n_features, run_row *out)
     run_row_token(out, RUN_CLS, -1);
     for (size_t f = 0; f < n_features; f++) {
         for (size_t piece = 0; piece < (f % 3 == 0 ? 2u : 1u); piece++)
-            run_row_token(out, (int32_t)(RUN_FIRST_ID + (row * 37 + f * 11 + piece * 5) % RUN_N_IDS), (int32_t)f);
+            run_row_token(out, (int32_t)(RUN_FIRST_ID + (row * 37 + f * 11 + piece * 5) % RUN_N_IDS),
+                          (int32_t)f);
         out->span_begin[f] = (uint32_t)out->n_bytes;
         out->n_bytes += (size_t)sprintf(out->text + out->n_bytes, "w%zu-%zu ", f, row);
         out->span_end[f] = (uint32_t)out->n_bytes - 1;
@@ -64,9 +65,11 @@ static inline void run_row_usual(size_t row, size_t n_features, run_row *out)
     run_row_token(out, RUN_SEP, -1);
 }
 
-// ---- Streams: one array of the file each -------------------------------------------------------------------------
+// ---- Streams: one array of the file each ------------------------------------------------------------------
 
-enum { STREAM_ELEMENTS = 8192 };
+enum {
+    STREAM_ELEMENTS = 65536
+}; // as `ascribe prepare` has them: a run's chunk caches are full after a few thousand rows
 
 typedef struct run_stream {
     hid_t set, type;
@@ -76,9 +79,9 @@ typedef struct run_stream {
 } run_stream;
 
 // Takes over `type` when it is a text type.
-static inline void run_stream_open(run_stream *s, hid_t file, const char *name, hid_t type)
+static inline void run_stream_open(run_stream *s, hid_t file, const char *name, hid_t type, hsize_t chunk)
 {
-    const hsize_t none = 0, any = H5S_UNLIMITED, chunk = STREAM_ELEMENTS;
+    const hsize_t none = 0, any = H5S_UNLIMITED;
     const hid_t space = H5Screate_simple(1, &none, &any);
     const hid_t create = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
@@ -113,7 +116,8 @@ static inline void run_stream_flush(run_stream *s)
 static inline void run_stream_put(run_stream *s, const void *elements, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        memcpy(s->buffer + s->n_buffered * s->element_size, (const char *)elements + i * s->element_size, s->element_size);
+        memcpy(s->buffer + s->n_buffered * s->element_size, (const char *)elements + i * s->element_size,
+               s->element_size);
         if (++s->n_buffered == STREAM_ELEMENTS)
             run_stream_flush(s);
     }
@@ -128,25 +132,41 @@ static inline void run_stream_close(run_stream *s)
         H5Tclose(s->type);
 }
 
-// ---- A whole file ------------------------------------------------------------------------------------------------
+// ---- A whole file -----------------------------------------------------------------------------------------
 
 typedef enum run_array {
-    ROW_ID, ROW_TRUNCATED, TOKEN_IDS, TOKEN_FEATURES, TOKEN_OFFSETS, FEATURE_OFFSETS, SPAN_BEGIN, SPAN_END, SPAN_FEATURE,
-    SPAN_OFFSETS, TEXT_BYTES, TEXT_OFFSETS, ROW_KEY, ROW_LABEL, META_GROUP, META_CITY, N_RUN_ARRAYS
+    ROW_ID,
+    ROW_TRUNCATED,
+    TOKEN_IDS,
+    TOKEN_FEATURES,
+    TOKEN_OFFSETS,
+    FEATURE_OFFSETS,
+    SPAN_BEGIN,
+    SPAN_END,
+    SPAN_FEATURE,
+    SPAN_OFFSETS,
+    TEXT_BYTES,
+    TEXT_OFFSETS,
+    ROW_KEY,
+    ROW_LABEL,
+    META_GROUP,
+    META_CITY,
+    N_RUN_ARRAYS
 } run_array;
 
 typedef struct run_file {
     run_stream arrays[N_RUN_ARRAYS];
+    size_t n_arrays; // ROW_KEY when the plan is bare
     int64_t n_tokens, n_features, n_bytes;
-    bool bare;
 } run_file;
 
-static inline void run_file_open(run_file *f, hid_t file, bool bare)
+static inline void run_file_open(run_file *f, hid_t file, const run_plan *plan)
 {
+    const hsize_t chunk = plan->n_rows < STREAM_ELEMENTS / 8 ? 8 * (plan->n_rows + 1) : STREAM_ELEMENTS;
     const struct {
         const char *name;
         hid_t type;
-    } plan[N_RUN_ARRAYS] = {
+    } arrays[N_RUN_ARRAYS] = {
         [ROW_ID] = {"rows/id", H5T_NATIVE_UINT64},
         [ROW_TRUNCATED] = {"rows/truncated", H5T_NATIVE_UINT32},
         [TOKEN_IDS] = {"tokens/ids", H5T_NATIVE_INT32},
@@ -164,9 +184,9 @@ static inline void run_file_open(run_file *f, hid_t file, bool bare)
         [META_GROUP] = {"meta/group", H5T_NATIVE_INT64},
         [META_CITY] = {"meta/city", fixture_text_type(RUN_KEY_SIZE)},
     };
-    *f = (run_file){.bare = bare};
-    for (run_array i = ROW_ID; i < (bare ? ROW_KEY : N_RUN_ARRAYS); i++)
-        run_stream_open(&f->arrays[i], file, plan[i].name, plan[i].type);
+    *f = (run_file){.n_arrays = plan->bare ? ROW_KEY : N_RUN_ARRAYS};
+    for (size_t i = 0; i < f->n_arrays; i++)
+        run_stream_open(&f->arrays[i], file, arrays[i].name, arrays[i].type, chunk);
 }
 
 static inline void run_file_put(run_file *f, run_array which, const void *elements, size_t count)
@@ -209,7 +229,7 @@ static inline void run_file_add(run_file *f, const run_row *row, size_t position
     f->n_features += (int64_t)row->n_features;
     f->n_bytes += (int64_t)row->n_bytes;
     run_file_put_offsets(f);
-    if (!f->bare)
+    if (f->n_arrays > ROW_KEY)
         run_file_put_extras(f, row, position);
 }
 
@@ -234,17 +254,18 @@ static inline void run_dataset_write(const char *path, const run_plan *plan)
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     fixture_check(file);
     run_dataset_attributes(file, plan);
-    run_file_open(&f, file, plan->bare);
+    run_file_open(&f, file, plan);
     run_file_put_offsets(&f);
     for (size_t r = 0; r < plan->n_rows; r++) {
         memset(row, 0, sizeof *row);
         plan->make_row(r, row);
         run_file_add(&f, row, r);
     }
-    for (run_array i = ROW_ID; i < (plan->bare ? ROW_KEY : N_RUN_ARRAYS); i++)
+    for (size_t i = 0; i < f.n_arrays; i++)
         run_stream_close(&f.arrays[i]);
     if (!plan->bare)
-        fixture_write_texts(file, "labels/names", 8, 2, plan->label_names ? plan->label_names : "negativepositive");
+        fixture_write_texts(file, "labels/names", 8, 2,
+                            plan->label_names ? plan->label_names : "negativepositive");
     H5Fclose(file);
     free(row);
 }

@@ -45,7 +45,7 @@ static void check_row(const asc_model *model, const asc_rows *rows, asc_backend_
 {
     double v[3][1 << N], phi[N], logits[3];
     for (uint64_t mask = 0; mask < 1 << N; mask++) {
-        fixture_logits(model, kind, rows, 0, mask, mask_id, logits);
+        fixture_logits(model, kind, rows, (fixture_coalition){0, mask, mask_id}, logits);
         for (size_t c = 0; c < 3; c++)
             v[c][mask] = logits[c];
     }
@@ -131,9 +131,9 @@ static void occlusion_is_leave_one_out(void **state)
     request.method = &method_occlusion;
     explained *found = fixture_explain(model, &request, rows, two_workers);
     double full[3], without[3];
-    fixture_logits(model, ASC_BACKEND_CPU, rows, 0, (1 << N) - 1, -1, full);
+    fixture_logits(model, ASC_BACKEND_CPU, rows, (fixture_coalition){0, (1 << N) - 1, -1}, full);
     for (size_t i = 0; i < N; i++) {
-        fixture_logits(model, ASC_BACKEND_CPU, rows, 0, ((1 << N) - 1) ^ (uint64_t)1 << i, -1, without);
+        fixture_logits(model, ASC_BACKEND_CPU, rows, (fixture_coalition){0, ((1 << N) - 1) ^ (uint64_t)1 << i, -1}, without);
         for (size_t c = 0; c < 3; c++)
             assert_true(fabs(full[c] - without[c] - (double)found->rows[0].values[i * 3 + c]) <= 1e-6 * fmax(1, fabs(full[c])));
     }
@@ -151,7 +151,7 @@ static void outputs_and_targets(void **state)
     const size_t sizes[] = {N, N};
     asc_rows *rows = fixture_rows(sizes, 2);
     double logits[3], odds[3], sum = 0;
-    fixture_logits(model, ASC_BACKEND_REF, rows, 1, (1 << N) - 1, -1, logits);
+    fixture_logits(model, ASC_BACKEND_REF, rows, (fixture_coalition){1, (1 << N) - 1, -1}, logits);
     for (size_t c = 0; c < 3; c++)
         sum += exp(logits[c]);
     for (size_t c = 0; c < 3; c++)

@@ -120,7 +120,11 @@ static void limits_hold(void **state)
     task t;
     asc_error err = {0};
     (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    assert_int_not_equal(run(DO_EAT_MEMORY, &t, &err), ASC_OK); // a sanitizer's malloc ends the process
+#else
     assert_int_equal(run(DO_EAT_MEMORY, &t, &err), ASC_OUT_OF_MEMORY);
+#endif
     assert_dies(DO_WRITE, "x.h5: the reader died (signal 25: ");
 }
 

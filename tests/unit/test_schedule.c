@@ -1,0 +1,237 @@
+// Steps cover every unit of a batch exactly once, hold what they say and respect their limits; rows are
+// ordered into batches. Batches here are made by hand: nothing is computed.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "explain/schedule.h"
+
+#include "shapes.h"
+
+#include <cmocka.h> // after fail.h: it defines a macro of that name
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ROWS = 9, MOST_FEATURES = 7, MOST_TOKENS = 64, MOST_COALITIONS = 130, N_ROUNDS = 400 };
+
+static uint64_t random_state = 1;
+
+// 0 .. end - 1.
+static size_t random_below(size_t end)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (size_t)(random_state >> 33) % end;
+}
+
+typedef struct made_batch {
+    batch b;
+    explain_request request;
+    device_design shared;
+    asc_rows rows;
+    int64_t token_offsets[MOST_ROWS + 1];
+    int32_t token_features[MOST_ROWS * MOST_TOKENS];
+    size_t row_index[MOST_ROWS], n_row_tokens[MOST_ROWS], n_pair_tokens[MOST_ROWS];
+} made_batch;
+
+// Rows of 1 to 3 tokens a feature between 1 and 4 fixed tokens; the batch takes them from the last to the
+// first.
+static void make_batch(made_batch *m, design *d, asc_policy policy)
+{
+    *m = (made_batch){.request.policy = policy, .shared.host = d};
+    const size_t n_rows = 1 + random_below(MOST_ROWS);
+    size_t n_tokens = 0;
+    for (size_t row = 0; row < n_rows; row++) {
+        const size_t first = n_tokens, n_fixed = 1 + random_below(4), index = n_rows - 1 - row;
+        for (size_t i = 0; i < n_fixed; i++)
+            m->token_features[n_tokens++] = -1;
+        for (size_t f = 0; f < d->n_features; f++)
+            for (size_t i = 0; i <= random_below(3); i++)
+                m->token_features[n_tokens++] = (int32_t)f;
+        m->token_offsets[row + 1] = (int64_t)n_tokens;
+        m->row_index[index] = row;
+        m->n_row_tokens[index] = n_tokens - first;
+        m->n_pair_tokens[index] =
+            n_tokens - first + (policy == ASC_POLICY_REMOVE ? n_fixed : n_tokens - first);
+    }
+    m->rows =
+        (asc_rows){.n_rows = n_rows, .token_offsets = m->token_offsets, .token_features = m->token_features};
+    m->b = (batch){.request = &m->request,
+                   .rows = &m->rows,
+                   .design = &m->shared,
+                   .n_rows = n_rows,
+                   .n_features = d->n_features,
+                   .row_index = m->row_index,
+                   .n_row_tokens = m->n_row_tokens,
+                   .n_pair_tokens = m->n_pair_tokens};
+}
+
+// Tokens of one coalition of one row, counted one by one.
+static size_t count_tokens(const batch *b, size_t row, size_t coalition)
+{
+    const design *d = b->design->host;
+    const int64_t *offsets = b->rows->token_offsets + b->row_index[row];
+    size_t n_tokens = 0;
+    for (int64_t t = offsets[0]; t < offsets[1]; t++) {
+        const int32_t feature = b->rows->token_features[t];
+        n_tokens += feature < 0 || b->request->policy == ASC_POLICY_REPLACE ||
+                    mask_has(d->masks + coalition * mask_words(d->n_features), (size_t)feature);
+    }
+    return n_tokens;
+}
+
+// One step: what it says of itself is true. Marks what it evaluates; returns its first unit's tokens.
+static size_t check_step(const step *s, step_limits limits, uint8_t seen[MOST_ROWS][MOST_COALITIONS])
+{
+    const size_t per_unit = schedule_unit_sequences(s->batch, s->kind);
+    size_t n_tokens = 0, first_unit = 0;
+    assert_true(s->n_units > 0);
+    assert_int_equal(s->n_sequences, s->n_units * per_unit);
+    for (size_t unit = s->first; unit < s->first + s->n_units; unit++)
+        for (size_t i = 0; i < per_unit; i++) {
+            int32_t row = -1, coalition = -1;
+            schedule_sequence(s->batch, s->kind, unit, i, &row, &coalition);
+            assert_in_range(row, 0, s->batch->n_rows - 1);
+            assert_in_range(coalition, 0, s->batch->design->host->n_coalitions - 1);
+            seen[row][coalition]++;
+            n_tokens += count_tokens(s->batch, (size_t)row, (size_t)coalition);
+            if (unit == s->first)
+                first_unit = n_tokens;
+        }
+    assert_int_equal(s->n_tokens, n_tokens);
+    if (s->n_units > 1)
+        assert_true(s->n_tokens <= limits.max_tokens && s->n_sequences <= limits.max_sequences);
+    return first_unit;
+}
+
+// All steps of one kind: one after the other without a gap, none shorter than it must be, every sequence
+// once.
+static void check_steps(batch *b, step_kind kind, step_limits limits)
+{
+    static uint8_t seen[MOST_ROWS][MOST_COALITIONS];
+    const size_t n_coalitions = b->design->host->n_coalitions;
+    const size_t first = kind == STEP_REST ? 2 : 0, end = kind == STEP_PLAIN     ? 1
+                                                          : kind == STEP_ANCHORS ? 2
+                                                                                 : n_coalitions;
+    step_list list = {0};
+    asc_error err = {0};
+    const step before = {.n_units = 12345};
+    memset(seen, 0, sizeof seen);
+    list.steps = malloc(sizeof *list.steps); // steps of other batches stay where they are
+    assert_non_null(list.steps);
+    list.steps[0] = before;
+    list.count = list.capacity = 1;
+    assert_int_equal(schedule_steps(&list, b, kind, limits, &err), ASC_OK);
+    assert_int_equal(list.steps[0].n_units, 12345);
+    size_t next = 0;
+    for (size_t i = 1; i < list.count; i++) {
+        const step *s = &list.steps[i];
+        assert_ptr_equal(s->batch, b);
+        assert_int_equal(s->kind, kind);
+        assert_int_equal(s->first, next);
+        next += s->n_units;
+        const size_t n_tokens = check_step(s, limits, seen);
+        if (i > 1) // it would not have fitted into the step before
+            assert_true(s[-1].n_tokens + n_tokens > limits.max_tokens ||
+                        s[-1].n_sequences + schedule_unit_sequences(b, kind) > limits.max_sequences);
+    }
+    for (size_t row = 0; row < MOST_ROWS; row++)
+        for (size_t c = 0; c < MOST_COALITIONS; c++)
+            assert_int_equal(seen[row][c], row < b->n_rows && c >= first && c < end);
+    schedule_free(&list);
+    assert_null(list.steps);
+    assert_int_equal(list.count, 0);
+}
+
+static design *make_design(size_t kind, size_t n_features)
+{
+    design *d = NULL;
+    asc_error err = {0};
+    const asc_status status = n_features == 0 ? method_no_features(&d, &err)
+                              : kind == 0     ? design_exact(n_features, &d, &err)
+                              : kind == 1     ? design_wls(n_features, 2 + 2 * random_below(20), &d, &err)
+                                              : design_occlusion(n_features, &d, &err);
+    if (status != ASC_OK)
+        fail_msg("%s", err.message);
+    assert_true(d->n_coalitions <= MOST_COALITIONS);
+    return d;
+}
+
+static void steps_cover_every_unit_once(void **state)
+{
+    (void)state;
+    static made_batch m;
+    for (size_t round = 0; round < N_ROUNDS; round++) {
+        design *d = make_design(round % 3, random_below(MOST_FEATURES + 1));
+        const asc_policy policy = round / 3 % 2 ? ASC_POLICY_REPLACE : ASC_POLICY_REMOVE;
+        make_batch(&m, d, policy);
+        const step_limits limits = {1 + random_below(random_below(4) ? 150 : 3000),
+                                    1 + random_below(random_below(4) ? 12 : 500)};
+        check_steps(&m.b, STEP_PLAIN, limits);
+        check_steps(&m.b, STEP_ANCHORS, limits);
+        check_steps(&m.b, STEP_REST, limits);
+        design_free(d);
+    }
+}
+
+static void one_unit_too_large_stands_alone(void **state)
+{
+    (void)state;
+    static made_batch m;
+    design *d = make_design(0, 4);
+    make_batch(&m, d, ASC_POLICY_REMOVE);
+    step_list list = {0};
+    asc_error err = {0};
+    assert_int_equal(schedule_steps(&list, &m.b, STEP_REST, (step_limits){1, 1}, &err), ASC_OK);
+    assert_int_equal(list.count, m.b.n_rows * 7);
+    for (size_t i = 0; i < list.count; i++)
+        assert_int_equal(list.steps[i].n_units, 1);
+    schedule_free(&list);
+    design_free(d);
+}
+
+// ---- Order ------------------------------------------------------------------------------------------------
+
+static int compare(size_t a, size_t b) { return a < b ? -1 : a > b; }
+
+static void rows_are_ordered_for_batches(void **state)
+{
+    (void)state;
+    enum { N = 500 };
+    ordered_row rows[N], again[N];
+    uint8_t seen[N] = {0};
+    for (size_t i = 0; i < N; i++) {
+        const size_t row = (i * 7 + 3) % N; // not in order
+        rows[i] = again[N - 1 - i] = (ordered_row){row, row % 5, 10 + row % 3, 1 + row / 7 % 2};
+    }
+    schedule_order(rows, N);
+    schedule_order(again, N);
+    for (size_t i = 0; i < N; i++) {
+        const ordered_row *r = &rows[i];
+        seen[r->row]++;
+        assert_int_equal(again[i].row, r->row); // whatever the order was before
+        assert_true(r->n_features == r->row % 5 && r->n_tokens == 10 + r->row % 3 &&
+                    r->n_fixed == 1 + r->row / 7 % 2);
+        if (i == 0)
+            continue;
+        int order = compare(r[-1].n_features, r->n_features);
+        order = order ? order : compare(r[-1].n_tokens, r->n_tokens);
+        order = order ? order : compare(r[-1].n_fixed, r->n_fixed);
+        order = order ? order : compare(r[-1].row, r->row);
+        assert_int_equal(order, -1);
+    }
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(seen[i], 1);
+    schedule_order(rows, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_cover_every_unit_once),
+        cmocka_unit_test(one_unit_too_large_stands_alone),
+        cmocka_unit_test(rows_are_ordered_for_batches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
