@@ -74,6 +74,13 @@ static asc_status write_rows(FILE *out, asc_result *result, const export_values 
     return status;
 }
 
+static asc_status check_rows(asc_result *result, const export_values *values, asc_error *err)
+{
+    const size_t first = (size_t)values->rows.first, n_rows = asc_result_describe(result)->n_rows;
+
+    return asc_result_check(result, first, (values->rows.end < 0 ? n_rows : (size_t)values->rows.end) - first, err);
+}
+
 static asc_status check_choices(const export_values *values, const char *path, size_t n_rows, asc_error *err)
 {
     const int64_t last = values->rows.end < 0 ? values->rows.first + 1 : values->rows.end;
@@ -103,6 +110,8 @@ static asc_status run(const command_call *call, asc_error *err)
     status = asc_result_open(call->operands[0], &result, err);
     if (status == ASC_OK)
         status = check_choices(values, call->operands[0], asc_result_describe(result)->n_rows, err);
+    if (status == ASC_OK)
+        status = check_rows(result, values, err);
     if (status == ASC_OK)
         status = output_file_open(&file, values->out, err);
     if (status == ASC_OK)

@@ -53,6 +53,8 @@ static asc_status find_row(asc_result *result, const char *path, const char *id,
 {
     const asc_result_info *info = asc_result_describe(result);
 
+    if (asc_result_check(result, 0, info->n_rows, err) != ASC_OK)
+        return err->status;
     for (size_t first = 0; first < info->n_rows; first += ROWS_AT_ONCE) {
         const size_t left = info->n_rows - first, count = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
         asc_result_rows *rows = NULL;
@@ -117,7 +119,7 @@ static asc_status show_row(asc_result *result, size_t row, const show_values *va
                           .color = terminal_wants_color(stdout, values->color),
                           .width = terminal_width(stdout)};
 
-    if (asc_result_read(result, row, 1, &rows, err) != ASC_OK)
+    if (asc_result_check(result, row, 1, err) != ASC_OK || asc_result_read(result, row, 1, &rows, err) != ASC_OK)
         return err->status;
     const row_view view = row_view_at(asc_result_describe(result), rows, 0);
     asc_status status = choose_target(&view, values->class_name, &how.target, err);

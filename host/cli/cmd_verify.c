@@ -9,8 +9,6 @@ typedef struct verify_values {
     bool json;
 } verify_values;
 
-enum { ROWS_AT_ONCE = 4096 };
-
 // clang-format off
 static const option_spec options[] = {
     {.name = "json", .kind = OPTION_SET, .offset = offsetof(verify_values, json), .group = "Options",
@@ -73,15 +71,8 @@ static asc_status verify_dataset(const char *path, asc_dataset *dataset, bool as
 {
     const asc_dataset_info *info = asc_dataset_describe(dataset);
 
-    for (size_t first = 0; first < info->n_rows; first += ROWS_AT_ONCE) {
-        const size_t left = info->n_rows - first;
-        asc_rows *rows = NULL;
-        const asc_status status =
-            asc_dataset_read(dataset, first, left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE, &rows, err);
-        asc_rows_free(rows);
-        if (status != ASC_OK)
-            return status;
-    }
+    if (asc_dataset_check(dataset, 0, info->n_rows, err) != ASC_OK)
+        return err->status;
     if (as_json)
         return print_json(json_pack("{s:o, s:s, s:b, s:I, s:I, s:I}", "path", json_text(path), "kind",
                                     "dataset", "ok", 1, "rows", (json_int_t)info->n_rows, "tokens",

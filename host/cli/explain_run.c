@@ -135,7 +135,9 @@ static asc_status show_result(const explain_values *values, const char *path, as
         return status;
     const asc_result_info *info = asc_result_describe(result);
     const bool color = terminal_wants_color(stdout, values->color);
-    status = asc_result_read(result, 0, info->n_rows, &rows, err);
+    status = asc_result_check(result, 0, info->n_rows, err);
+    if (status == ASC_OK)
+        status = asc_result_read(result, 0, info->n_rows, &rows, err);
     for (size_t i = 0; status == ASC_OK && i < info->n_rows; i++) {
         const row_view view = row_view_at(info, rows, i);
         status = values->json ? export_one(&view, err) : render_one(&view, color, err);

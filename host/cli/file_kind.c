@@ -31,7 +31,7 @@ static asc_status fail_both(const char *path, const asc_error *as_result, const 
 {
     if (as_result->status != ASC_MALFORMED)
         *err = *as_result;
-    else if (as_dataset->status != ASC_MALFORMED)
+    else if (as_dataset->status != ASC_MALFORMED || strcmp(as_result->message, as_dataset->message) == 0)
         *err = *as_dataset;
     else
         return cli_fail(err, ASC_MALFORMED, "%s: neither a result (%.400s) nor a dataset (%.400s)", path,

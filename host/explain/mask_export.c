@@ -2,9 +2,9 @@
 // kept through the run: once to count, once to write.
 #include "explain/mask_export.h"
 
+#include "base/child.h"
 #include "base/durable.h"
 #include "explain/row_masks.h"
-#include "io/child.h"
 #include "shapes.h"
 
 #include <ascribe/dataset.h>
@@ -119,8 +119,15 @@ asc_status mask_export_run(const mask_export *job, asc_error *err)
     char *path = NULL;
     TRY(durable_temporary(job->out_path, &path, err));
     export_task task = {job, path};
-    asc_status status = child_run(write_masks, &task, (child_words){"writes the masks", "the result is kept: the same command tries again"},
-                                  err);
+    const child_job child = {
+        .step = write_masks,
+        .context = &task,
+        .writes = true,
+        .dead = "the process that writes the masks",
+        .dead_hint = "the result is kept: the same command tries again",
+        .dead_status = ASC_IO_ERROR,
+    };
+    asc_status status = child_run(&child, err);
     if (status == ASC_OK)
         status = durable_publish(path, job->out_path, err);
     else

@@ -106,6 +106,7 @@ asc_status run_open(run *r)
     TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, r->dataset, &job->log, &r->request, r->err));
     TRY(select_rows(r));
+    TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
     choose_part_size(r);
     TRY(open_engine(r));
     const manifest_facts facts = {r->model, &r->request, r->engine, job->dataset_path, r->first_position, r->n_rows};

@@ -1,11 +1,13 @@
 // Reading `ascribe-dataset` v1: the structure is checked when a file is opened, every index when a slice is
-// read, so that whoever gets an asc_rows can follow its indices blindly.
+// read, so that whoever gets an asc_rows can follow its indices blindly. Both are tried in a child process first.
 #include <ascribe/dataset.h>
 
 #include "base/fail.h"
 #include "io/annotation.h"
+#include "io/dataset_read.h"
 #include "io/h5file.h"
 #include "io/ragged.h"
+#include "io/trial.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -85,8 +87,26 @@ static asc_status open_features(asc_dataset *data, asc_error *err)
     return ASC_OK;
 }
 
+typedef asc_status column_visit(const h5set *column, row_range range, asc_error *err);
+
+static asc_status visit_nothing(const h5set *column, row_range range, asc_error *err)
+{
+    (void)column;
+    (void)range;
+    (void)err;
+    return ASC_OK;
+}
+
+static asc_status visit_values(const h5set *column, row_range range, asc_error *err)
+{
+    void *values = NULL;
+    TRY(h5set_read_new(column, range.first, range.count, &values, err));
+    free(values);
+    return ASC_OK;
+}
+
 // The columns that a result copies: better refused now than at the end of a run.
-static asc_status check_meta(const asc_dataset *data, asc_error *err)
+static asc_status check_meta(const asc_dataset *data, column_visit *visit, row_range range, asc_error *err)
 {
     char **names = NULL;
     size_t n_names = 0;
@@ -102,6 +122,8 @@ static asc_status check_meta(const asc_dataset *data, asc_error *err)
                           "%s: dataset '%s': expected one dimension of %zu entries, found %zu%s",
                           h5file_path(data->file), name, data->info.n_rows, column.n_rows,
                           column.n_columns ? " by two" : "");
+        if (status == ASC_OK)
+            status = visit(&column, range, err);
         h5set_close(&column);
     }
     free(names);
@@ -124,7 +146,7 @@ static asc_status open_all(asc_dataset *data, asc_error *err)
     data->info.has_pairs = data->notes.text_split.id > 0;
     data->info.has_label_matrix = data->notes.label_matrix.id > 0;
     data->info.has_label_numbers = data->notes.label_numbers.id > 0;
-    return check_meta(data, err);
+    return check_meta(data, visit_nothing, (row_range){0, 0}, err);
 }
 
 static void close_all(asc_dataset *data)
@@ -143,7 +165,7 @@ static void close_all(asc_dataset *data)
     free(data);
 }
 
-asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err)
+asc_status dataset_open_here(const char *path, asc_dataset **out, asc_error *err)
 {
     asc_dataset *data = calloc(1, sizeof *data);
     if (!data)
@@ -157,6 +179,47 @@ asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err)
     else
         close_all(data);
     h5_silence_end(silence);
+    return status;
+}
+
+typedef struct trial_call {
+    const char *path;
+    const h5_identity *expected; // NULL: only opened
+    row_range range;
+    h5_identity found; // the answer
+} trial_call;
+
+static asc_status try_reading(void *context, asc_error *err)
+{
+    trial_call *call = context;
+    asc_dataset *data = NULL;
+    TRY(dataset_open_here(call->path, &data, err));
+    call->found = h5file_identity(data->file);
+    if (call->expected) {
+        TRY(h5file_check_identity(data->file, call->expected, err));
+        TRY(dataset_check_here(data, call->range.first, call->range.count, err));
+    }
+    asc_dataset_close(data);
+    return ASC_OK;
+}
+
+static asc_status run_trial(trial_call *call, asc_error *err)
+{
+    const trial job = {call->path, try_reading, call, &call->found, sizeof call->found};
+    return trial_run(&job, err);
+}
+
+asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err)
+{
+    asc_dataset *data = NULL;
+    trial_call call = {.path = path};
+    TRY(run_trial(&call, err));
+    TRY(dataset_open_here(path, &data, err));
+    const asc_status status = h5file_check_identity(data->file, &call.found, err);
+    if (status == ASC_OK)
+        *out = data;
+    else
+        asc_dataset_close(data);
     return status;
 }
 
@@ -268,12 +331,39 @@ static asc_status read_rows(const asc_dataset *data, row_range range, asc_rows *
     return ASC_OK;
 }
 
-asc_status asc_dataset_read(asc_dataset *dataset, size_t first, size_t count, asc_rows **out, asc_error *err)
+static asc_status check_range(const asc_dataset *dataset, size_t first, size_t count, asc_error *err)
 {
     const size_t n_rows = dataset->info.n_rows;
     if (first > n_rows || count > n_rows - first)
         return fail(err, ASC_USAGE, "%s: expected rows within 0 to %zu, found %zu rows from %zu on",
                     h5file_path(dataset->file), n_rows, count, first);
+    return ASC_OK;
+}
+
+asc_status dataset_check_here(asc_dataset *dataset, size_t first, size_t count, asc_error *err)
+{
+    const size_t at_once = trial_rows_at_once(dataset->info.n_rows, dataset->info.n_tokens);
+    for (size_t done = 0; done < count; done += at_once) {
+        asc_rows *rows = NULL;
+        const row_range range = {first + done, count - done < at_once ? count - done : at_once};
+        TRY(asc_dataset_read(dataset, range.first, range.count, &rows, err));
+        asc_rows_free(rows);
+        TRY(check_meta(dataset, visit_values, range, err));
+    }
+    return ASC_OK;
+}
+
+asc_status asc_dataset_check(asc_dataset *dataset, size_t first, size_t count, asc_error *err)
+{
+    const h5_identity identity = h5file_identity(dataset->file);
+    trial_call call = {h5file_path(dataset->file), &identity, {first, count}, {0}};
+    TRY(check_range(dataset, first, count, err));
+    return run_trial(&call, err);
+}
+
+asc_status asc_dataset_read(asc_dataset *dataset, size_t first, size_t count, asc_rows **out, asc_error *err)
+{
+    TRY(check_range(dataset, first, count, err));
     asc_rows *rows = calloc(1, sizeof *rows);
     if (!rows)
         return fail_memory(err, "a slice of rows", sizeof *rows);

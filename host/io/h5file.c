@@ -19,11 +19,15 @@ h5_silence h5_silence_begin(void)
     h5_silence silence = {0};
     silence.known = H5Eget_auto2(H5E_DEFAULT, &silence.printer, &silence.printer_data) >= 0;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    silence.plugins_known = H5PLget_loading_state(&silence.plugins) >= 0;
+    H5PLset_loading_state(0);
     return silence;
 }
 
 void h5_silence_end(h5_silence silence)
 {
+    if (silence.plugins_known)
+        H5PLset_loading_state(silence.plugins);
     if (silence.known)
         H5Eset_auto2(H5E_DEFAULT, silence.printer, silence.printer_data);
 }
@@ -86,37 +90,71 @@ static asc_status new_file(const char *path, h5file **out, asc_error *err)
     return ASC_OK;
 }
 
-static asc_status check_regular(const char *path, size_t *size, asc_error *err)
+static asc_status check_regular(const char *path, asc_error *err)
 {
     struct stat facts;
     if (stat(path, &facts) != 0 || access(path, R_OK) != 0)
         return fail(err, ASC_NOT_FOUND, "%s: cannot be opened", path);
     if (!S_ISREG(facts.st_mode))
         return fail(err, ASC_NOT_FOUND, "%s: expected a file, found a folder or a device", path);
-    *size = (size_t)facts.st_size;
     return ASC_OK;
+}
+
+// Of the descriptor that HDF5 reads from, so that no other file of the same name can come between.
+static asc_status identify(h5file *file, asc_error *err)
+{
+    void *handle = NULL;
+    struct stat facts;
+    if (H5Fget_vfd_handle(file->id, H5P_DEFAULT, &handle) < 0 || !handle || fstat(*(const int *)handle, &facts) != 0)
+        return h5_fail(err, ASC_MALFORMED, "%s: cannot be opened as a file of its own", file->path);
+    file->size = (size_t)facts.st_size;
+    file->identity = (h5_identity){
+        .device = (int64_t)facts.st_dev,
+        .inode = (int64_t)facts.st_ino,
+        .size = facts.st_size,
+        .modified_s = facts.st_mtim.tv_sec,
+        .modified_ns = facts.st_mtim.tv_nsec,
+        .changed_s = facts.st_ctim.tv_sec,
+        .changed_ns = facts.st_ctim.tv_nsec,
+    };
+    return ASC_OK;
+}
+
+h5_identity h5file_identity(const h5file *file)
+{
+    return file->identity;
+}
+
+asc_status h5file_check_identity(const h5file *file, const h5_identity *expected, asc_error *err)
+{
+    if (memcmp(&file->identity, expected, sizeof *expected) == 0)
+        return ASC_OK;
+    fail(err, ASC_MALFORMED, "%s: the file changed while it was read", file->path);
+    return fail_hint(err, ASC_MALFORMED, "run the command again when nothing writes to the file any more");
 }
 
 asc_status h5file_open(const char *path, h5file **out, asc_error *err)
 {
-    size_t size = 0;
     h5file *file = NULL;
-    TRY(check_regular(path, &size, err));
+    TRY(check_regular(path, err));
     const htri_t is_hdf5 = H5Fis_hdf5(path);
     if (is_hdf5 == 0)
         return fail(err, ASC_MALFORMED, "%s: expected an HDF5 file, found something else", path);
     if (is_hdf5 < 0)
         return h5_fail(err, ASC_MALFORMED, "%s: cannot be opened as HDF5", path);
     TRY(new_file(path, &file, err));
-    file->size = size;
     file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file->id < 0) {
         const asc_status status = h5_fail(err, ASC_MALFORMED, "%s: damaged HDF5 file", path);
         free(file);
         return status;
     }
-    *out = file;
-    return ASC_OK;
+    const asc_status status = identify(file, err);
+    if (status == ASC_OK)
+        *out = file;
+    else
+        h5file_close(file);
+    return status;
 }
 
 // An empty file first: what fails after that is the disk, not the name.

@@ -3,7 +3,7 @@
 // Reading refuses whatever our formats do not need, before a byte of data is read: soft, external and
 // user-defined links, external and virtual storage, variable-length, compound and committed types, other
 // filters than shuffle, deflate and fletcher32, more than two dimensions, datasets larger than the file can
-// hold, and chunks that were never written. Writing gives the same bytes for the same content: no time
+// hold or that inflate beyond measure, and chunks that were never written or hold more than their share. Writing gives the same bytes for the same content: no time
 // stamps, earliest file format, fixed sizes. Nothing prints.
 //
 // After a failed write an HDF5 file cannot be saved, and closing it may crash the process (libhdf5 1.10,
@@ -31,12 +31,14 @@ typedef enum column_type {
 
 enum { H5SET_ROWS_PER_CHUNK = 65536, H5SET_FLAT_PER_CHUNK = 131072 };
 
-// Switches the calling thread's printing of HDF5 errors off, and back to what it was. Every entry point of
-// the library that reaches HDF5 stands between the two.
+// Switches the calling thread's printing of HDF5 errors off and the loading of filter plugins, which are code that a file
+// may name, and back to what it was. Every entry point of the library that reaches HDF5 stands between the two.
 typedef struct h5_silence {
     H5E_auto2_t printer;
     void *printer_data;
     bool known;
+    unsigned plugins;
+    bool plugins_known;
 } h5_silence;
 h5_silence h5_silence_begin(void);
 void h5_silence_end(h5_silence silence);
@@ -54,6 +56,15 @@ asc_status h5file_create(const char *path, h5file **out, asc_error *err);
 asc_status h5file_finish(h5file *file, asc_error *err);
 void h5file_close(h5file *file); // a file that was read; accepts NULL
 const char *h5file_path(const h5file *file);
+
+// Which file was opened, in which state: all equal means that the same bytes are read.
+typedef struct h5_identity {
+    int64_t device, inode, size;
+    int64_t modified_s, modified_ns, changed_s, changed_ns;
+} h5_identity;
+h5_identity h5file_identity(const h5file *file); // of a file that is read
+// ASC_MALFORMED when `file` is no longer, or not, what `expected` was taken from.
+asc_status h5file_check_identity(const h5file *file, const h5_identity *expected, asc_error *err);
 
 // Is there a link of this name ("labels/names")? ASC_MALFORMED when a part of the way is no plain group.
 asc_status h5file_has(const h5file *file, const char *name, bool *has, asc_error *err);
@@ -87,6 +98,7 @@ typedef struct h5set {
     size_t n_columns; // 0: one dimension
     size_t position; // rows appended so far
     size_t stored_bytes; // on disk, as read
+    size_t chunk_rows, chunk_columns; // as read; 0: not in chunks
 } h5set;
 
 // What is expected, or made. n_rows = H5SET_ANY_ROWS: whatever is there.

@@ -7,6 +7,7 @@
 struct h5file {
     hid_t id;
     size_t size; // bytes, of a file that is read
+    h5_identity identity; // of a file that is read
     char path[];
 };
 

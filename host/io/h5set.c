@@ -13,6 +13,9 @@ enum {
     MAX_TEXT_BYTES = 65535, // of one fixed-length string
     MAX_CHUNK_BYTES = 256 << 20, // HDF5 holds a whole chunk in memory
     MAX_DEFLATE_RATIO = 1040, // zlib's limit is 1032 : 1
+    MAX_LARGE_RATIO = 200, // of what inflates to more than LARGE_BYTES, against the whole file; real data reach 20
+    LARGE_BYTES = 1 << 30,
+    MAX_CHUNK_OVERHEAD = 64, // bytes, beside a thousandth: zlib's bound for what does not compress, and a checksum
     CHUNK_CACHE_BYTES = 2 << 20, // holds two chunks of the largest element
     CHUNK_CACHE_SLOTS = 521,
     GZIP_LEVEL = 1,
@@ -126,19 +129,21 @@ static asc_status check_filters(const h5set *set, hid_t creation, bool *deflated
 }
 
 // Number of chunks that a complete dataset has; 0 when a chunk is too large to be held.
-static hsize_t chunks_of(const h5set *set, hid_t creation)
+static hsize_t chunks_of(h5set *set, hid_t creation)
 {
     hsize_t chunk[2] = {1, 1};
     const int rank = H5Pget_chunk(creation, 2, chunk);
     if (rank < 1 || rank > 2 || chunk[0] == 0 || chunk[1] == 0 || chunk[0] > MAX_CHUNK_BYTES ||
         chunk[1] > MAX_CHUNK_BYTES || chunk[0] * chunk[1] > MAX_CHUNK_BYTES / set->element_size)
         return 0;
+    set->chunk_rows = (size_t)chunk[0];
+    set->chunk_columns = (size_t)chunk[1];
     const hsize_t columns = set->n_columns ? set->n_columns : 1;
     return (set->n_rows / chunk[0] + (set->n_rows % chunk[0] != 0)) *
            (columns / chunk[1] + (columns % chunk[1] != 0));
 }
 
-static asc_status check_chunks(const h5set *set, hid_t creation, hid_t space, asc_error *err)
+static asc_status check_chunks(h5set *set, hid_t creation, hid_t space, asc_error *err)
 {
     hsize_t present = 0;
     const hsize_t expected = chunks_of(set, creation);
@@ -177,6 +182,10 @@ static asc_status check_storage(h5set *set, hid_t creation, hid_t space, asc_err
                     "%s: dataset '%s': claims %zu x %zu elements, more than a file of %zu bytes can hold",
                     set->file->path, set->name, set->n_rows, set->n_columns ? set->n_columns : 1,
                     set->file->size);
+    if (deflated && bytes > LARGE_BYTES && bytes / MAX_LARGE_RATIO > set->file->size)
+        return fail(err, ASC_MALFORMED,
+                    "%s: dataset '%s': would inflate to %zu bytes, more than %d times the size of its file",
+                    set->file->path, set->name, bytes, MAX_LARGE_RATIO);
     if (layout == H5D_CHUNKED)
         TRY(check_chunks(set, creation, space, err));
     set->stored_bytes = (size_t)H5Dget_storage_size(set->id);
@@ -331,6 +340,38 @@ static void close_selection(hid_t file_space, hid_t memory_space)
         H5Sclose(file_space);
 }
 
+// One chunk that is about to be read: what is stored of it is no more than a compressor makes of a full chunk, so that it
+// inflates to a thousand chunks at worst.
+static asc_status check_chunk(const h5set *set, const hsize_t place[2], asc_error *err)
+{
+    unsigned skipped = 0;
+    haddr_t address = HADDR_UNDEF;
+    hsize_t stored = 0;
+    const size_t bytes = set->chunk_rows * set->chunk_columns * set->element_size;
+    if (H5Dget_chunk_info_by_coord(set->id, place, &skipped, &address, &stored) < 0)
+        return h5_fail(err, ASC_MALFORMED, "%s: dataset '%s': its chunks cannot be read", set->file->path,
+                       set->name);
+    if (skipped != 0)
+        return fail(err, ASC_MALFORMED, "%s: dataset '%s': expected the same filters for all chunks, found others",
+                    set->file->path, set->name);
+    if (address != HADDR_UNDEF && stored > bytes + bytes / 1024 + MAX_CHUNK_OVERHEAD)
+        return fail(err, ASC_MALFORMED,
+                    "%s: dataset '%s': a chunk of %zu bytes takes %llu in the file, more than a compressor makes of it",
+                    set->file->path, set->name, bytes, (unsigned long long)stored);
+    return ASC_OK;
+}
+
+static asc_status check_chunks_of_rows(const h5set *set, size_t first, size_t count, asc_error *err)
+{
+    const size_t n_columns = set->n_columns ? set->n_columns : 1;
+    for (size_t row = first / set->chunk_rows; row <= (first + count - 1) / set->chunk_rows; row++)
+        for (size_t column = 0; column < n_columns; column += set->chunk_columns) {
+            const hsize_t place[2] = {row * set->chunk_rows, column};
+            TRY(check_chunk(set, place, err));
+        }
+    return ASC_OK;
+}
+
 asc_status h5set_read(const h5set *set, size_t first, size_t count, void *buffer, asc_error *err)
 {
     assert(set->id > 0 && first <= set->n_rows && count <= set->n_rows - first);
@@ -338,6 +379,8 @@ asc_status h5set_read(const h5set *set, size_t first, size_t count, void *buffer
     asc_status status = ASC_OK;
     if (count == 0)
         return ASC_OK;
+    if (set->chunk_rows)
+        TRY(check_chunks_of_rows(set, first, count, err));
     select_rows(set, first, count, &file_space, &memory_space);
     if (memory_space < 0 ||
         H5Dread(set->id, set->memory_type, memory_space, file_space, H5P_DEFAULT, buffer) < 0)

@@ -1,8 +1,9 @@
-// The merge: two child processes (child.h) around one temporary file, and the rename.
+// The merge: two child processes around one temporary file, and the rename.
 #include "io/merge.h"
 
+#include "base/child.h"
 #include "base/durable.h"
-#include "io/child.h"
+#include "io/h5file.h"
 #include "io/merge_private.h"
 
 #include <assert.h>
@@ -65,16 +66,33 @@ asc_status merge_check_end(const merge_job *job, int64_t n_rows_seen, asc_error 
     return ASC_OK;
 }
 
-typedef struct merge_task {
-    asc_status (*step)(const merge_job *job, const char *path, asc_error *err);
+typedef asc_status merge_step(const merge_job *job, const char *path, asc_error *err);
+
+typedef struct step_call {
+    merge_step *step;
     const merge_job *job;
     const char *path;
-} merge_task;
+} step_call;
 
-static asc_status run_task(void *context, asc_error *err)
+static asc_status call_step(void *context, asc_error *err)
 {
-    const merge_task *task = context;
-    return task->step(task->job, task->path, err);
+    const step_call *call = context;
+    h5_silence_begin();
+    return call->step(call->job, call->path, err);
+}
+
+static asc_status run_step(merge_step *step, const char *who, const merge_job *job, const char *path,
+                           asc_error *err)
+{
+    const child_job child = {
+        .step = call_step,
+        .context = &(step_call){step, job, path},
+        .writes = true,
+        .dead = who,
+        .dead_hint = "the parts are kept: the same command tries the merge again",
+        .dead_status = ASC_IO_ERROR,
+    };
+    return child_run(&child, err);
 }
 
 asc_status merge_run(const merge_job *job, asc_error *err)
@@ -83,11 +101,9 @@ asc_status merge_run(const merge_job *job, asc_error *err)
     assert(job->n_targets > 0 && job->n_classes > 0);
     char *path = NULL;
     TRY(durable_temporary(job->out_path, &path, err));
-    static const char hint[] = "the parts are kept: the same command tries the merge again";
-    merge_task write = {result_write, job, path}, compare = {result_compare, job, path};
-    asc_status status = child_run(run_task, &write, (child_words){"writes the result", hint}, err);
+    asc_status status = run_step(result_write, "the process that writes the result", job, path, err);
     if (status == ASC_OK)
-        status = child_run(run_task, &compare, (child_words){"compares the result", hint}, err);
+        status = run_step(result_compare, "the process that compares the result", job, path, err);
     if (status == ASC_OK)
         status = durable_publish(path, job->out_path, err);
     else

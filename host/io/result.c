@@ -7,6 +7,7 @@
 #include "io/h5file.h"
 #include "io/ragged.h"
 #include "io/result_read.h"
+#include "io/trial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +184,7 @@ static void close_all(asc_result *result)
     free(result);
 }
 
-asc_status asc_result_open(const char *path, asc_result **out, asc_error *err)
+asc_status result_open_here(const char *path, asc_result **out, asc_error *err)
 {
     asc_result *result = calloc(1, sizeof *result);
     if (!result)
@@ -197,6 +198,59 @@ asc_status asc_result_open(const char *path, asc_result **out, asc_error *err)
     else
         close_all(result);
     h5_silence_end(silence);
+    return status;
+}
+
+typedef struct trial_call {
+    const char *path;
+    const h5_identity *expected; // NULL: only opened
+    row_range range;
+    h5_identity found; // the answer
+} trial_call;
+
+static asc_status check_rows(asc_result *result, row_range range, asc_error *err)
+{
+    const size_t at_once = trial_rows_at_once(result->info.n_rows, result->info.n_values * result->info.n_targets);
+    for (size_t done = 0; done < range.count; done += at_once) {
+        asc_result_rows *rows = NULL;
+        const size_t count = range.count - done < at_once ? range.count - done : at_once;
+        TRY(asc_result_read(result, range.first + done, count, &rows, err));
+        asc_result_rows_free(rows);
+    }
+    return ASC_OK;
+}
+
+static asc_status try_reading(void *context, asc_error *err)
+{
+    trial_call *call = context;
+    asc_result *result = NULL;
+    TRY(result_open_here(call->path, &result, err));
+    call->found = h5file_identity(result->file);
+    if (call->expected) {
+        TRY(h5file_check_identity(result->file, call->expected, err));
+        TRY(check_rows(result, call->range, err));
+    }
+    asc_result_close(result);
+    return ASC_OK;
+}
+
+static asc_status run_trial(trial_call *call, asc_error *err)
+{
+    const trial job = {call->path, try_reading, call, &call->found, sizeof call->found};
+    return trial_run(&job, err);
+}
+
+asc_status asc_result_open(const char *path, asc_result **out, asc_error *err)
+{
+    asc_result *result = NULL;
+    trial_call call = {.path = path};
+    TRY(run_trial(&call, err));
+    TRY(result_open_here(path, &result, err));
+    const asc_status status = h5file_check_identity(result->file, &call.found, err);
+    if (status == ASC_OK)
+        *out = result;
+    else
+        asc_result_close(result);
     return status;
 }
 
@@ -333,13 +387,27 @@ static asc_status read_rows(const asc_result *result, row_range range, asc_resul
     return ASC_OK;
 }
 
-asc_status asc_result_read(asc_result *result, size_t first, size_t count, asc_result_rows **out,
-                           asc_error *err)
+static asc_status check_range(const asc_result *result, size_t first, size_t count, asc_error *err)
 {
     const size_t n_rows = result->info.n_rows;
     if (first > n_rows || count > n_rows - first)
         return fail(err, ASC_USAGE, "%s: expected rows within 0 to %zu, found %zu rows from %zu on",
                     h5file_path(result->file), n_rows, count, first);
+    return ASC_OK;
+}
+
+asc_status asc_result_check(asc_result *result, size_t first, size_t count, asc_error *err)
+{
+    const h5_identity identity = h5file_identity(result->file);
+    trial_call call = {h5file_path(result->file), &identity, {first, count}, {0}};
+    TRY(check_range(result, first, count, err));
+    return run_trial(&call, err);
+}
+
+asc_status asc_result_read(asc_result *result, size_t first, size_t count, asc_result_rows **out,
+                           asc_error *err)
+{
+    TRY(check_range(result, first, count, err));
     asc_result_rows *rows = calloc(1, sizeof *rows);
     if (!rows)
         return fail_memory(err, "a slice of results", sizeof *rows);

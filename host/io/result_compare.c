@@ -158,14 +158,14 @@ static asc_status compare_with_dataset(const merge_job *job, const char *path, a
 static asc_status check_digest(const char *path, asc_error *err)
 {
     asc_verify_report report;
-    const asc_status status = asc_result_verify(path, &report, err);
+    const asc_status status = result_verify_here(path, &report, err);
     return status == ASC_FAILED_CHECK && report.digest_matches ? ASC_OK : as_failed_write(status, err);
 }
 
 asc_status result_compare(const merge_job *job, const char *path, asc_error *err)
 {
     asc_result *result = NULL;
-    TRY(as_failed_write(asc_result_open(path, &result, err), err));
+    TRY(as_failed_write(result_open_here(path, &result, err), err));
     asc_status status = compare_facts(job, result, err);
     if (status == ASC_OK)
         status = compare_parts(job, result, err);

@@ -14,6 +14,10 @@ enum {
 
 enum { RESULT_N_FIT = 3 }; // numbers of lime's fit per target
 
+// As asc_result_open and asc_result_verify, in this process, without a trial: for a child that may die.
+asc_status result_open_here(const char *path, asc_result **out, asc_error *err);
+asc_status result_verify_here(const char *path, asc_verify_report *report, asc_error *err);
+
 // The digest that the file states, hexadecimal; belongs to the result.
 const char *result_stored_digest(const asc_result *result);
 

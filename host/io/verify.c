@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "io/result_read.h"
+#include "io/trial.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -134,11 +135,11 @@ static asc_status judge(const char *path, const verifier *v, asc_error *err)
                 v->first_fault);
 }
 
-asc_status asc_result_verify(const char *path, asc_verify_report *report, asc_error *err)
+asc_status result_verify_here(const char *path, asc_verify_report *report, asc_error *err)
 {
     asc_result *result = NULL;
     *report = (asc_verify_report){0};
-    TRY(asc_result_open(path, &result, err));
+    TRY(result_open_here(path, &result, err));
     verifier v = {.info = asc_result_describe(result), .report = report};
     v.shapley = strcmp(v.info->method, "shapley") == 0;
     // shap's regression gives none, and a single walk has no spread.
@@ -150,4 +151,23 @@ asc_status asc_result_verify(const char *path, asc_verify_report *report, asc_er
         status = judge(path, &v, err);
     asc_result_close(result);
     return status;
+}
+
+typedef struct verify_call {
+    const char *path;
+    asc_verify_report *report;
+} verify_call;
+
+static asc_status verify_in_child(void *context, asc_error *err)
+{
+    const verify_call *call = context;
+    return result_verify_here(call->path, call->report, err);
+}
+
+asc_status asc_result_verify(const char *path, asc_verify_report *report, asc_error *err)
+{
+    verify_call call = {path, report};
+    const trial job = {path, verify_in_child, &call, report, sizeof *report};
+    *report = (asc_verify_report){0};
+    return trial_run(&job, err);
 }

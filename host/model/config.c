@@ -263,36 +263,38 @@ static asc_status read_object(const reader *in, model_config *out)
     return read_labels(in, out);
 }
 
+asc_status config_parse(const uint8_t *bytes, size_t size, const char *path, model_config *out, asc_error *err)
+{
+    json_error_t problem;
+    asc_status status = ASC_OK;
+    *out = (model_config){0};
+    hash_bytes(bytes, size, out->hash);
+    json_t *root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &problem);
+    if (json_is_object(root))
+        status = read_object(&(reader){root, path, err}, out);
+    else
+        status = fail(err, ASC_MALFORMED, "%s: not a JSON object (line %d: %s)", path, root ? 1 : problem.line,
+                      root ? "another kind of value" : problem.text);
+    json_decref(root);
+    if (status != ASC_OK)
+        config_free(out);
+    return status;
+}
+
 asc_status config_read(const char *folder, model_config *out, asc_error *err)
 {
     *out = (model_config){0};
     char *path = NULL;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    json_t *root = NULL;
-    asc_status status = config_path(folder, "config.json", &path, err);
-    if (status != ASC_OK)
-        return status;
-    status = file_read(path, MAX_CONFIG_BYTES, &bytes, &size, err);
+    TRY(config_path(folder, "config.json", &path, err));
+    asc_status status = file_read(path, MAX_CONFIG_BYTES, &bytes, &size, err);
     if (status == ASC_NOT_FOUND)
         (void)fail_hint(err, status, "--model takes a folder as Hugging Face writes it: config.json and model.safetensors");
-    if (status != ASC_OK)
-        goto done;
-    hash_bytes(bytes, size, out->hash);
-    json_error_t problem;
-    root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &problem);
-    if (!json_is_object(root)) {
-        status = fail(err, ASC_MALFORMED, "%s: not a JSON object (line %d: %s)", path, root ? 1 : problem.line,
-                      root ? "another kind of value" : problem.text);
-        goto done;
-    }
-    status = read_object(&(reader){root, path, err}, out);
-done:
-    json_decref(root);
+    if (status == ASC_OK)
+        status = config_parse(bytes, size, path, out, err);
     free(bytes);
     free(path);
-    if (status != ASC_OK)
-        config_free(out);
     return status;
 }
 

@@ -33,6 +33,8 @@ typedef struct model_config {
 
 // Reads FOLDER/config.json. ASC_NOT_FOUND; ASC_MALFORMED names the field, what was expected and found, and what is supported.
 asc_status config_read(const char *folder, model_config *out, asc_error *err);
+// The same from the file's bytes; `path` is for messages.
+asc_status config_parse(const uint8_t *bytes, size_t size, const char *path, model_config *out, asc_error *err);
 void config_free(model_config *config);
 
 // Which of the stored blocks, in the order [group, inner], runs as block `block`.

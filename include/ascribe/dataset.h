@@ -70,10 +70,17 @@ typedef struct asc_rows {
     char **keys;           // the user's own ids; NULL when the file has none
 } asc_rows;
 
-// Opens and checks the structure. ASC_NOT_FOUND, ASC_MALFORMED (names the dataset inside the file, expected and found).
+// Opens and checks the structure, in a child process first: a file that kills libhdf5 kills that one. The child is a fork,
+// so call it before threads use HDF5. ASC_NOT_FOUND, ASC_MALFORMED (names the dataset inside the file, expected and found; or
+// "the reader died").
 asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err) ASC_MUST_USE;
 void asc_dataset_close(asc_dataset *dataset); // accepts NULL
 const asc_dataset_info *asc_dataset_describe(const asc_dataset *dataset);
+
+// Reads rows [first, first + count) once in a child process, so that asc_dataset_read meets nothing there that could end this
+// one. For files that nobody vouches for; call it, like asc_dataset_open, before threads use HDF5. asc_explain does it for the
+// rows it explains. ASC_USAGE, ASC_MALFORMED, ASC_OUT_OF_MEMORY.
+asc_status asc_dataset_check(asc_dataset *dataset, size_t first, size_t count, asc_error *err) ASC_MUST_USE;
 
 // Reads rows [first, first + count). Every index is checked: what comes back can be used without further checks except that
 // token ids may exceed a model's vocabulary. ASC_USAGE outside the file, ASC_MALFORMED, ASC_OUT_OF_MEMORY.

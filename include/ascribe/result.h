@@ -79,9 +79,12 @@ typedef struct asc_result_rows {
     char **keys;           // NULL when the file has none
 } asc_result_rows;
 
+// As asc_dataset_open: structure, and a child process first.
 asc_status asc_result_open(const char *path, asc_result **out, asc_error *err) ASC_MUST_USE;
 void asc_result_close(asc_result *result); // accepts NULL
 const asc_result_info *asc_result_describe(const asc_result *result);
+// As asc_dataset_check: reads the rows once in a child process.
+asc_status asc_result_check(asc_result *result, size_t first, size_t count, asc_error *err) ASC_MUST_USE;
 asc_status asc_result_read(asc_result *result, size_t first, size_t count, asc_result_rows **out, asc_error *err) ASC_MUST_USE;
 void asc_result_rows_free(asc_result_rows *rows); // accepts NULL
 
@@ -97,7 +100,7 @@ typedef struct asc_verify_report {
     int digest_matches;           // the stored digest equals the one recomputed from the rows
 } asc_verify_report;
 
-// Reads the whole file, recomputes digest, residuals and finiteness. ASC_OK when all is well; ASC_FAILED_CHECK when the file is
+// Reads the whole file, in a child process, recomputes digest, residuals and finiteness. ASC_OK when all is well; ASC_FAILED_CHECK when the file is
 // readable but wrong (the report says where); ASC_MALFORMED when it is not a result file.
 asc_status asc_result_verify(const char *path, asc_verify_report *report, asc_error *err) ASC_MUST_USE;
 

@@ -154,7 +154,7 @@ static inline void fixture_check(hid_t id)
 
 static inline void fixture_write(hid_t file, const char *name, hid_t type, size_t count, const void *values)
 {
-    const hsize_t extent = count, chunk = count < 64 ? (count ? count : 1) : 64;
+    const hsize_t extent = count, chunk = count < 64 ? (count ? count : 1) : count < 5000 ? 64 : 5000;
     const hid_t space = H5Screate_simple(1, &extent, NULL);
     const hid_t create = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);

@@ -158,7 +158,7 @@ static void a_killed_child_is_an_error(void **state)
     (void)state;
     char words[64];
     const merge_job job = make_job();
-    snprintf(words, sizeof words, "writes the result was killed by signal %d (", SIGXFSZ);
+    snprintf(words, sizeof words, "the process that writes the result died (signal %d: ", SIGXFSZ);
     for (rlim_t bytes = 64; bytes < 20000; bytes = bytes * 5 / 2) {
         limit_file_size(bytes);
         assert_merge_fails(&job, ASC_IO_ERROR, words);

@@ -1,0 +1,50 @@
+// Limits of a trial; see trial.h.
+#include "io/trial.h"
+
+#include "io/h5file.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum {
+    LEAST_CPU_S = 60,
+    BYTES_PER_CPU_S = 1 << 20, // of the file; inflating and checking take a hundredth of that time
+    MOST_ROWS_AT_ONCE = 1024,
+    ELEMENTS_AT_ONCE = 4 << 20,
+};
+static const size_t memory_limit = (size_t)4 << 30;
+
+static asc_status run_step(void *context, asc_error *err)
+{
+    const trial *job = context;
+    h5_silence_begin();
+    return job->step(job->context, err);
+}
+
+asc_status trial_run(const trial *job, asc_error *err)
+{
+    char who[600];
+    struct stat facts;
+    const size_t size = stat(job->path, &facts) == 0 && facts.st_size > 0 ? (size_t)facts.st_size : 0;
+    snprintf(who, sizeof who, "%s: the reader", job->path);
+    const child_job child = {
+        .step = run_step,
+        .context = (void *)(uintptr_t)job,
+        .answer = job->answer,
+        .answer_size = job->answer_size,
+        .memory_bytes = memory_limit,
+        .cpu_s = LEAST_CPU_S + size / BYTES_PER_CPU_S,
+        .dead = who,
+        .dead_hint = "the file is damaged, or made to harm: get it again from where it came, or make it anew",
+        .dead_status = ASC_MALFORMED,
+    };
+    return child_run(&child, err);
+}
+
+size_t trial_rows_at_once(size_t n_rows, size_t n_elements)
+{
+    const size_t mean = n_rows ? n_elements / n_rows + 1 : 1;
+    const size_t rows = ELEMENTS_AT_ONCE / mean;
+    return rows > MOST_ROWS_AT_ONCE ? MOST_ROWS_AT_ONCE : rows ? rows : 1;
+}

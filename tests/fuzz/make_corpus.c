@@ -1,0 +1,61 @@
+// Makes the seed files of the fuzz targets: make_corpus FOLDER. Their text forms (config, safetensors headers) are in the
+// corpus as they are; here is what takes a writer: datasets, a result and parts. contiguous.h5 is chunked.h5 after
+// `h5repack -l CONTI -f NONE`.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/merge.h"
+#include "io/part.h"
+
+#include <cmocka.h> // after fail.h: it defines a macro of that name
+
+#include "../unit/result_fixture.h"
+
+static void make_part(const char *to, int64_t n_rows)
+{
+    asc_error err = {0};
+    part_writer *writer = NULL;
+    char path[TEMP_PATH_SIZE];
+    const part_header header = {.index = 3, .first_position = FIRST, .n_rows = n_rows, .n_targets = K, .n_classes = C};
+    assert_int_equal(part_create(&header, &writer, &err), ASC_OK);
+    for (int64_t i = 0; i < n_rows; i++) {
+        made_row made;
+        make_row(&made, (size_t)(FIRST + i));
+        assert_int_equal(part_append(writer, &made.row, &err), ASC_OK);
+    }
+    snprintf(path, sizeof path, "%s/part/rows-%d.part", to, (int)n_rows);
+    assert_int_equal(part_commit(writer, path, &err), ASC_OK);
+}
+
+static void make_all(void **state)
+{
+    const char *to = *state;
+    char path[TEMP_PATH_SIZE];
+    static const char *const folders[] = {"dataset", "result", "part"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        temp_folder_join(to, folders[i], path);
+        mkdir(path, 0777);
+    }
+    set_up(NULL);
+    temp_folder_join(to, "dataset/chunked.h5", path);
+    dataset_arrays small = fixture_build(path, 24, DEFECT_NONE);
+    fixture_free(&small);
+    temp_folder_join(to, "result/small.h5", out);
+    asc_error err = {0};
+    const merge_job job = make_job();
+    assert_int_equal(merge_run(&job, &err), ASC_OK);
+    make_part(to, 0);
+    make_part(to, 1);
+    make_part(to, 5);
+    tear_down(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 64;
+    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(make_all, argv[1])};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
