@@ -14,7 +14,7 @@ static const option_spec options[] = {
      .offset = FIELD(model), .group = "Input and output",
      .help = "folder with config.json, model.safetensors (or its shards) and the tokenizer"},
     {.name = "data", .letter = 'd', .kind = OPTION_STRING, .argument = "FILE", .offset = FIELD(data),
-     .help = "dataset (.h5), or texts: .csv, .tsv, .jsonl, .txt (one a line); texts are prepared first, "
+     .help = "dataset (.h5), or texts: .csv, .tsv, .jsonl, .parquet, .txt (one a line); texts are prepared first, "
              "into OUT-dataset.h5"},
     {.name = "text", .letter = 't', .kind = OPTION_LIST, .argument = "TEXT", .offset = FIELD(texts),
      .help = "a text instead of --data; may be repeated; the attributions are shown at once"},
