@@ -1,3 +1,4 @@
+// The program at the top of include/ascribe/ascribe.h, to the letter.
 #include <ascribe/ascribe.h>
 #include <stdio.h>
 
