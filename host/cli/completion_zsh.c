@@ -38,14 +38,15 @@ static void print_argument(FILE *out, const option_spec *option)
 static void print_option(FILE *out, const option_spec *option)
 {
     const bool repeats = option->kind == OPTION_LIST;
+    const char *equals = option->argument ? "=" : ""; // the value may follow it, or as the next word
 
     fputs("            ", out);
     if (option->letter && repeats)
-        fprintf(out, "'*'{-%c,--%s}'", option->letter, option->name);
+        fprintf(out, "'*'{-%c,--%s%s}'", option->letter, option->name, equals);
     else if (option->letter)
-        fprintf(out, "'(-%c --%s)'{-%c,--%s}'", option->letter, option->name, option->letter, option->name);
+        fprintf(out, "'(-%c --%s)'{-%c,--%s%s}'", option->letter, option->name, option->letter, option->name, equals);
     else
-        fprintf(out, "'%s--%s", repeats ? "*" : "", option->name);
+        fprintf(out, "'%s--%s%s", repeats ? "*" : "", option->name, equals);
     fputc('[', out);
     print_escaped(out, option->help);
     fputc(']', out);

@@ -18,7 +18,7 @@ umbrella = read("include/ascribe/ascribe.h")
 shown = [line[7:] for line in umbrella.split("#ifndef")[0].split("\n") if line.startswith("//     ") or line == "//"]
 program = "\n".join(shown[next(i for i, line in enumerate(shown) if line.startswith("#include")):]).strip() + "\n"
 wrong = []
-if program != read("tests/api/example.c").split("\n", 1)[1]:
+if program != read("tests/api/example.c").split("\n", 1)[1]:  # without its first comment
     wrong.append("the program in ascribe.h differs from tests/api/example.c")
 used = read("tests/api/use_public.cpp")
 for path in sorted(glob.glob(os.path.join(root, "include/ascribe/*.h*"))):

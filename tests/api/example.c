@@ -1,4 +1,4 @@
-// The smallest full program, as the head of include/ascribe/ascribe.h shows it after this line.
+// The program at the top of include/ascribe/ascribe.h, to the letter.
 #include <ascribe/ascribe.h>
 #include <stdio.h>
 
