@@ -25,7 +25,7 @@ typedef struct asc_dataset_info {
     const char *created_by;
     const char *tokenizer;        // file name it was made with
     const char *tokenizer_sha256; // "" when unknown
-    const char *granularity;      // "word", "whitespace", "token"
+    const char *granularity;      // "word", "whitespace", "token", "sentence", "bow", "regex:PATTERN", "spans"
     const char *source;
     int64_t vocab_size;
     int64_t max_length;

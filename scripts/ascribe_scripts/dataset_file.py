@@ -1,5 +1,8 @@
 """Writes an ascribe-dataset v1.0 file: HDF5, earliest file format, no variable-length and no compound types.
 
+What a file need not have: rows/key, tokens/types, text/split (uint32, the byte of the row's text where the second text of
+a pair begins), one kind of labels (labels.py), meta/*.
+
 Arrays grow by whole chunks while the rows stream by; what does not fill a chunk waits in memory, so a
 dataset's chunks are never larger than its data. The file is written beside its final place, flushed to the
 disk and renamed; after any error nothing is left. No times are stored: the same input gives the same bytes.

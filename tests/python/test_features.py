@@ -53,6 +53,7 @@ class Rules(Folder):
 
     def test_empty_matches_are_none(self):
         self.assertEqual(self.words("good", "--features", "regex:x*"), [])
+        self.assertEqual(self.summary["features_untokenised"], 0)
 
     def test_a_bag_of_words_has_features_of_several_spans(self):
         row = self.rows("bad Good bad, good bad\n", "--features", "bow")[0]

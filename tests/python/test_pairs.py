@@ -87,6 +87,7 @@ class Pairs(Folder):
             ]
             self.assertEqual(places, list(range(len(text))))
         self.assertEqual(n_cut.tolist(), [4, 0, 2])
+        self.assertEqual([len(item) for item in encoder.encode([1, 2, 3], texts)], [6, 3, 6])
 
     def test_standard_names_do_not_hide_the_pair(self):
         source = self.write("in.csv", "text,sentence\ngood,bad\n")

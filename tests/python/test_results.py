@@ -252,9 +252,9 @@ class Table(Folder):
         several = np.array([[1, 1], [255, 255], [0, 0]], np.uint8)
         table = self.load(labels__matrix=several, labels__names=names(["a", "b"])).to_pandas()
         self.assertEqual(len(table), 4 * 2 + 2 * 2)
-        line = table[(table.row == 0) & (table["class"] == "bad") & (table.feature == 3)].iloc[0]
-        expected = {"id": 7, "position": 10, "label": "a|b", "part": 1, "word": "bad", "value": 0.25, "base": 0,
-                    "output": 2, "std_error": 0.25 / 8, "status": ""}
+        line = table[(table.row == 0) & (table["class"] == "bad") & (table.feature == 0)].iloc[0]
+        expected = {"id": 7, "position": 10, "label": "a|b", "part": 0, "word": "bad bad", "value": -1,
+                    "base": 0, "output": 2, "std_error": -1 / 8, "status": ""}
         self.assertEqual({name: line[name] for name in expected}, expected)
         self.assertEqual(table.part.tolist()[:4], [0, 0, 1, 1])
 
