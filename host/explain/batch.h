@@ -20,11 +20,11 @@ typedef struct batch {
     const asc_rows *rows;
     const device_design *design;
     size_t n_rows, n_features;
-    size_t *row_index;     // [R] which rows of `rows`
-    size_t *n_row_tokens;  // [R] T
-    size_t *n_pair_tokens; // [R] tokens of a complement pair: 2 T under REPLACE, else T + fixed
-    size_t n_tokens;       // U: sum of T
-    size_t max_length;     // largest T
+    size_t *row_index;               // [R] which rows of `rows`
+    size_t *n_row_tokens;            // [R] T
+    size_t *n_pair_tokens;           // [R] tokens of a complement pair: 2 T under REPLACE, else T + fixed
+    size_t n_tokens;                 // U: sum of T
+    size_t max_length;               // largest T
     asc_position_rule position_rule; // KEPT where no coalition changes a position id
 
     token_table table;
