@@ -4,7 +4,8 @@
 #include "model/arch.h"
 
 static const arch_name names[] = {{"AlbertForSequenceClassification", "albert"}, {0}};
-static const char *const ignored[] = {"albert.embeddings.position_ids", "albert.embeddings.token_type_ids", NULL};
+static const char *const ignored[] = {"albert.embeddings.position_ids", "albert.embeddings.token_type_ids",
+                                      NULL};
 
 const arch arch_albert = {
     .names = names,

@@ -216,7 +216,7 @@ def _bytes_of(tensor: Any) -> Any:
     """The elements in order, little-endian."""
     import torch
 
-    flat = tensor.detach().contiguous().reshape(-1)
+    flat = tensor.detach().reshape(-1)
     if flat.numel() == 0:
         return b""
     if sys.byteorder == "big":

@@ -21,8 +21,9 @@
 
 enum { N_FEATURES = 5, N_COALITIONS = 1 << N_FEATURES, MOST_TOKENS = 32, MOST_CLASSES = 8, N_ROWS = 2 };
 
-static const char *const models[] = {"bert-f32",      "one-class",    "distilbert", "roberta",       "xlm-roberta", "camembert",
-                                     "electra-small", "electra-base", "albert",     "albert-groups", "mpnet"};
+static const char *const models[] = {"bert-f32",    "one-class",     "distilbert",    "roberta",
+                                     "xlm-roberta", "camembert",     "electra-small", "electra-base",
+                                     "albert",      "albert-groups", "mpnet"};
 static const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU};
 
 static void must(asc_status status, const asc_error *err, const char *call)
@@ -50,7 +51,8 @@ static int32_t whole(const json_t *list, size_t index)
 
 static void fill_rows(const json_t *policies, row_data *d)
 {
-    const json_t *ids = json_object_get(policies, "input_ids"), *types = json_object_get(policies, "token_type_ids");
+    const json_t *ids = json_object_get(policies, "input_ids"),
+                 *types = json_object_get(policies, "token_type_ids");
     const size_t length = json_array_size(ids);
     assert_in_range(length, 1, MOST_TOKENS);
     *d = (row_data){0};
@@ -64,9 +66,15 @@ static void fill_rows(const json_t *policies, row_data *d)
             d->types[row * length + t] = types ? (uint8_t)whole(types, t) : 0;
         }
     }
-    d->rows = (asc_rows){.n_rows = N_ROWS, .id = d->id, .truncated = d->truncated, .token_offsets = d->token_offsets,
-                         .tokens = d->tokens, .token_features = d->features, .token_types = d->types,
-                         .feature_offsets = d->feature_offsets, .labels = d->labels};
+    d->rows = (asc_rows){.n_rows = N_ROWS,
+                         .id = d->id,
+                         .truncated = d->truncated,
+                         .token_offsets = d->token_offsets,
+                         .tokens = d->tokens,
+                         .token_features = d->features,
+                         .token_types = d->types,
+                         .feature_offsets = d->feature_offsets,
+                         .labels = d->labels};
 }
 
 static double number(const json_t *list, size_t index)
@@ -122,13 +130,15 @@ static void compare_batch(const stage *s, const batch *b, const json_t *value)
     OK(buffer_download(s->worker.stream, view_at(b->masks, 0), masks, n, &err));
     for (size_t i = 0; i < n; i++) {
         char what[160];
-        snprintf(what, sizeof what, "%s on %s, policy %s, coalition %02llx", s->name, backend_name(s->backend),
-                 json_string_value(json_object_get(value, "policy")), (unsigned long long)masks[i]);
+        snprintf(what, sizeof what, "%s on %s, policy %s, coalition %02llx", s->name,
+                 backend_name(s->backend), json_string_value(json_object_get(value, "policy")),
+                 (unsigned long long)masks[i]);
         compare(what, json_array_get(expected, masks[i]), values + i * n_classes, n_classes);
     }
     OK(buffer_download(s->worker.stream, view_at(b->plain_logits, 0), values, N_ROWS * n_classes, &err));
     for (size_t row = 0; row < N_ROWS; row++)
-        compare("the plain pass", json_array_get(expected, N_COALITIONS - 1), values + row * n_classes, n_classes);
+        compare("the plain pass", json_array_get(expected, N_COALITIONS - 1), values + row * n_classes,
+                n_classes);
 }
 
 static void check_policy(stage *s, const asc_rows *rows, const json_t *value)
@@ -142,7 +152,8 @@ static void check_policy(stage *s, const asc_rows *rows, const json_t *value)
     step_list steps = {0};
     OK(design_cache_create(&request, s->backend, N_FEATURES, &designs, &err));
     OK(design_cache_prepare(designs, s->pool, &s->worker.stream, &n_features, 1, &err));
-    const batch_inputs inputs = {rows, index, N_ROWS, design_cache_get(designs, N_FEATURES), &request, s->device};
+    const batch_inputs inputs = {rows,     index,    N_ROWS, design_cache_get(designs, N_FEATURES),
+                                 &request, s->device};
     OK(batch_create(&inputs, &b, &err));
     OK(batch_upload(b, s->worker.stream, &err));
     for (size_t k = 0; k < 3; k++)
@@ -207,7 +218,8 @@ static void check_model(const char *name)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         check_backend((stage){.name = name, .model = model}, kinds[k], &data.rows, policies);
     for (size_t i = 0; i < 6; i++)
-        check_result(&(stage){.name = name, .model = model}, &data.rows, policies, json_array_get(json_object_get(policies, "values"), i));
+        check_result(&(stage){.name = name, .model = model}, &data.rows, policies,
+                     json_array_get(json_object_get(policies, "values"), i));
     asc_model_close(model);
     json_decref(golden);
 }

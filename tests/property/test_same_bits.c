@@ -98,7 +98,8 @@ static void workers_and_steps(void **state)
 static void families_and_policies(void **state)
 {
     (void)state;
-    static const char *const models[] = {"distilbert", "roberta", "camembert", "electra-small", "albert-groups", "mpnet"};
+    static const char *const models[] = {"distilbert",    "roberta",       "camembert",
+                                         "electra-small", "albert-groups", "mpnet"};
     static const asc_policy policies[] = {ASC_POLICY_REMOVE, ASC_POLICY_REPLACE, ASC_POLICY_DELETE};
     enum { N_PICKED = 7 };
     const size_t picked[N_PICKED] = {11, 8, 5, 3, 1, 7, 6};
@@ -111,7 +112,9 @@ static void families_and_policies(void **state)
             explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
             explained *found = fixture_explain(model, &request, some, (fixture_run_config){2, 300});
             for (size_t i = 0; i < N_PICKED; i++) {
-                assert_int_equal(expected->rows[picked[i]].status & (uint32_t)~(ASC_ROW_NO_FEATURES | ASC_ROW_ONE_FEATURE), 0);
+                assert_int_equal(expected->rows[picked[i]].status &
+                                     (uint32_t) ~(ASC_ROW_NO_FEATURES | ASC_ROW_ONE_FEATURE),
+                                 0);
                 assert_same(expected, picked[i], found, i);
             }
             explained_free(found);
@@ -251,10 +254,8 @@ static void seeds_and_ids_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(workers_and_steps),
-        cmocka_unit_test(families_and_policies),
-        cmocka_unit_test(order_and_slices),
-        cmocka_unit_test(broken_neighbours),
+        cmocka_unit_test(workers_and_steps),    cmocka_unit_test(families_and_policies),
+        cmocka_unit_test(order_and_slices),     cmocka_unit_test(broken_neighbours),
         cmocka_unit_test(seeds_and_ids_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,7 @@ class WithTorch(Case):
         found = {}
         for name, entry in header.items():
             begin, end = entry["data_offsets"]
+            self.assertEqual(begin % kinds[entry["dtype"]].itemsize, 0, name)
             raw = torch.tensor(list(body[begin:end]), dtype=torch.uint8)
             found[name] = raw.view(kinds[entry["dtype"]]).reshape(entry["shape"])
         return found
@@ -158,6 +159,8 @@ class WithTorch(Case):
         self.assert_refused(65, "pytorch_model.bin")
         torch.save({"a": torch.zeros(2, dtype=torch.complex64)}, self.path("pytorch_model.bin"))
         self.assert_refused(65, "'a'", "complex64")
+        torch.save({"a": torch.eye(2).to_sparse()}, self.path("pytorch_model.bin"))
+        self.assert_refused(65, "'a'", "sparse")
 
     def test_same_bytes_as_the_reference_writer_reads(self):
         try:

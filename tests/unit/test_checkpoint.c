@@ -59,7 +59,8 @@ static void put_tensors(const fixture *f, const char *file_name, const char *nam
     size_t n = 0;
     for (const char *at = names; sscanf(at, "%63s", word) == 1; at += strspn(at, " ") + strlen(word), n++)
         snprintf(header + strlen(header), sizeof header - strlen(header),
-                 "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%zu,%zu]}", n ? "," : "", word, 8 * n, 8 * n + 8);
+                 "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%zu,%zu]}", n ? "," : "", word,
+                 8 * n, 8 * n + 8);
     strcat(header, "}");
     const uint64_t length = strlen(header);
     memcpy(bytes, &length, 8);
@@ -75,8 +76,11 @@ static void put_shards(const fixture *f)
 {
     put_tensors(f, one, "b d", 1);
     put_tensors(f, two, "a c", 5);
-    put_index(f, "{\"metadata\": {\"total_size\": 32}, \"weight_map\": {\"d\": \"model-1-of-2.safetensors\", \"a\": "
-                 "\"model-2-of-2.safetensors\", \"b\": \"model-1-of-2.safetensors\", \"c\": \"model-2-of-2.safetensors\"}}");
+    put_index(
+        f,
+        "{\"metadata\": {\"total_size\": 32}, \"weight_map\": {\"d\": \"model-1-of-2.safetensors\", \"a\": "
+        "\"model-2-of-2.safetensors\", \"b\": \"model-1-of-2.safetensors\", \"c\": "
+        "\"model-2-of-2.safetensors\"}}");
 }
 
 static void remember(void *user, asc_log_level level, const char *message)
@@ -101,8 +105,8 @@ static void refuse(fixture *f, asc_status status, const char *words)
     checkpoint *weights = NULL;
     const asc_status found = checkpoint_open(f->folder, NULL, &weights, &f->err);
     if (found != status || !(strstr(f->err.message, words) || strstr(f->err.hint, words)))
-        fail_msg("expected status %d with '%s', found %d: %s / %s", (int)status, words, (int)found, found ? f->err.message : "accepted",
-                 found ? f->err.hint : "");
+        fail_msg("expected status %d with '%s', found %d: %s / %s", (int)status, words, (int)found,
+                 found ? f->err.message : "accepted", found ? f->err.hint : "");
     assert_null(weights);
 }
 
@@ -204,8 +208,16 @@ static void what_is_missing(void **state)
 static void names_that_are_no_file_names(void **state)
 {
     fixture *f = *state;
-    static const char *const names[] = {"\"../model-1-of-2.safetensors\"", "\"/etc/x.safetensors\"", "\"sub/x.safetensors\"",
-                                        "\"..safetensors\"", "\".safetensors\"", "\"model.bin\"", "\"\"", "5", "null", "[\"x\"]"};
+    static const char *const names[] = {"\"../model-1-of-2.safetensors\"",
+                                        "\"/etc/x.safetensors\"",
+                                        "\"sub/x.safetensors\"",
+                                        "\"..safetensors\"",
+                                        "\".safetensors\"",
+                                        "\"model.bin\"",
+                                        "\"\"",
+                                        "5",
+                                        "null",
+                                        "[\"x\"]"};
     put_shards(f);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char text[256];
@@ -218,8 +230,15 @@ static void names_that_are_no_file_names(void **state)
 static void index_that_is_none(void **state)
 {
     fixture *f = *state;
-    static const char *const texts[] = {"", "[]", "{", "{}", "{\"weight_map\": 5}", "{\"weight_map\": {}}", "{\"weight_map\": []}",
-                                        "{\"weight_map\": {\"a\": \"x.safetensors\", \"a\": \"y.safetensors\"}}"};
+    static const char *const texts[] = {
+        "",
+        "[]",
+        "{",
+        "{}",
+        "{\"weight_map\": 5}",
+        "{\"weight_map\": {}}",
+        "{\"weight_map\": []}",
+        "{\"weight_map\": {\"a\": \"x.safetensors\", \"a\": \"y.safetensors\"}}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         put_index(f, texts[i]);
         refuse(f, ASC_MALFORMED, "model.safetensors.index.json");
@@ -231,8 +250,10 @@ static void index_that_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(shards_are_one_model), TEST(one_file_is_preferred),         TEST(identity_of_shards), TEST(tensors_that_the_index_does_not_place),
-        TEST(what_is_missing),      TEST(names_that_are_no_file_names), TEST(index_that_is_none),
+        TEST(shards_are_one_model), TEST(one_file_is_preferred),
+        TEST(identity_of_shards),   TEST(tensors_that_the_index_does_not_place),
+        TEST(what_is_missing),      TEST(names_that_are_no_file_names),
+        TEST(index_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
