@@ -74,9 +74,10 @@ def report(path: str, n_words: int, min_count: int) -> None:
     with h5py.File(path) as file:
         n_rows = len(file["rows/id"])
         right, labelled = predicted_right(file)
+        lists = top_words(file, n_words, min_count)
         print("The strongest words of %d rows, of those that occur at least %d times" % (n_rows, min_count))
         print("(mean contribution towards the class, number of occurrences):")
-        for name, words in top_words(file, n_words, min_count):
+        for name, words in lists:
             print("\n  " + name)
             for word, mean, count in words:
                 print("    %-18s %+7.3f %5d" % (word, mean, count))

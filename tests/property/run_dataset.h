@@ -1,8 +1,8 @@
 // Datasets for whole runs, written row by row in bounded memory with plain HDF5 calls.
 //
-// A plan names a function that makes row r; everything else follows. The usual row has n features of one or two tokens between
-// [CLS] (2) and [SEP] (3), ids that the models under data/golden/models know, and the text "w0-<r> w1-<r> ...".
-// Include after cmocka.h.
+// A plan names a function that makes row r; everything else follows. The usual row has n features of one or
+// two tokens between [CLS] (2) and [SEP] (3), ids that the models under data/golden/models know, and the text
+// "w0-<r> w1-<r> ...". Include after cmocka.h.
 #ifndef ASCRIBE_TEST_RUN_DATASET_H
 #define ASCRIBE_TEST_RUN_DATASET_H
 
@@ -56,7 +56,8 @@ static inline void run_row_usual(size_t row, size_t n_features, run_row *out)
     run_row_token(out, RUN_CLS, -1);
     for (size_t f = 0; f < n_features; f++) {
         for (size_t piece = 0; piece < (f % 3 == 0 ? 2u : 1u); piece++)
-            run_row_token(out, (int32_t)(RUN_FIRST_ID + (row * 37 + f * 11 + piece * 5) % RUN_N_IDS), (int32_t)f);
+            run_row_token(out, (int32_t)(RUN_FIRST_ID + (row * 37 + f * 11 + piece * 5) % RUN_N_IDS),
+                          (int32_t)f);
         out->span_begin[f] = (uint32_t)out->n_bytes;
         out->n_bytes += (size_t)sprintf(out->text + out->n_bytes, "w%zu-%zu ", f, row);
         out->span_end[f] = (uint32_t)out->n_bytes - 1;
@@ -64,9 +65,11 @@ static inline void run_row_usual(size_t row, size_t n_features, run_row *out)
     run_row_token(out, RUN_SEP, -1);
 }
 
-// ---- Streams: one array of the file each -------------------------------------------------------------------------
+// ---- Streams: one array of the file each ------------------------------------------------------------------
 
-enum { STREAM_ELEMENTS = 65536 }; // as `ascribe prepare` has them: a run's chunk caches are full after a few thousand rows
+enum {
+    STREAM_ELEMENTS = 65536
+}; // as `ascribe prepare` has them: a run's chunk caches are full after a few thousand rows
 
 typedef struct run_stream {
     hid_t set, type;
@@ -113,7 +116,8 @@ static inline void run_stream_flush(run_stream *s)
 static inline void run_stream_put(run_stream *s, const void *elements, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        memcpy(s->buffer + s->n_buffered * s->element_size, (const char *)elements + i * s->element_size, s->element_size);
+        memcpy(s->buffer + s->n_buffered * s->element_size, (const char *)elements + i * s->element_size,
+               s->element_size);
         if (++s->n_buffered == STREAM_ELEMENTS)
             run_stream_flush(s);
     }
@@ -128,11 +132,26 @@ static inline void run_stream_close(run_stream *s)
         H5Tclose(s->type);
 }
 
-// ---- A whole file ------------------------------------------------------------------------------------------------
+// ---- A whole file -----------------------------------------------------------------------------------------
 
 typedef enum run_array {
-    ROW_ID, ROW_TRUNCATED, TOKEN_IDS, TOKEN_FEATURES, TOKEN_OFFSETS, FEATURE_OFFSETS, SPAN_BEGIN, SPAN_END, SPAN_FEATURE,
-    SPAN_OFFSETS, TEXT_BYTES, TEXT_OFFSETS, ROW_KEY, ROW_LABEL, META_GROUP, META_CITY, N_RUN_ARRAYS
+    ROW_ID,
+    ROW_TRUNCATED,
+    TOKEN_IDS,
+    TOKEN_FEATURES,
+    TOKEN_OFFSETS,
+    FEATURE_OFFSETS,
+    SPAN_BEGIN,
+    SPAN_END,
+    SPAN_FEATURE,
+    SPAN_OFFSETS,
+    TEXT_BYTES,
+    TEXT_OFFSETS,
+    ROW_KEY,
+    ROW_LABEL,
+    META_GROUP,
+    META_CITY,
+    N_RUN_ARRAYS
 } run_array;
 
 typedef struct run_file {
@@ -245,7 +264,8 @@ static inline void run_dataset_write(const char *path, const run_plan *plan)
     for (size_t i = 0; i < f.n_arrays; i++)
         run_stream_close(&f.arrays[i]);
     if (!plan->bare)
-        fixture_write_texts(file, "labels/names", 8, 2, plan->label_names ? plan->label_names : "negativepositive");
+        fixture_write_texts(file, "labels/names", 8, 2,
+                            plan->label_names ? plan->label_names : "negativepositive");
     H5Fclose(file);
     free(row);
 }

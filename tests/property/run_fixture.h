@@ -1,5 +1,6 @@
-// What the tests of asc_explain share: a folder with a model, a dataset and a place for results, runs in this process and in a
-// child, and the comparison of whole result files. Include after cmocka.h: failures here fail the test.
+// What the tests of asc_explain share: a folder with a model, a dataset and a place for results, runs in this
+// process and in a child, and the comparison of whole result files. Include after cmocka.h: failures here
+// fail the test.
 #ifndef ASCRIBE_TEST_RUN_FIXTURE_H
 #define ASCRIBE_TEST_RUN_FIXTURE_H
 
@@ -99,13 +100,15 @@ static inline void assert_error(const asc_error *err, asc_status found, asc_stat
         fail_msg("status %d instead of %d: %s", (int)found, (int)expected, found ? err->message : "accepted");
     assert_int_equal(err->status, expected);
     if (!strstr(err->message, words.first) || (words.second && !strstr(err->message, words.second)))
-        fail_msg("'%s' or '%s' is missing in: %s", words.first, words.second ? words.second : "", err->message);
+        fail_msg("'%s' or '%s' is missing in: %s", words.first, words.second ? words.second : "",
+                 err->message);
     if (words.hint ? !strstr(err->hint, words.hint) : err->hint[0] != '\0')
         fail_msg("the hint should hold '%s': %s", words.hint ? words.hint : "nothing", err->hint);
 }
 
 // The run must fail so, and leave the folder of the results as it was.
-static inline void assert_refused(const run_place *p, const asc_explain_job *job, asc_status expected, run_words words)
+static inline void assert_refused(const run_place *p, const asc_explain_job *job, asc_status expected,
+                                  run_words words)
 {
     asc_explain_summary summary;
     asc_error err = {0};
@@ -114,7 +117,7 @@ static inline void assert_refused(const run_place *p, const asc_explain_job *job
     assert_int_equal(temp_folder_count(p->out_folder), n_entries);
 }
 
-// ---- Runs in a child ---------------------------------------------------------------------------------------------
+// ---- Runs in a child --------------------------------------------------------------------------------------
 
 typedef struct run_outcome {
     asc_status status;
@@ -127,7 +130,8 @@ typedef struct run_outcome {
 // Forks, calls `prepare(job)` there (NULL: nothing), runs the job and brings back what became of it.
 static inline run_outcome run_in_child(const asc_explain_job *job, void (*prepare)(asc_explain_job *job))
 {
-    run_outcome *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    run_outcome *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     const pid_t child = fork();
     assert_true(child >= 0);
@@ -148,7 +152,7 @@ static inline run_outcome run_in_child(const asc_explain_job *job, void (*prepar
     return found;
 }
 
-// ---- Comparing ---------------------------------------------------------------------------------------------------
+// ---- Comparing --------------------------------------------------------------------------------------------
 
 // Reads a whole HDF5 dataset in its own type; the caller frees *bytes.
 static inline size_t run_read_set(hid_t file, const char *name, char **bytes)
@@ -207,8 +211,8 @@ static inline herr_t run_compare_set(hid_t file, const char *name, const H5L_inf
 // Every dataset and every attribute but `run`, bit for bit.
 static inline void assert_same_result(const char *left_path, const char *right_path)
 {
-    static const char *const names[] = {"manifest", "manifest_hash", "digest", "method", "estimator", "output", "policy",
-                                        "granularity", "created_by"};
+    static const char *const names[] = {"manifest", "manifest_hash", "digest",      "method",    "estimator",
+                                        "output",   "policy",        "granularity", "created_by"};
     const hid_t left = H5Fopen(left_path, H5F_ACC_RDONLY, H5P_DEFAULT);
     const hid_t right = H5Fopen(right_path, H5F_ACC_RDONLY, H5P_DEFAULT);
     fixture_check(left);
@@ -227,7 +231,7 @@ static inline void assert_same_result(const char *left_path, const char *right_p
     H5Fclose(left);
 }
 
-// ---- Results in memory -------------------------------------------------------------------------------------------
+// ---- Results in memory ------------------------------------------------------------------------------------
 
 // A whole result file; close with run_result_close.
 typedef struct run_result {
@@ -278,7 +282,8 @@ static inline void assert_same_rows(const run_result *left, const run_result *ri
     assert_memory_equal(l->status, r->status + first, n * sizeof *l->status);
     assert_memory_equal(l->values, r->values + skipped * n_targets, n_values * sizeof *l->values);
     assert_memory_equal(l->std_errors, r->std_errors + skipped * n_targets, n_values * sizeof *l->values);
-    assert_memory_equal(l->base_values, r->base_values + first * n_targets, n * n_targets * sizeof *l->base_values);
+    assert_memory_equal(l->base_values, r->base_values + first * n_targets,
+                        n * n_targets * sizeof *l->base_values);
     assert_memory_equal(l->outputs, r->outputs + first * n_targets, n * n_targets * sizeof *l->outputs);
     assert_memory_equal(l->targets, r->targets + first * n_targets, n * n_targets * sizeof *l->targets);
     assert_memory_equal(l->scores, r->scores + first * n_classes, n * n_classes * sizeof *l->scores);

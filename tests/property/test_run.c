@@ -1,5 +1,5 @@
-// asc_explain as a whole on good input: the result stands alone and is verified, its bits depend on nothing but what they may
-// depend on, and every choice among the options means what it says.
+// asc_explain as a whole on good input: the result stands alone and is verified, its bits depend on nothing
+// but what they may depend on, and every choice among the options means what it says.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-// ---- A good run --------------------------------------------------------------------------------------------------
+// ---- A good run -------------------------------------------------------------------------------------------
 
 static void a_run_leaves_a_verified_result(void **state)
 {
@@ -77,7 +77,9 @@ static void a_run_leaves_a_verified_result(void **state)
     size_t n_correct = 0;
     for (size_t row = 0; row < N_ROWS; row++) {
         const float *scores = r.rows->scores + row * 3;
-        const size_t predicted = scores[1] > scores[0] ? scores[2] > scores[1] ? 2 : 1 : scores[2] > scores[0] ? 2 : 0;
+        const size_t predicted = scores[1] > scores[0]   ? scores[2] > scores[1] ? 2 : 1
+                                 : scores[2] > scores[0] ? 2
+                                                         : 0;
         const size_t n = usual_features(row);
         const int64_t expected = n < 2 ? 0 : n > 5 ? 32 : n == 4 ? 14 : n == 3 ? 6 : 2;
         evaluations += (uint64_t)r.rows->evaluations[row];
@@ -157,7 +159,9 @@ static void chosen_rows_have_the_bits_of_the_whole_run(void **state)
     job.options.force = true;
     job.options.rows_per_part = 4;
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-        const int64_t first = choices[i][0], count = choices[i][1] < 0 || choices[i][1] > N_ROWS - first ? N_ROWS - first : choices[i][1];
+        const int64_t first = choices[i][0], count = choices[i][1] < 0 || choices[i][1] > N_ROWS - first
+                                                         ? N_ROWS - first
+                                                         : choices[i][1];
         job.options.first_row = first;
         job.options.n_rows = choices[i][1];
         run_well(&job, NULL);
@@ -187,7 +191,8 @@ static void assert_copied(hid_t data, hid_t result, const char *name)
 static void the_result_stands_alone(void **state)
 {
     (void)state;
-    static const char *const always[] = {"rows/id", "rows/key", "features/offsets", "spans/begin", "spans/end", "spans/feature",
+    static const char *const always[] = {"rows/id",       "rows/key",      "features/offsets",
+                                         "spans/begin",   "spans/end",     "spans/feature",
                                          "spans/offsets", "labels/values", "labels/names"};
     static const char *const texts[] = {"text/bytes", "text/offsets", "meta/group", "meta/city"};
     asc_explain_job job = run_job(&place, RUN_BERT);
@@ -225,7 +230,7 @@ static void parts_stay_when_asked_to(void **state)
     assert_true(run_exists(run_path(place.parts, "part-00000003.part")));
 }
 
-// ---- Progress and messages ---------------------------------------------------------------------------------------
+// ---- Progress and messages --------------------------------------------------------------------------------
 
 typedef struct listener {
     size_t n_calls, n_merging, rows_done;
@@ -240,7 +245,9 @@ static void listen(void *user, const asc_progress *now)
     listener *l = user;
     const bool merging = strcmp(now->phase, "merging") == 0;
     l->steady = l->steady && now->rows_done >= l->rows_done && now->evaluations_done >= l->evaluations_done &&
-                now->elapsed_s >= l->elapsed_s && now->n_rows == N_ROWS && now->n_evaluations >= now->evaluations_done &&
+                now->elapsed_s >= l->elapsed_s && now->n_rows == N_ROWS &&
+                now->n_evaluations >= now->evaluations_done &&
+                (l->n_evaluations == 0 || now->n_evaluations == l->n_evaluations) &&
                 (merging || strcmp(now->phase, "explaining") == 0) && (merging || l->n_merging == 0);
     l->rows_done = now->rows_done;
     l->evaluations_done = now->evaluations_done;
@@ -254,7 +261,8 @@ static void remember(void *user, asc_log_level level, const char *message)
 {
     listener *l = user;
     if (level == ASC_LOG_WARNING)
-        snprintf(l->warnings + strlen(l->warnings), sizeof l->warnings - strlen(l->warnings), "%s\n", message);
+        snprintf(l->warnings + strlen(l->warnings), sizeof l->warnings - strlen(l->warnings), "%s\n",
+                 message);
 }
 
 static void progress_and_warnings_arrive(void **state)
@@ -263,7 +271,7 @@ static void progress_and_warnings_arrive(void **state)
     listener heard = {.steady = true};
     asc_explain_summary summary;
     asc_explain_job job = run_job(&place, RUN_MINILM);
-    job.options.rows_per_part = 10;
+    job.options.rows_per_part = 10; // all alike, so that the first tells how many evaluations there will be
     job.progress = listen;
     job.progress_user = &heard;
     job.log = (asc_log){remember, &heard};
@@ -279,7 +287,7 @@ static void progress_and_warnings_arrive(void **state)
     assert_int_equal(summary.n_labelled, 40);
 }
 
-// ---- What the options mean ---------------------------------------------------------------------------------------
+// ---- What the options mean --------------------------------------------------------------------------------
 
 typedef void change_options(asc_explain_options *options);
 
@@ -294,8 +302,16 @@ static run_result run_with(const char *model, const char *name, change_options *
 
 static void choose_nothing(asc_explain_options *o) { (void)o; }
 static void choose_exact(asc_explain_options *o) { o->estimator = "exact"; }
-static void choose_kernelshap(asc_explain_options *o) { o->method = "kernelshap"; o->budget = "16n"; }
-static void choose_exact_to_four(asc_explain_options *o) { o->estimator = "exact"; o->exact_limit = 4; }
+static void choose_kernelshap(asc_explain_options *o)
+{
+    o->method = "kernelshap";
+    o->budget = "16n";
+}
+static void choose_exact_to_four(asc_explain_options *o)
+{
+    o->estimator = "exact";
+    o->exact_limit = 4;
+}
 static void choose_occlusion(asc_explain_options *o) { o->method = "occlusion"; }
 static void choose_probability(asc_explain_options *o) { o->output = "probability"; }
 static void choose_logodds(asc_explain_options *o) { o->output = "logodds"; }
@@ -304,7 +320,11 @@ static void choose_label(asc_explain_options *o) { o->target = "label"; }
 static void choose_names(asc_explain_options *o) { o->target = "Positive,0"; }
 static void choose_mask(asc_explain_options *o) { o->policy = "mask"; }
 static void choose_seed(asc_explain_options *o) { o->seed = 8; }
-static void choose_reference(asc_explain_options *o) { o->backend = "ref"; o->budget = "8"; }
+static void choose_reference(asc_explain_options *o)
+{
+    o->backend = "ref";
+    o->budget = "8";
+}
 static void choose_little(asc_explain_options *o) { o->budget = "8"; }
 
 static void assert_close(double found, double expected, double tolerance)
@@ -317,20 +337,24 @@ static void assert_close(double found, double expected, double tolerance)
 static void occlusion_agrees_with_shapley(void **state)
 {
     (void)state;
-    run_result shapley = run_with(RUN_BERT, "shapley.h5", choose_nothing), occlusion = run_with(RUN_BERT, "occlusion.h5", choose_occlusion);
+    run_result shapley = run_with(RUN_BERT, "shapley.h5", choose_nothing),
+               occlusion = run_with(RUN_BERT, "occlusion.h5", choose_occlusion);
     assert_string_equal(occlusion.info->method, "occlusion");
     assert_non_null(strstr(occlusion.info->manifest, "\"budget\":null"));
     assert_non_null(strstr(shapley.info->manifest, "\"budget\":32"));
     for (size_t row = 0; row < N_ROWS; row++) {
         assert_int_equal(occlusion.rows->evaluations[row], usual_features(row));
         for (size_t k = 0; k < 3; k++) {
-            const double all = (double)shapley.rows->outputs[row * 3 + k], empty = (double)shapley.rows->base_values[row * 3 + k];
+            const double all = (double)shapley.rows->outputs[row * 3 + k],
+                         empty = (double)shapley.rows->base_values[row * 3 + k];
             assert_close((double)occlusion.rows->outputs[row * 3 + k], all, 0);
             if (usual_features(row) == 1)
                 assert_close((double)run_result_value(&occlusion, row, 0, k), all - empty, 1e-5);
             for (size_t f = 0; usual_features(row) == 2 && f < 2; f++)
                 assert_close((double)run_result_value(&shapley, row, f, k),
-                             (all - (double)run_result_value(&occlusion, row, 1 - f, k) - empty + (double)run_result_value(&occlusion, row, f, k)) / 2,
+                             (all - (double)run_result_value(&occlusion, row, 1 - f, k) - empty +
+                              (double)run_result_value(&occlusion, row, f, k)) /
+                                 2,
                              1e-5);
         }
     }
@@ -341,18 +365,24 @@ static void occlusion_agrees_with_shapley(void **state)
 static void estimators_differ_as_they_should(void **state)
 {
     (void)state;
-    run_result automatic = run_with(RUN_BERT, "auto.h5", choose_nothing), wls = run_with(RUN_BERT, "wls.h5", choose_kernelshap);
-    run_result four = run_with(RUN_BERT, "four.h5", choose_exact_to_four), exact = run_with(RUN_BERT, "exact.h5", choose_exact);
+    run_result automatic = run_with(RUN_BERT, "auto.h5", choose_nothing),
+               wls = run_with(RUN_BERT, "wls.h5", choose_kernelshap);
+    run_result four = run_with(RUN_BERT, "four.h5", choose_exact_to_four),
+               exact = run_with(RUN_BERT, "exact.h5", choose_exact);
     assert_string_equal(wls.info->method, "shapley");
     assert_string_equal(wls.info->estimator, "wls");
     assert_string_equal(exact.info->estimator, "exact");
     for (size_t row = 0; row < N_ROWS; row++) {
         const size_t n = usual_features(row);
-        assert_int_equal(four.rows->status[row] & ASC_ROW_TOO_MANY_FEATURES, n > 4 ? ASC_ROW_TOO_MANY_FEATURES : 0);
-        assert_int_equal(exact.rows->status[row] & ASC_ROW_TOO_MANY_FEATURES, n > 16 ? ASC_ROW_TOO_MANY_FEATURES : 0);
+        assert_int_equal(four.rows->status[row] & ASC_ROW_TOO_MANY_FEATURES,
+                         n > 4 ? ASC_ROW_TOO_MANY_FEATURES : 0);
+        assert_int_equal(exact.rows->status[row] & ASC_ROW_TOO_MANY_FEATURES,
+                         n > 16 ? ASC_ROW_TOO_MANY_FEATURES : 0);
         for (size_t f = 0; f < n && n <= 4; f++) {
-            assert_close((double)run_result_value(&automatic, row, f, 0), (double)run_result_value(&exact, row, f, 0), 0);
-            assert_close((double)run_result_value(&wls, row, f, 0), (double)run_result_value(&exact, row, f, 0), 1e-5);
+            assert_close((double)run_result_value(&automatic, row, f, 0),
+                         (double)run_result_value(&exact, row, f, 0), 0);
+            assert_close((double)run_result_value(&wls, row, f, 0),
+                         (double)run_result_value(&exact, row, f, 0), 1e-5);
         }
         for (size_t f = 0; f < n && n == 9; f++) // 32 of 510 coalitions: near, and not the same
             assert_true(run_result_value(&automatic, row, f, 0) != run_result_value(&exact, row, f, 0));
@@ -393,9 +423,11 @@ static void assert_column(const run_result *one, const run_result *all, size_t r
     const size_t n_targets = one->info->n_targets;
     const int32_t target = one->rows->targets[row * n_targets + k];
     assert_in_range(target, 0, 2);
-    assert_memory_equal(&one->rows->outputs[row * n_targets + k], &all->rows->outputs[row * 3 + (size_t)target], sizeof(float));
+    assert_memory_equal(&one->rows->outputs[row * n_targets + k],
+                        &all->rows->outputs[row * 3 + (size_t)target], sizeof(float));
     for (size_t f = 0; f < usual_features(row); f++) {
-        const float found = run_result_value(one, row, f, k), expected = run_result_value(all, row, f, (size_t)target);
+        const float found = run_result_value(one, row, f, k),
+                    expected = run_result_value(all, row, f, (size_t)target);
         assert_memory_equal(&found, &expected, sizeof found);
     }
 }
@@ -403,8 +435,10 @@ static void assert_column(const run_result *one, const run_result *all, size_t r
 static void targets_are_columns_of_the_whole(void **state)
 {
     (void)state;
-    run_result all = run_with(RUN_BERT, "all.h5", choose_nothing), predicted = run_with(RUN_BERT, "predicted.h5", choose_predicted);
-    run_result label = run_with(RUN_BERT, "label.h5", choose_label), named = run_with(RUN_BERT, "named.h5", choose_names);
+    run_result all = run_with(RUN_BERT, "all.h5", choose_nothing),
+               predicted = run_with(RUN_BERT, "predicted.h5", choose_predicted);
+    run_result label = run_with(RUN_BERT, "label.h5", choose_label),
+               named = run_with(RUN_BERT, "named.h5", choose_names);
     assert_int_equal(predicted.info->n_targets, 1);
     assert_int_equal(named.info->n_targets, 2);
     for (size_t row = 0; row < N_ROWS; row++) {
@@ -446,7 +480,8 @@ static void the_mask_policy_replaces_tokens(void **state)
 {
     (void)state;
     run_dataset_write(place.data, &(run_plan){.n_rows = 2 * 24, .make_row = masked_row});
-    run_result mask = run_with(RUN_BERT, "mask.h5", choose_mask), removed = run_with(RUN_BERT, "removed.h5", choose_nothing);
+    run_result mask = run_with(RUN_BERT, "mask.h5", choose_mask),
+               removed = run_with(RUN_BERT, "removed.h5", choose_nothing);
     assert_string_equal(mask.info->policy, "mask");
     assert_non_null(strstr(mask.info->manifest, "\"mask_token_id\":4"));
     for (size_t row = 0; row < 2 * 24; row += 2)
@@ -454,7 +489,8 @@ static void the_mask_policy_replaces_tokens(void **state)
             const double base = (double)mask.rows->base_values[row * 3 + k];
             assert_close(base, (double)mask.rows->outputs[(row + 1) * 3 + k], 1e-6);
             assert_true(fabs(base - (double)removed.rows->base_values[row * 3 + k]) > 1e-4);
-            assert_close((double)mask.rows->outputs[row * 3 + k], (double)removed.rows->outputs[row * 3 + k], 1e-5);
+            assert_close((double)mask.rows->outputs[row * 3 + k], (double)removed.rows->outputs[row * 3 + k],
+                         1e-5);
         }
     run_result_close(&removed);
     run_result_close(&mask);
@@ -463,8 +499,10 @@ static void the_mask_policy_replaces_tokens(void **state)
 static void seeds_and_backends_make_other_runs(void **state)
 {
     (void)state;
-    run_result seven = run_with(RUN_BERT, "seven.h5", choose_nothing), eight = run_with(RUN_BERT, "eight.h5", choose_seed);
-    run_result cpu = run_with(RUN_BERT, "cpu.h5", choose_little), ref = run_with(RUN_BERT, "ref.h5", choose_reference);
+    run_result seven = run_with(RUN_BERT, "seven.h5", choose_nothing),
+               eight = run_with(RUN_BERT, "eight.h5", choose_seed);
+    run_result cpu = run_with(RUN_BERT, "cpu.h5", choose_little),
+               ref = run_with(RUN_BERT, "ref.h5", choose_reference);
     assert_string_not_equal(seven.info->manifest_hash, eight.info->manifest_hash);
     assert_string_not_equal(cpu.info->manifest_hash, ref.info->manifest_hash);
     for (size_t row = 0; row < N_ROWS; row++) {
@@ -474,7 +512,8 @@ static void seeds_and_backends_make_other_runs(void **state)
             n_equal += run_result_value(&seven, row, f, 1) == run_result_value(&eight, row, f, 1);
         assert_true(n <= 4 ? n_equal == n : n_equal <= 2); // exact rows know no seed, sampled ones do
         for (size_t f = 0; f < n; f++)
-            assert_close((double)run_result_value(&ref, row, f, 1), (double)run_result_value(&cpu, row, f, 1), 2e-5);
+            assert_close((double)run_result_value(&ref, row, f, 1), (double)run_result_value(&cpu, row, f, 1),
+                         2e-5);
     }
     run_result_close(&ref);
     run_result_close(&cpu);

@@ -1,8 +1,9 @@
-// Memory depends on the rows of a part, not on the rows of a file: a run of ten times as many rows needs no more, but for the caches
-// that HDF5 fills up to 2 MiB for each of the 16 arrays that are read, and as many for those that the merge writes.
+// Memory depends on the rows of a part, not on the rows of a file: a run of ten times as many rows needs no
+// more, but for the caches that HDF5 fills up to 2 MiB for each of the 16 arrays that are read, and as many
+// for those that the merge writes.
 //
-// Short rows are explained; long rows are too long to be explained, so that a lot of text, tokens and results passes in little time.
-// `test_run_memory long` takes 200,000 short rows instead of 50,000.
+// Short rows are explained; long rows are too long to be explained, so that a lot of text, tokens and results
+// passes in little time. `test_run_memory long` takes 200,000 short rows instead of 50,000.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,15 +22,9 @@ static size_t n_short_rows = 50000;
 static long short_growth_kib = 16 << 10;
 static const long long_growth_kib = 32 << 10, most_start_kib = 20 << 10;
 
-static void short_row(size_t row, run_row *out)
-{
-    run_row_usual(row, 2 + row % 2, out);
-}
+static void short_row(size_t row, run_row *out) { run_row_usual(row, 2 + row % 2, out); }
 
-static void long_row(size_t row, run_row *out)
-{
-    run_row_usual(row, LONG_ROW_FEATURES, out);
-}
+static void long_row(size_t row, run_row *out) { run_row_usual(row, LONG_ROW_FEATURES, out); }
 
 static int set_up(void **state)
 {
@@ -73,7 +68,8 @@ static long explain(run_plan plan)
     if (found.status != ASC_OK)
         fail_msg("%s", found.err.message);
     assert_int_equal(found.summary.n_rows, plan.n_rows);
-    print_message("%zu rows: %.1f s, %ld KiB\n", plan.n_rows, found.summary.elapsed_s, found.max_resident_kib);
+    print_message("%zu rows: %.1f s, %ld KiB\n", plan.n_rows, found.summary.elapsed_s,
+                  found.max_resident_kib);
     return found.max_resident_kib;
 }
 

@@ -1,5 +1,5 @@
-// asc_explain on bad input: the right status, a message that names the thing, what was expected and what was found, and nothing left
-// beside OUT. Bad rows are reported in their status and never end a run.
+// asc_explain on bad input: the right status, a message that names the thing, what was expected and what was
+// found, and nothing left beside OUT. Bad rows are reported in their status and never end a run.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,10 +16,7 @@ enum { N_ROWS = 12 };
 
 static run_place place;
 
-static void usual_row(size_t row, run_row *out)
-{
-    run_row_usual(row, row % 6, out);
-}
+static void usual_row(size_t row, run_row *out) { run_row_usual(row, row % 6, out); }
 
 static void write_dataset(run_plan plan)
 {
@@ -43,7 +40,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-// ---- Datasets ----------------------------------------------------------------------------------------------------
+// ---- Datasets ---------------------------------------------------------------------------------------------
 
 static void no_rows(size_t row, run_row *out)
 {
@@ -66,10 +63,12 @@ static void files_that_are_no_dataset(void **state)
     assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "damaged", NULL});
 
     run_dataset_write(place.data, &(run_plan){.n_rows = 0, .make_row = no_rows});
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "expected at least one row, found 0", NULL});
+    assert_refused(&place, &job, ASC_MALFORMED,
+                   (run_words){place.data, "expected at least one row, found 0", NULL});
 
     job.dataset_path = place.folder;
-    assert_refused(&place, &job, ASC_NOT_FOUND, (run_words){place.folder, "expected a file, found a folder", NULL});
+    assert_refused(&place, &job, ASC_NOT_FOUND,
+                   (run_words){place.folder, "expected a file, found a folder", NULL});
 }
 
 static void a_result_is_no_dataset(void **state)
@@ -96,7 +95,8 @@ static void rows_must_begin_with_a_fixed_token(void **state)
     (void)state;
     asc_explain_job job = run_job(&place, RUN_BERT);
     write_dataset((run_plan){.make_row = features_at_the_first_token});
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){"row 8 of the dataset", "does not begin with a fixed token", NULL});
+    assert_refused(&place, &job, ASC_MALFORMED,
+                   (run_words){"row 8 of the dataset", "does not begin with a fixed token", NULL});
 
     // What was finished before that row is kept; without that row the run is fine.
     job.options.rows_per_part = 5;
@@ -111,7 +111,7 @@ static void rows_must_begin_with_a_fixed_token(void **state)
     assert_int_equal(temp_folder_count(place.out_folder), 1);
 }
 
-// ---- Tokenizers --------------------------------------------------------------------------------------------------
+// ---- Tokenizers -------------------------------------------------------------------------------------------
 
 static void copy_model(const char *from, const char *to)
 {
@@ -154,13 +154,17 @@ static void datasets_of_another_tokenizer(void **state)
 
     sha[0] = sha[0] == 'f' ? '0' : 'f';
     write_dataset((run_plan){.tokenizer_sha = sha});
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){"another tokenizer: SHA-256 ", "tokenizer.json has ", "prepare the dataset again"});
+    assert_refused(
+        &place, &job, ASC_MALFORMED,
+        (run_words){"another tokenizer: SHA-256 ", "tokenizer.json has ", "prepare the dataset again"});
     job.model_path = RUN_BERT; // has no tokenizer.json: there is nothing to compare
     run_well(&job, NULL);
     unlink(place.out);
 
     write_dataset((run_plan){.vocab_size = 102, .make_row = large_id});
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){"a tokenizer of 102 tokens", "vocabulary has 101", "--allow-tokenizer-mismatch"});
+    assert_refused(
+        &place, &job, ASC_MALFORMED,
+        (run_words){"a tokenizer of 102 tokens", "vocabulary has 101", "--allow-tokenizer-mismatch"});
     job.options.allow_tokenizer_mismatch = true;
     run_well(&job, &summary);
     assert_int_equal(summary.n_rows_with_status[4], 2);
@@ -173,7 +177,7 @@ static void datasets_of_another_tokenizer(void **state)
     run_result_close(&r);
 }
 
-// ---- Models ------------------------------------------------------------------------------------------------------
+// ---- Models -----------------------------------------------------------------------------------------------
 
 static void models_that_cannot_be_used(void **state)
 {
@@ -182,7 +186,8 @@ static void models_that_cannot_be_used(void **state)
     size_t size;
     const float nan_value = NAN;
     asc_explain_job job = run_job(&place, "/nowhere/at/all");
-    assert_refused(&place, &job, ASC_NOT_FOUND, (run_words){"/nowhere/at/all", "config.json", "--model takes a folder"});
+    assert_refused(&place, &job, ASC_NOT_FOUND,
+                   (run_words){"/nowhere/at/all", "config.json", "--model takes a folder"});
 
     temp_folder_join(place.folder, "model", model);
     copy_model(RUN_BERT, model);
@@ -192,10 +197,11 @@ static void models_that_cannot_be_used(void **state)
     temp_file_write(weights, bytes, size);
     free(bytes);
     job.model_path = model;
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){"classifier.weight", "not finite (nan", "training diverged"});
+    assert_refused(&place, &job, ASC_MALFORMED,
+                   (run_words){"classifier.weight", "not finite (nan", "training diverged"});
 }
 
-// ---- Options -----------------------------------------------------------------------------------------------------
+// ---- Options ----------------------------------------------------------------------------------------------
 
 static void refuse_option(void (*change)(asc_explain_options *), run_words words)
 {
@@ -206,8 +212,16 @@ static void refuse_option(void (*change)(asc_explain_options *), run_words words
 
 static void wrong_method(asc_explain_options *o) { o->method = "lime"; }
 static void wrong_estimator(asc_explain_options *o) { o->estimator = "Exact"; }
-static void estimator_of_another_method(asc_explain_options *o) { o->method = "occlusion"; o->estimator = "wls"; }
-static void estimator_against_method(asc_explain_options *o) { o->method = "kernelshap"; o->estimator = "exact"; }
+static void estimator_of_another_method(asc_explain_options *o)
+{
+    o->method = "occlusion";
+    o->estimator = "wls";
+}
+static void estimator_against_method(asc_explain_options *o)
+{
+    o->method = "kernelshap";
+    o->estimator = "exact";
+}
 static void wrong_policy(asc_explain_options *o) { o->policy = "delete"; }
 static void wrong_output(asc_explain_options *o) { o->output = "loss"; }
 static void wrong_backend(asc_explain_options *o) { o->backend = "tpu"; }
@@ -236,8 +250,10 @@ static void options_that_make_no_sense(void **state)
     refuse_option(wrong_policy, (run_words){"--policy 'delete'", "remove or mask", NULL});
     refuse_option(wrong_output, (run_words){"--output 'loss'", "logit, probability or logodds", NULL});
     refuse_option(wrong_backend, (run_words){"--backend 'tpu'", "auto, cpu or ref", NULL});
-    refuse_option(wrong_target, (run_words){"'happy'", "none of the model's 3 classes", "lists the class names"});
-    refuse_option(index_too_large, (run_words){"'3'", "none of the model's 3 classes", "lists the class names"});
+    refuse_option(wrong_target,
+                  (run_words){"'happy'", "none of the model's 3 classes", "lists the class names"});
+    refuse_option(index_too_large,
+                  (run_words){"'3'", "none of the model's 3 classes", "lists the class names"});
     refuse_option(no_target, (run_words){"--target is empty", "expected auto", NULL});
     refuse_option(wrong_budget, (run_words){"--budget 'many'", "16n", NULL});
     refuse_option(no_budget, (run_words){"--budget '0'", "a number", NULL});
@@ -278,7 +294,7 @@ static void options_that_the_dataset_cannot_serve(void **state)
     assert_refused(&place, &job, ASC_USAGE, (run_words){"--target label", "not the model's 3 classes", NULL});
 }
 
-// ---- Rows --------------------------------------------------------------------------------------------------------
+// ---- Rows -------------------------------------------------------------------------------------------------
 
 static void edge_row(size_t row, run_row *out)
 {
@@ -336,7 +352,7 @@ static void a_run_of_bad_rows_completes(void **state)
     assert_true(summary.max_residual == 0);
 }
 
-// ---- Where the result goes ---------------------------------------------------------------------------------------
+// ---- Where the result goes --------------------------------------------------------------------------------
 
 static void an_existing_file_is_not_replaced(void **state)
 {
@@ -349,7 +365,8 @@ static void an_existing_file_is_not_replaced(void **state)
     assert_int_equal(temp_folder_count(place.out_folder), 1);
     job.options.force = false;
     job.options.seed++;
-    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.out, "another configuration", "--force"});
+    assert_refused(&place, &job, ASC_CANNOT_CREATE,
+                   (run_words){place.out, "another configuration", "--force"});
     unlink(place.out);
     assert_int_equal(symlink("nowhere", place.out), 0);
     assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.out, "exists", "--force"});
@@ -393,7 +410,8 @@ static void folders_that_cannot_be_written(void **state)
     assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"/proc/ascribe-test.h5", "folder", NULL});
     job.out_path = place.out;
     temp_file_write(place.parts, "", 0);
-    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.parts, "the folder cannot be made", NULL});
+    assert_refused(&place, &job, ASC_CANNOT_CREATE,
+                   (run_words){place.parts, "the folder cannot be made", NULL});
 }
 
 int main(void)

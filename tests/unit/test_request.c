@@ -1,4 +1,5 @@
-// Options resolved against a model and a dataset: every word, budgets, classes by name, case and index, labels.
+// Options resolved against a model and a dataset: every word, budgets, classes by name, case and index,
+// labels.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,16 +23,15 @@ typedef struct fixture {
     char warning[256];
 } fixture;
 
-static void one_row(size_t row, run_row *out)
-{
-    run_row_usual(row, 3, out);
-}
+static void one_row(size_t row, run_row *out) { run_row_usual(row, 3, out); }
 
 static void open_dataset(fixture *f, const char *label_names)
 {
     asc_dataset_close(f->dataset);
     f->dataset = NULL;
-    run_dataset_write(f->data, &(run_plan){.n_rows = 3, .make_row = one_row, .bare = !label_names, .label_names = label_names});
+    run_dataset_write(
+        f->data,
+        &(run_plan){.n_rows = 3, .make_row = one_row, .bare = !label_names, .label_names = label_names});
     if (asc_dataset_open(f->data, &f->dataset, &f->err) != ASC_OK)
         fail_msg("%s", f->err.message);
 }
@@ -82,12 +82,13 @@ static void refuse(fixture *f, const char *words)
 {
     const asc_status status = resolve(f);
     if (status != ASC_USAGE || !strstr(f->err.message, words))
-        fail_msg("expected a refusal with '%s', found %d: %s", words, (int)status, status ? f->err.message : "accepted");
+        fail_msg("expected a refusal with '%s', found %d: %s", words, (int)status,
+                 status ? f->err.message : "accepted");
     assert_null(f->request.listed); // nothing is left to free
     assert_null(f->request.label_class);
 }
 
-// ---- Words -------------------------------------------------------------------------------------------------------
+// ---- Words ------------------------------------------------------------------------------------------------
 
 static void defaults(void **state)
 {
@@ -118,12 +119,18 @@ static void methods_and_estimators(void **state)
 {
     fixture *f = *state;
     static const combination all[] = {
-        {"shapley", "auto", &method_shapley, ESTIMATOR_AUTO},   {"shapley", "exact", &method_shapley, ESTIMATOR_EXACT},
-        {"shapley", "wls", &method_shapley, ESTIMATOR_WLS},     {"kernelshap", "auto", &method_shapley, ESTIMATOR_WLS},
-        {"kernelshap", "wls", &method_shapley, ESTIMATOR_WLS},  {"kernelshap", "exact", NULL, ESTIMATOR_AUTO},
-        {"occlusion", "auto", &method_occlusion, ESTIMATOR_AUTO}, {"occlusion", "exact", NULL, ESTIMATOR_AUTO},
-        {"Shapley", "auto", NULL, ESTIMATOR_AUTO},              {"shapley", "gp", NULL, ESTIMATOR_AUTO},
-        {"", "auto", NULL, ESTIMATOR_AUTO},                     {"shapley", "", NULL, ESTIMATOR_AUTO},
+        {"shapley", "auto", &method_shapley, ESTIMATOR_AUTO},
+        {"shapley", "exact", &method_shapley, ESTIMATOR_EXACT},
+        {"shapley", "wls", &method_shapley, ESTIMATOR_WLS},
+        {"kernelshap", "auto", &method_shapley, ESTIMATOR_WLS},
+        {"kernelshap", "wls", &method_shapley, ESTIMATOR_WLS},
+        {"kernelshap", "exact", NULL, ESTIMATOR_AUTO},
+        {"occlusion", "auto", &method_occlusion, ESTIMATOR_AUTO},
+        {"occlusion", "exact", NULL, ESTIMATOR_AUTO},
+        {"Shapley", "auto", NULL, ESTIMATOR_AUTO},
+        {"shapley", "gp", NULL, ESTIMATOR_AUTO},
+        {"", "auto", NULL, ESTIMATOR_AUTO},
+        {"shapley", "", NULL, ESTIMATOR_AUTO},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         f->options.method = all[i].method;
@@ -142,7 +149,8 @@ static void methods_and_estimators(void **state)
 static void policies_outputs_backends(void **state)
 {
     fixture *f = *state;
-    static const char *const outputs[] = {"logit", "probability", "logodds"}, *const policies[] = {"remove", "mask"};
+    static const char *const outputs[] = {"logit", "probability", "logodds"}, *const policies[] = {"remove",
+                                                                                                   "mask"};
     static const asc_output output_values[] = {ASC_OUTPUT_LOGIT, ASC_OUTPUT_PROBABILITY, ASC_OUTPUT_LOGODDS};
     static const asc_policy policy_values[] = {ASC_POLICY_REMOVE, ASC_POLICY_REPLACE};
     for (size_t i = 0; i < 3; i++)
@@ -170,7 +178,7 @@ static void policies_outputs_backends(void **state)
     request_free(&f->request);
 }
 
-// ---- Budgets -----------------------------------------------------------------------------------------------------
+// ---- Budgets ----------------------------------------------------------------------------------------------
 
 static void budgets(void **state)
 {
@@ -179,10 +187,28 @@ static void budgets(void **state)
         const char *rule;
         size_t n_features, expected;
     } all[] = {
-        {"auto", 1, 0},    {"auto", 2, 2},     {"auto", 9, 510},    {"auto", 10, 512},  {"auto", 32, 512},   {"auto", 33, 528},
-        {"auto", 100, 1600}, {"512", 9, 510},  {"512", 100, 512},   {"33", 10, 32},     {"1", 10, 2},        {"2", 10, 2},
-        {"3", 10, 2},      {"100000", 16, 65534}, {"16n", 3, 6},    {"16n", 7, 112},    {"16n", 100, 1600},  {"3n", 5, 14},
-        {"1n", 7, 6},      {"1n", 1, 0},       {"1073741824", 63, 1073741824}, {"1073741824n", 64, (size_t)1 << 36},
+        {"auto", 1, 0},
+        {"auto", 2, 2},
+        {"auto", 9, 510},
+        {"auto", 10, 512},
+        {"auto", 32, 512},
+        {"auto", 33, 528},
+        {"auto", 100, 1600},
+        {"512", 9, 510},
+        {"512", 100, 512},
+        {"33", 10, 32},
+        {"1", 10, 2},
+        {"2", 10, 2},
+        {"3", 10, 2},
+        {"100000", 16, 65534},
+        {"16n", 3, 6},
+        {"16n", 7, 112},
+        {"16n", 100, 1600},
+        {"3n", 5, 14},
+        {"1n", 7, 6},
+        {"1n", 1, 0},
+        {"1073741824", 63, 1073741824},
+        {"1073741824n", 64, (size_t)1 << 36},
         {"007", 10, 6},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -190,7 +216,8 @@ static void budgets(void **state)
         resolve_well(f);
         const size_t found = request_budget(&f->request, all[i].n_features);
         if (found != all[i].expected)
-            fail_msg("%s, %zu features: expected %zu, found %zu", all[i].rule, all[i].n_features, all[i].expected, found);
+            fail_msg("%s, %zu features: expected %zu, found %zu", all[i].rule, all[i].n_features,
+                     all[i].expected, found);
         request_free(&f->request);
     }
 }
@@ -198,8 +225,10 @@ static void budgets(void **state)
 static void budgets_that_are_none(void **state)
 {
     fixture *f = *state;
-    static const char *const all[] = {"", "n", "0", "0n", "-2", "+2", " 2", "2 ", "16nn", "16N", "1e3", "0x10", "2.5",
-                                      "1073741825", "99999999999999999999", "Auto"};
+    static const char *const all[] = {"",    "n",    "0",   "0n",         "-2",
+                                      "+2",  " 2",   "2 ",  "16nn",       "16N",
+                                      "1e3", "0x10", "2.5", "1073741825", "99999999999999999999",
+                                      "Auto"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         f->options.budget = all[i];
         refuse(f, "is not a budget, expected auto, a number");
@@ -232,7 +261,7 @@ static void evaluations(void **state)
     request_free(&f->request);
 }
 
-// ---- Classes -----------------------------------------------------------------------------------------------------
+// ---- Classes ----------------------------------------------------------------------------------------------
 
 // The classes that --target names, -1 ended.
 static void assert_targets(fixture *f, const char *target, const int32_t *expected)
@@ -262,7 +291,17 @@ static void classes_by_name_case_and_index(void **state)
     TARGETS(f, "0", 0);
     TARGETS(f, "3", 3);
     TARGETS(f, "x,good,2,x", 3, 0, 2, 3);
-    static const char *const wrong[] = {"4", "-1", "bad", "good ", "goo", "goodx", "0x1", "good,", ",good", "good,,x", "99999999999999999999"};
+    static const char *const wrong[] = {"4",
+                                        "-1",
+                                        "bad",
+                                        "good ",
+                                        "goo",
+                                        "goodx",
+                                        "0x1",
+                                        "good,",
+                                        ",good",
+                                        "good,,x",
+                                        "99999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         f->options.target = wrong[i];
         refuse(f, "is none of the model's 4 classes");
@@ -298,9 +337,10 @@ static void target_words(void **state)
     refuse(f, "--target is empty");
 }
 
-// ---- Labels ------------------------------------------------------------------------------------------------------
+// ---- Labels -----------------------------------------------------------------------------------------------
 
-static void assert_labels(fixture *f, const char *names, size_t n_classes, int32_t first, int32_t second, const char *warning)
+static void assert_labels(fixture *f, const char *names, size_t n_classes, int32_t first, int32_t second,
+                          const char *warning)
 {
     f->model.n_classes = n_classes;
     open_dataset(f, names);
@@ -324,13 +364,15 @@ static void labels_are_classes_by_name_or_index(void **state)
     assert_labels(f, "MAYBE\0\0\0no\0\0\0\0\0\0", 3, 2, 0, NULL);
     assert_labels(f, "1\0\0\0\0\0\0\0000\0\0\0\0\0\0\0", 3, 1, 0, NULL);
     assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 2, 0, 1, "labels are taken as class indexes");
+    assert_labels(f, "other\0\0\0no\0\0\0\0\0\0", 2, 0, 1, "labels are taken as class indexes");
     assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 3, -1, -1, "accuracy is not computed");
     f->options.target = "label";
     refuse(f, "not the model's 3 classes");
     assert_labels(f, "yes\0\0\0\0\0no\0\0\0\0\0\0", 3, 1, 0, NULL);
     assert_int_equal(request_label_class(&(explain_request){0}, 0), -1);
     f->options.target = "auto";
-    assert_int_equal(request_resolve(&f->options, &f->model, f->dataset, NULL, &f->request, NULL), ASC_OK); // no log, no error record
+    assert_int_equal(request_resolve(&f->options, &f->model, f->dataset, NULL, &f->request, NULL),
+                     ASC_OK); // no log, no error record
     request_free(&f->request);
 }
 

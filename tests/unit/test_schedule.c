@@ -1,5 +1,5 @@
-// Steps cover every unit of a batch exactly once, hold what they say and respect their limits; rows are ordered into batches.
-// Batches here are made by hand: nothing is computed.
+// Steps cover every unit of a batch exactly once, hold what they say and respect their limits; rows are
+// ordered into batches. Batches here are made by hand: nothing is computed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,8 @@ typedef struct made_batch {
     size_t row_index[MOST_ROWS], n_row_tokens[MOST_ROWS], n_pair_tokens[MOST_ROWS];
 } made_batch;
 
-// Rows of 1 to 3 tokens a feature between 1 and 4 fixed tokens; the batch takes them from the last to the first.
+// Rows of 1 to 3 tokens a feature between 1 and 4 fixed tokens; the batch takes them from the last to the
+// first.
 static void make_batch(made_batch *m, design *d, asc_policy policy)
 {
     *m = (made_batch){.request.policy = policy, .shared.host = d};
@@ -51,11 +52,19 @@ static void make_batch(made_batch *m, design *d, asc_policy policy)
         m->token_offsets[row + 1] = (int64_t)n_tokens;
         m->row_index[index] = row;
         m->n_row_tokens[index] = n_tokens - first;
-        m->n_pair_tokens[index] = n_tokens - first + (policy == ASC_POLICY_REMOVE ? n_fixed : n_tokens - first);
+        m->n_pair_tokens[index] =
+            n_tokens - first + (policy == ASC_POLICY_REMOVE ? n_fixed : n_tokens - first);
     }
-    m->rows = (asc_rows){.n_rows = n_rows, .token_offsets = m->token_offsets, .token_features = m->token_features};
-    m->b = (batch){.request = &m->request, .rows = &m->rows, .design = &m->shared, .n_rows = n_rows, .n_features = d->n_features,
-                   .row_index = m->row_index, .n_row_tokens = m->n_row_tokens, .n_pair_tokens = m->n_pair_tokens};
+    m->rows =
+        (asc_rows){.n_rows = n_rows, .token_offsets = m->token_offsets, .token_features = m->token_features};
+    m->b = (batch){.request = &m->request,
+                   .rows = &m->rows,
+                   .design = &m->shared,
+                   .n_rows = n_rows,
+                   .n_features = d->n_features,
+                   .row_index = m->row_index,
+                   .n_row_tokens = m->n_row_tokens,
+                   .n_pair_tokens = m->n_pair_tokens};
 }
 
 // Tokens of one coalition of one row, counted one by one.
@@ -96,12 +105,15 @@ static size_t check_step(const step *s, step_limits limits, uint8_t seen[MOST_RO
     return first_unit;
 }
 
-// All steps of one kind: one after the other without a gap, none shorter than it must be, every sequence once.
+// All steps of one kind: one after the other without a gap, none shorter than it must be, every sequence
+// once.
 static void check_steps(batch *b, step_kind kind, step_limits limits)
 {
     static uint8_t seen[MOST_ROWS][MOST_COALITIONS];
     const size_t n_coalitions = b->design->host->n_coalitions;
-    const size_t first = kind == STEP_REST ? 2 : 0, end = kind == STEP_PLAIN ? 1 : kind == STEP_ANCHORS ? 2 : n_coalitions;
+    const size_t first = kind == STEP_REST ? 2 : 0, end = kind == STEP_PLAIN     ? 1
+                                                          : kind == STEP_ANCHORS ? 2
+                                                                                 : n_coalitions;
     step_list list = {0};
     asc_error err = {0};
     const step before = {.n_units = 12345};
@@ -154,7 +166,8 @@ static void steps_cover_every_unit_once(void **state)
         design *d = make_design(round % 3, random_below(MOST_FEATURES + 1));
         const asc_policy policy = round / 3 % 2 ? ASC_POLICY_REPLACE : ASC_POLICY_REMOVE;
         make_batch(&m, d, policy);
-        const step_limits limits = {1 + random_below(random_below(4) ? 150 : 3000), 1 + random_below(random_below(4) ? 12 : 500)};
+        const step_limits limits = {1 + random_below(random_below(4) ? 150 : 3000),
+                                    1 + random_below(random_below(4) ? 12 : 500)};
         check_steps(&m.b, STEP_PLAIN, limits);
         check_steps(&m.b, STEP_ANCHORS, limits);
         check_steps(&m.b, STEP_REST, limits);
@@ -178,12 +191,9 @@ static void one_unit_too_large_stands_alone(void **state)
     design_free(d);
 }
 
-// ---- Order -------------------------------------------------------------------------------------------------------
+// ---- Order ------------------------------------------------------------------------------------------------
 
-static int compare(size_t a, size_t b)
-{
-    return a < b ? -1 : a > b;
-}
+static int compare(size_t a, size_t b) { return a < b ? -1 : a > b; }
 
 static void rows_are_ordered_for_batches(void **state)
 {
@@ -201,7 +211,8 @@ static void rows_are_ordered_for_batches(void **state)
         const ordered_row *r = &rows[i];
         seen[r->row]++;
         assert_int_equal(again[i].row, r->row); // whatever the order was before
-        assert_true(r->n_features == r->row % 5 && r->n_tokens == 10 + r->row % 3 && r->n_fixed == 1 + r->row / 7 % 2);
+        assert_true(r->n_features == r->row % 5 && r->n_tokens == 10 + r->row % 3 &&
+                    r->n_fixed == 1 + r->row / 7 % 2);
         if (i == 0)
             continue;
         int order = compare(r[-1].n_features, r->n_features);

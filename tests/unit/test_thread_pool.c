@@ -1,4 +1,5 @@
-// The thread pool: every task once, the first error by number, nothing started after it, ticks, and many rounds.
+// The thread pool: every task once, the first error by number, nothing started after it, ticks, and many
+// rounds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +137,7 @@ static void each_worker_runs_its_own_task(void **state)
     pool_destroy(pool);
 }
 
-// ---- Errors ------------------------------------------------------------------------------------------------------
+// ---- Errors -----------------------------------------------------------------------------------------------
 
 // Four tasks meet and fail, the lowest number last.
 static asc_status fail_together(void *context, size_t worker, size_t task, asc_error *err)
@@ -159,7 +160,9 @@ static void the_lowest_number_wins(void **state)
         record r = {.n_workers = 4};
         asc_error err = {0};
         pthread_barrier_init(&r.barrier, NULL, 4);
-        assert_int_equal(each ? pool_run_each(pool, fail_together, &r, &err) : pool_run(pool, 500, fail_together, &r, &err), ASC_USAGE);
+        assert_int_equal(each ? pool_run_each(pool, fail_together, &r, &err)
+                              : pool_run(pool, 500, fail_together, &r, &err),
+                         ASC_USAGE);
         assert_int_equal(err.status, ASC_USAGE);
         assert_string_equal(err.message, "task 0");
         assert_string_equal(err.hint, "hint 0");
@@ -195,7 +198,7 @@ static void a_failure_ends_the_round_only(void **state)
     pool_destroy(pool);
 }
 
-// ---- Ticks and rounds --------------------------------------------------------------------------------------------
+// ---- Ticks and rounds -------------------------------------------------------------------------------------
 
 typedef struct ticker {
     size_t n_ticks;
@@ -219,7 +222,8 @@ static void ticks_come_from_the_waiting_thread(void **state)
     pool_set_tick(pool, tick, &t);
     const double start_s = clock_seconds();
     assert_int_equal(pool_run(pool, 2, count, &slow, NULL), ASC_OK);
-    assert_in_range(t.n_ticks, 1, (size_t)((clock_seconds() - start_s) * 10)); // one every 100 ms, fewer on a busy machine
+    assert_in_range(t.n_ticks, 1,
+                    (size_t)((clock_seconds() - start_s) * 10)); // one every 100 ms, fewer on a busy machine
     assert_false(t.elsewhere);
     pool_set_tick(pool, NULL, NULL);
     const size_t before = t.n_ticks;
