@@ -179,7 +179,7 @@ static void warn_small_budget(engine *e, size_t n_features)
 {
     const design *d = design_cache_get(e->designs, n_features)->host;
     if (e->warned_small_budget || !e->config.log.write || !d || d->error_kind == DESIGN_ERROR_NONE ||
-        d->n_coalitions - 2 >= WARN_BUDGET_PER_FEATURE * n_features)
+        d->n_coalitions - 2 >= WARN_BUDGET_PER_FEATURE * n_features || d->n_coalitions - 2 >= design_full_budget(n_features))
         return;
     char message[200];
     snprintf(message, sizeof message, "%zu evaluations for %zu features are fewer than %d per feature: attributions will be rough (--budget)",
