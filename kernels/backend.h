@@ -246,4 +246,51 @@ typedef struct attribute_args {
 } attribute_args;
 asc_status op_attribute(asc_stream *stream, const attribute_args *args, asc_error *err);
 
+// ---- Designs of their own: rows whose coalitions differ ----------------------------------------------------------
+
+typedef enum asc_solve_kind {
+    // Antithetic walks (Castro et al. 2009; shap's PermutationExplainer): the coalitions after the two anchors are P walks of 2 (M - 1), in
+    // pairs: the j-th pair (j = 1 ... M - 1) is the prefix of j features of the walk's order and its complement. phi = mean over walks of a
+    // feature's mean marginal contribution forward and backward; its standard error is the mean's over walks, NaN with one walk.
+    ASC_SOLVE_WALKS,
+    // Weighted least squares of v(S) - v(empty) on the features of S, subject to sum phi = v(all) - v(empty), as shap's KernelExplainer
+    // solves it: the last selected feature is eliminated; minimum norm where that is singular; |phi| < 1e-10 becomes 0. The anchors
+    // themselves have no weight. Standard errors are NaN.
+    ASC_SOLVE_CONSTRAINED,
+    // Weighted ridge regression of v(S) on the features of S with a free intercept, as lime fits it; the anchors take part
+    // with their weights. Standard errors are NaN.
+    ASC_SOLVE_RIDGE,
+} asc_solve_kind;
+
+// Which features may have an attribution other than 0; all but ALL choose at most n_selected.
+typedef enum asc_selection {
+    ASC_SELECT_ALL,
+    ASC_SELECT_LARS,    // CONSTRAINED: the first to enter the least angle regression of shap's augmented system
+    ASC_SELECT_FORWARD, // RIDGE: greedily by the weighted R^2 of the unpenalised fit
+    ASC_SELECT_HIGHEST, // RIDGE: the largest |coefficients| of a ridge fit with penalty 0.01
+    ASC_SELECT_LASSO,   // RIDGE: the last point of the lasso path with few enough coefficients
+} asc_selection;
+
+// Solves rows by their own coalitions: those numbered 0 (full) ... counts[r] - 1; what lies beyond is not read. Sums run in a fixed order, one row
+// at a time. Where a row's values are not all finite, phi, std_errors and fit are NaN.
+typedef struct solve_args {
+    size_t n_rows, n_features, n_coalitions, n_targets; // M >= 1
+    asc_solve_kind kind;
+    asc_selection selection;
+    size_t n_selected;
+    double ridge;        // penalty of the last fit (RIDGE)
+    asc_view values;     // F64 [R, S, K]
+    asc_view masks;      // U64 [R, S, W]
+    asc_view weights;    // F64 [R, S], finite and >= 0; NULL buffer for WALKS
+    asc_view counts;     // I32 [R], 2 ... S
+    asc_view n_draws;    // I32 [R]: samples that the peer's table would have; LARS and LASSO stop by it. NULL buffer elsewhere
+    asc_view phi;        // F64 [R, M, K], out
+    asc_view std_errors; // F64 [R, M, K], out
+    asc_view anchors;    // F64 [R, 2, K], out: v(all), v(empty)
+    asc_view fit;        // F64 [R, 3, K], out (RIDGE, else NULL buffer): intercept, weighted R^2, prediction for the whole row
+    asc_view finite;     // I32 [R], out: 1 when all of the row's values are finite
+    asc_view deficient;  // I32 [R], out: 1 when the coalitions do not determine phi and the minimum norm decided
+} solve_args;
+asc_status op_solve(asc_stream *stream, const solve_args *args, asc_error *err);
+
 #endif

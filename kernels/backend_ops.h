@@ -59,6 +59,7 @@ typedef struct asc_backend_ops {
     asc_status (*record_full)(asc_stream *stream, const record_full_args *args, asc_error *err);
     asc_status (*values)(asc_stream *stream, const values_args *args, asc_error *err);
     asc_status (*attribute)(asc_stream *stream, const attribute_args *args, asc_error *err);
+    asc_status (*solve)(asc_stream *stream, const solve_args *args, asc_error *err);
 } asc_backend_ops;
 
 struct asc_backend {

@@ -4,8 +4,8 @@
 // cuRAND's curand_Philox4x32_10 with (seed, subsequence, offset) and Random123's philox4x32 give the same words
 // for key = seed and counter = {block low, block high, stream low, stream high}.
 //
-// Ours: key = the run's seed; counter = {draw block, purpose, row id low, row id high}. A stream of words is thus named
-// by (seed; purpose, row id) and read from its start; nothing depends on what other rows draw.
+// Ours: key = the run's seed; counter = {block, purpose + 256 draw, row id low, row id high}. A stream of words is thus named
+// by (seed; purpose, row id, draw) and read from its start; nothing depends on what other rows or draws take.
 #ifndef ASCRIBE_PHILOX_H
 #define ASCRIBE_PHILOX_H
 
@@ -21,7 +21,13 @@
 enum philox_purpose {
     PHILOX_RELABEL = 1, // the permutation of a row's features
     PHILOX_DESIGN = 2,  // coalitions of a shared design; "row id" = candidate number, seed = design version
+    PHILOX_SHAP = 3,    // a coalition that KernelExplainer's sampler draws; one stream per draw
+    PHILOX_WALK = 4,    // the order of an antithetic walk; one stream per walk
+    PHILOX_LIME = 5,    // a sample of lime; one stream per draw
 };
+
+// Draws of one purpose and row are numbered below this; each has a stream of its own, so that they can be made in any order.
+enum { PHILOX_MOST_DRAWS = 1 << 24 };
 
 typedef struct philox_block {
     uint32_t word[4];
@@ -68,6 +74,12 @@ ASC_BOTH philox_stream philox_open(uint64_t seed, uint32_t purpose, uint64_t row
     return stream;
 }
 
+// The stream of one draw; draw 0 is the stream that philox_open gives.
+ASC_BOTH philox_stream philox_open_draw(uint64_t seed, uint32_t purpose, uint64_t row_id, uint32_t draw)
+{
+    return philox_open(seed, purpose + (draw << 8), row_id);
+}
+
 ASC_BOTH uint32_t philox_next(philox_stream *stream)
 {
     if (stream->used == 4) {
@@ -90,6 +102,13 @@ ASC_BOTH uint32_t philox_below(philox_stream *stream, uint32_t bound)
             product = (uint64_t)philox_next(stream) * bound;
     }
     return (uint32_t)(product >> 32);
+}
+
+// A uniform number in [0, 1) of 53 bits.
+ASC_BOTH double philox_uniform(philox_stream *stream)
+{
+    const uint32_t high = philox_next(stream) >> 5, low = philox_next(stream) >> 6;
+    return ((double)high * 67108864.0 + (double)low) / 9007199254740992.0;
 }
 
 // Row's own relabelling of n features: permutation[i] = the design's column that stands for feature i.

@@ -37,12 +37,14 @@ static const option_spec options[] = {
      .offset = FIELD(limit), .help = "the first N of them at most"},
 
     {.name = "method", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.method),
-     .group = "Method", .help = "shapley; kernelshap (= shapley by wls); occlusion"},
+     .group = "Method", .help = "shapley; kernelshap (= shapley by wls); occlusion; lime"},
     {.name = "estimator", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.estimator),
-     .help = "auto (exact while 2^n - 2 coalitions fit the budget, else wls); exact; wls"},
+     .help = "auto (exact while 2^n - 2 coalitions fit the budget, else wls); exact; wls; shap (shap's "
+             "KernelExplainer); permutation (antithetic walks)"},
     {.name = "budget", .kind = OPTION_STRING, .argument = "N|Mn|auto", .offset = FIELD(options.budget),
      .help = "coalitions a row may spend: a number, a multiple of its n features like 16n, or auto = "
-             "min(2^n - 2, max(512, 16n))"},
+             "min(2^n - 2, max(512, 16n)), for shap 2n + 2048, for permutation max(512, 16n), for lime 4999 "
+             "samples"},
     {.name = "policy", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.policy),
      .help = "absent tokens are: remove = dropped, positions kept; mask = replaced by the mask token"},
     {.name = "output", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.output),
@@ -52,10 +54,25 @@ static const option_spec options[] = {
              "with commas"},
     {.name = "exact-limit", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.exact_limit),
      .help = "most features of a row for --estimator exact"},
+    {.name = "l1-reg", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.l1_reg),
+     .help = "estimator shap: off; num_features:N (KernelExplainer's own default is num_features:10)"},
+    {.name = "lime-features", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.lime_features),
+     .help = "most features with an attribution"},
+    {.name = "lime-selection", .kind = OPTION_STRING, .argument = "WORD",
+     .offset = FIELD(options.lime_selection),
+     .help = "how lime chooses them: auto (forward up to 6, else highest_weights); forward; "
+             "highest_weights; lasso_path; none = all"},
+    {.name = "masks", .kind = OPTION_STRING, .argument = "FILE.h5", .offset = FIELD(options.masks),
+     .help = "take each row's coalitions and weights from a mask file (estimator shap, method lime)"},
+    {.name = "export-masks", .kind = OPTION_STRING, .argument = "FILE.h5",
+     .offset = FIELD(options.export_masks),
+     .help = "write the coalitions and weights that rows drew (estimators shap and permutation, method "
+             "lime)"},
     {.name = "seed", .kind = OPTION_UINT64, .argument = "N", .offset = FIELD(options.seed),
      .help = "of the random draws"},
     {.name = "like", .kind = OPTION_STRING, .argument = "RESULT.h5", .offset = FIELD(like),
-     .help = "take the options of this group from an earlier result, except those that are given here"},
+     .help = "take the options of this group, masks apart, from an earlier result, except those that are "
+             "given here"},
 
     {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),

@@ -117,6 +117,22 @@ asc_status design_occlusion(size_t n_features, design **out, asc_error *err)
     return ASC_OK;
 }
 
+asc_status design_of_rows(size_t n_features, size_t n_coalitions, bool paired, design **out, asc_error *err)
+{
+    design *d = calloc(1, sizeof *d);
+    if (!d)
+        return fail_memory(err, "a design", sizeof *d);
+    *d = (design){
+        .n_features = n_features,
+        .n_coalitions = n_coalitions,
+        .paired = paired,
+        .of_rows = true,
+        .error_kind = DESIGN_ERROR_UNDEFINED,
+    };
+    *out = d;
+    return ASC_OK;
+}
+
 // How many random designs compete: 64 up to 32 features, 16 up to 64, else 1; fewer when comparing them would
 // take more than 4e9 operations (n * n_pairs^2 each); 1 when there is nothing to choose.
 static size_t count_candidates(size_t n_features, size_t n_pairs)

@@ -32,6 +32,7 @@ typedef struct design {
     bool paired;
     bool relabelled;        // rows apply their own permutation of the features (not when every coalition is there)
     bool under_determined;  // fewer independent pairs than unknowns: minimum-norm solution
+    bool of_rows;           // every row has coalitions of its own (row_design.h), at most n_coalitions: masks and map are NULL
     design_error_kind error_kind;
     uint64_t *masks; // [S, mask_words(n)]
     double *map;     // [n, Q]
@@ -52,6 +53,9 @@ asc_status design_wls(size_t n_features, size_t budget, design **out, asc_error 
 
 // Leave-one-out: coalitions N, {}, and N without i for every i; phi_i = v(N) - v(N without i). n >= 1.
 asc_status design_occlusion(size_t n_features, design **out, asc_error *err);
+
+// The stand-in for designs that rows draw themselves: sizes only.
+asc_status design_of_rows(size_t n_features, size_t n_coalitions, bool paired, design **out, asc_error *err);
 
 void design_free(design *d); // accepts NULL
 

@@ -1,6 +1,8 @@
 // Making a batch and putting it on the device; see batch.h. Solving it is in collect.c.
 #include "explain/batch.h"
 
+#include "explain/row_masks.h"
+
 #include "shapes.h"
 
 #include <assert.h>
@@ -9,7 +11,8 @@
 
 size_t batch_row_bytes(const design *d, size_t n_targets)
 {
-    return d->n_coalitions * (mask_words(d->n_features) * sizeof(uint64_t) + n_targets * sizeof(double));
+    const size_t of_weights = d->of_rows ? sizeof(double) : 0;
+    return d->n_coalitions * (mask_words(d->n_features) * sizeof(uint64_t) + n_targets * sizeof(double) + of_weights);
 }
 
 static void measure_rows(batch *b)
@@ -29,6 +32,67 @@ static void measure_rows(batch *b)
     }
 }
 
+// ---- Rows with designs of their own ------------------------------------------------------------------------------
+
+static asc_status allocate_rows(batch *b, asc_error *err)
+{
+    const size_t n_coalitions = b->n_rows * b->design->host->n_coalitions, n_words = mask_words(b->n_features);
+    b->row_masks = calloc(n_coalitions * n_words, sizeof *b->row_masks);
+    b->row_weights = calloc(n_coalitions, sizeof *b->row_weights);
+    b->row_counts = calloc(b->n_rows, sizeof *b->row_counts);
+    b->row_n_draws = calloc(b->n_rows, sizeof *b->row_n_draws);
+    if (b->row_masks && b->row_weights && b->row_counts && b->row_n_draws)
+        return ASC_OK;
+    return fail_memory(err, "the coalitions of a batch", n_coalitions * (n_words + 1) * sizeof(uint64_t));
+}
+
+static void count_units(batch *b)
+{
+    const design *d = b->design->host;
+    for (size_t row = 0; row < b->n_rows; row++) {
+        const size_t count = d->of_rows ? (size_t)b->row_counts[row] : d->n_coalitions;
+        b->first_unit[row + 1] = b->first_unit[row] + (count - 2) / (d->paired ? 2 : 1);
+    }
+}
+
+static asc_status make_rows(batch *b, asc_error *err)
+{
+    const size_t n_coalitions = b->design->host->n_coalitions, n_words = mask_words(b->n_features);
+    TRY(allocate_rows(b, err));
+    for (size_t row = 0; row < b->n_rows; row++) {
+        row_design of_row = {
+            .n_features = b->n_features,
+            .capacity = n_coalitions,
+            .masks = b->row_masks + row * n_coalitions * n_words,
+            .weights = b->row_weights + row * n_coalitions,
+        };
+        TRY(row_masks_make(b->request, b->rows->id[b->row_index[row]], &of_row, err));
+        b->row_counts[row] = (int32_t)of_row.count;
+        b->row_n_draws[row] = (int32_t)of_row.n_draws;
+    }
+    count_units(b);
+    return ASC_OK;
+}
+
+asc_status batch_draw_rows(batch *b, asc_error *err)
+{
+    return b->design->host->of_rows && !b->row_masks ? make_rows(b, err) : ASC_OK;
+}
+
+static asc_status upload_row_designs(batch *b, asc_stream *stream, asc_error *err)
+{
+    const size_t n_rows = b->n_rows, n_coalitions = n_rows * b->design->host->n_coalitions, n_words = mask_words(b->n_features);
+    TRY(buffer_create(b->backend, ASC_F64, n_coalitions, &b->weights, err));
+    TRY(buffer_create(b->backend, ASC_I32, n_rows, &b->counts, err));
+    TRY(buffer_create(b->backend, ASC_I32, n_rows, &b->n_draws, err));
+    TRY(buffer_upload(stream, view_at(b->masks, 0), b->row_masks, n_coalitions * n_words, err));
+    TRY(buffer_upload(stream, view_at(b->weights, 0), b->row_weights, n_coalitions, err));
+    TRY(buffer_upload(stream, view_at(b->counts, 0), b->row_counts, n_rows, err));
+    return buffer_upload(stream, view_at(b->n_draws, 0), b->row_n_draws, n_rows, err);
+}
+
+// ---- Making a batch ----------------------------------------------------------------------------------------------
+
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
 {
     const size_t n_rows = inputs->n_rows;
@@ -38,8 +102,9 @@ asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
         b->n_row_tokens = calloc(n_rows, sizeof *b->n_row_tokens);
         b->n_pair_tokens = calloc(n_rows, sizeof *b->n_pair_tokens);
         b->table_offsets = calloc(n_rows + 1, sizeof *b->table_offsets);
+        b->first_unit = calloc(n_rows + 1, sizeof *b->first_unit);
     }
-    if (!b || !b->row_index || !b->n_row_tokens || !b->n_pair_tokens || !b->table_offsets) {
+    if (!b || !b->row_index || !b->first_unit || !b->n_row_tokens || !b->n_pair_tokens || !b->table_offsets) {
         batch_free(b);
         return fail_memory(err, "a batch", n_rows * 4 * sizeof(size_t));
     }
@@ -52,8 +117,16 @@ asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
     b->n_rows = n_rows;
     b->n_features = inputs->design->host->n_features;
     measure_rows(b);
-    *out = b;
-    return ASC_OK;
+    asc_status status = ASC_OK;
+    if (!b->design->host->of_rows)
+        count_units(b);
+    else if (b->request->masks) // a file is read here, where there is one thread
+        status = make_rows(b, err);
+    if (status == ASC_OK)
+        *out = b;
+    else
+        batch_free(b);
+    return status;
 }
 
 void batch_free(batch *b)
@@ -64,10 +137,18 @@ void batch_free(batch *b)
     buffer_destroy(b->full_logits);
     buffer_destroy(b->values);
     buffer_destroy(b->targets);
+    buffer_destroy(b->n_draws);
+    buffer_destroy(b->counts);
+    buffer_destroy(b->weights);
     buffer_destroy(b->masks);
     buffer_destroy(b->permutations);
     buffer_destroy(b->row_ids);
     buffer_destroy(b->table_data);
+    free(b->row_n_draws);
+    free(b->row_counts);
+    free(b->row_weights);
+    free(b->row_masks);
+    free(b->first_unit);
     free(b->table_offsets);
     free(b->n_pair_tokens);
     free(b->n_row_tokens);
@@ -175,6 +256,10 @@ asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err)
     TRY(create_buffers(b, err));
     TRY(upload_rows(b, stream, err));
     TRY(upload_table(b, stream, err));
+    if (d->of_rows) {
+        TRY(batch_draw_rows(b, err));
+        return upload_row_designs(b, stream, err);
+    }
     const relabel_args relabel = {
         .n_rows = b->n_rows,
         .n_features = b->n_features,
@@ -201,7 +286,8 @@ size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition)
     assert(!d->paired && !d->relabelled);
     if (b->request->policy == ASC_POLICY_REPLACE)
         return b->n_row_tokens[row];
-    const uint64_t *mask = d->masks + coalition * mask_words(b->n_features);
+    const size_t n_words = mask_words(b->n_features);
+    const uint64_t *mask = d->of_rows ? b->row_masks + (row * d->n_coalitions + coalition) * n_words : d->masks + coalition * n_words;
     const int32_t *features = b->rows->token_features + b->rows->token_offsets[b->row_index[row]];
     size_t n_tokens = 0;
     for (size_t t = 0; t < b->n_row_tokens[row]; t++)

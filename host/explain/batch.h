@@ -23,8 +23,15 @@ typedef struct batch {
     size_t *row_index;     // [R] which rows of `rows`
     size_t *n_row_tokens;  // [R] T
     size_t *n_pair_tokens; // [R] tokens of a complement pair: T + fixed under REMOVE, else 2 T
+    size_t *first_unit;    // [R + 1] units of STEP_REST before each row (schedule.h)
     size_t n_tokens;       // U: sum of T
     size_t max_length;     // largest T
+
+    // Rows with designs of their own, else NULL: the host's copies, known once the batch is uploaded (imported masks: created).
+    uint64_t *row_masks;  // [R, S, W]
+    double *row_weights;  // [R, S]
+    int32_t *row_counts;  // [R] coalitions of each row
+    int32_t *row_n_draws; // [R]
 
     token_table table;
     int32_t *table_offsets;   // [R + 1], the host's copy
@@ -32,6 +39,9 @@ typedef struct batch {
     asc_buffer *row_ids;      // U64 [R]
     asc_buffer *permutations; // I32 [R, M]
     asc_buffer *masks;        // U64 [R, S, W]
+    asc_buffer *weights;      // F64 [R, S], rows with designs of their own, else NULL; so the next two
+    asc_buffer *counts;       // I32 [R]
+    asc_buffer *n_draws;      // I32 [R]
     asc_buffer *targets;      // I32 [R, K]
     asc_buffer *values;       // F64 [R, S, K]
     asc_buffer *full_logits;  // F64 [R, C]: of v(all), through packing
@@ -53,9 +63,13 @@ void batch_free(batch *b); // accepts NULL
 // Device bytes of a batch per row: masks and values, what dominates.
 size_t batch_row_bytes(const design *d, size_t n_targets);
 
+// Draws the designs of rows that have their own, on the host; does nothing where that is done or rows share one.
+asc_status batch_draw_rows(batch *b, asc_error *err);
+
+// Draws them too.
 asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err);
 
-// Tokens of one coalition of one row of an unpaired design.
+// Tokens of one coalition of one row of an unpaired design that is not relabelled.
 size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition);
 
 // Solves the batch and writes every row's numbers and status.

@@ -6,19 +6,25 @@
 #include <math.h>
 #include <stdlib.h>
 
+// The ridge penalty of lime's last fit.
+static const double lime_penalty = 1;
+
 // The host's copies of what the solve leaves on the device.
 typedef struct solved {
     double *phi, *std_errors;             // [R, M, K]
     double *anchors;                      // [R, 2, K]
     double *full_logits, *plain_logits;   // [R, C]
-    int32_t *finite;                      // [R]
+    double *fit;                          // [R, n_fit, K]
+    int32_t *finite, *deficient;          // [R]
     int32_t *targets;                     // [R, K]
 } solved;
 
 static void solved_free(solved *s)
 {
     free(s->targets);
+    free(s->deficient);
     free(s->finite);
+    free(s->fit);
     free(s->plain_logits);
     free(s->full_logits);
     free(s->anchors);
@@ -36,10 +42,12 @@ static asc_status solved_create(const batch *b, solved *s, asc_error *err)
         .anchors = malloc(b->n_rows * 2 * n_targets * sizeof(double)),
         .full_logits = malloc(b->n_rows * n_classes * sizeof(double)),
         .plain_logits = malloc(b->n_rows * n_classes * sizeof(double)),
+        .fit = malloc((b->n_rows * b->request->method->n_fit * n_targets + 1) * sizeof(double)),
         .finite = malloc(b->n_rows * sizeof(int32_t)),
+        .deficient = calloc(b->n_rows, sizeof(int32_t)),
         .targets = malloc(b->n_rows * n_targets * sizeof(int32_t)),
     };
-    if (s->phi && s->std_errors && s->anchors && s->full_logits && s->plain_logits && s->finite && s->targets)
+    if (s->phi && s->std_errors && s->anchors && s->full_logits && s->plain_logits && s->fit && s->finite && s->deficient && s->targets)
         return ASC_OK;
     return fail_memory(err, "the results of a batch", 2 * n_values * sizeof(double));
 }
@@ -57,29 +65,27 @@ static asc_error_kind error_kind(const design *d)
 // Device arrays of the solve; they live as long as the call.
 typedef struct solution {
     asc_buffer *phi, *std_errors, *anchors, *finite;
+    asc_buffer *fit, *deficient; // of rows with designs of their own, else NULL
 } solution;
 
 static void solution_free(solution *s)
 {
+    buffer_destroy(s->deficient);
+    buffer_destroy(s->fit);
     buffer_destroy(s->finite);
     buffer_destroy(s->anchors);
     buffer_destroy(s->std_errors);
     buffer_destroy(s->phi);
 }
 
-static asc_status solve(const batch *b, asc_stream *stream, solution *s, asc_error *err)
+static asc_status solve_shared(const batch *b, asc_stream *stream, const solution *s, asc_error *err)
 {
     const design *d = b->design->host;
-    const size_t n_targets = b->request->n_targets, n_values = b->n_rows * b->n_features * n_targets;
-    TRY(buffer_create(b->backend, ASC_F64, n_values, &s->phi, err));
-    TRY(buffer_create(b->backend, ASC_F64, n_values, &s->std_errors, err));
-    TRY(buffer_create(b->backend, ASC_F64, b->n_rows * 2 * n_targets, &s->anchors, err));
-    TRY(buffer_create(b->backend, ASC_I32, b->n_rows, &s->finite, err));
     const attribute_args args = {
         .n_rows = b->n_rows,
         .n_features = b->n_features,
         .n_coalitions = d->n_coalitions,
-        .n_targets = n_targets,
+        .n_targets = b->request->n_targets,
         .n_contrasts = d->n_contrasts,
         .paired = d->paired,
         .error_kind = error_kind(d),
@@ -96,6 +102,47 @@ static asc_status solve(const batch *b, asc_stream *stream, solution *s, asc_err
     return op_attribute(stream, &args, err);
 }
 
+static asc_status solve_of_rows(const batch *b, asc_stream *stream, solution *s, asc_error *err)
+{
+    const explain_request *request = b->request;
+    const row_sampler *sampler = request->sampler;
+    if (request->method->n_fit)
+        TRY(buffer_create(b->backend, ASC_F64, b->n_rows * request->method->n_fit * request->n_targets, &s->fit, err));
+    TRY(buffer_create(b->backend, ASC_I32, b->n_rows, &s->deficient, err));
+    const solve_args args = {
+        .n_rows = b->n_rows,
+        .n_features = b->n_features,
+        .n_coalitions = b->design->host->n_coalitions,
+        .n_targets = request->n_targets,
+        .kind = sampler->solve,
+        .selection = request->selection,
+        .n_selected = request->n_selected,
+        .ridge = lime_penalty,
+        .values = view_at(b->values, 0),
+        .masks = view_at(b->masks, 0),
+        .weights = {sampler->solve == ASC_SOLVE_WALKS ? NULL : b->weights, 0},
+        .counts = view_at(b->counts, 0),
+        .n_draws = view_at(b->n_draws, 0),
+        .phi = view_at(s->phi, 0),
+        .std_errors = view_at(s->std_errors, 0),
+        .anchors = view_at(s->anchors, 0),
+        .fit = {s->fit, 0},
+        .finite = view_at(s->finite, 0),
+        .deficient = view_at(s->deficient, 0),
+    };
+    return op_solve(stream, &args, err);
+}
+
+static asc_status solve(const batch *b, asc_stream *stream, solution *s, asc_error *err)
+{
+    const size_t n_targets = b->request->n_targets, n_values = b->n_rows * b->n_features * n_targets;
+    TRY(buffer_create(b->backend, ASC_F64, n_values, &s->phi, err));
+    TRY(buffer_create(b->backend, ASC_F64, n_values, &s->std_errors, err));
+    TRY(buffer_create(b->backend, ASC_F64, b->n_rows * 2 * n_targets, &s->anchors, err));
+    TRY(buffer_create(b->backend, ASC_I32, b->n_rows, &s->finite, err));
+    return b->design->host->of_rows ? solve_of_rows(b, stream, s, err) : solve_shared(b, stream, s, err);
+}
+
 static asc_status fetch(const batch *b, asc_stream *stream, const solution *from, solved *to, asc_error *err)
 {
     const size_t n_targets = b->request->n_targets, n_classes = b->model->n_classes;
@@ -104,6 +151,10 @@ static asc_status fetch(const batch *b, asc_stream *stream, const solution *from
     TRY(buffer_download(stream, view_at(from->std_errors, 0), to->std_errors, n_values, err));
     TRY(buffer_download(stream, view_at(from->anchors, 0), to->anchors, b->n_rows * 2 * n_targets, err));
     TRY(buffer_download(stream, view_at(from->finite, 0), to->finite, b->n_rows, err));
+    if (from->fit)
+        TRY(buffer_download(stream, view_at(from->fit, 0), to->fit, b->n_rows * b->request->method->n_fit * n_targets, err));
+    if (from->deficient)
+        TRY(buffer_download(stream, view_at(from->deficient, 0), to->deficient, b->n_rows, err));
     TRY(buffer_download(stream, view_at(b->full_logits, 0), to->full_logits, b->n_rows * n_classes, err));
     TRY(buffer_download(stream, view_at(b->plain_logits, 0), to->plain_logits, b->n_rows * n_classes, err));
     return buffer_download(stream, view_at(b->targets, 0), to->targets, b->n_rows * n_targets, err);
@@ -141,9 +192,13 @@ static void store_row(const batch *b, size_t row, const solved *s, explained *re
     const size_t n_targets = b->request->n_targets, n_classes = b->model->n_classes, n_features = b->n_features;
     const explained_row *into = &results->into[b->row_index[row]];
     part_row *facts = &results->rows[b->row_index[row]];
-    const bool finite = s->finite[row] != 0;
-    facts->evaluations = (int64_t)b->design->host->n_coalitions - 2;
+    const bool finite = s->finite[row] != 0, of_rows = b->design->host->of_rows;
+    facts->evaluations = (of_rows ? (int64_t)b->row_counts[row] : (int64_t)b->design->host->n_coalitions) - 2;
     facts->status |= b->design->row_status;
+    if (s->deficient[row])
+        facts->status |= ASC_ROW_UNDER_DETERMINED;
+    for (size_t i = 0; of_rows && i < b->request->method->n_fit * n_targets; i++)
+        into->fit[i] = (float)s->fit[row * b->request->method->n_fit * n_targets + i];
     if (!finite && s->targets[row * n_targets] >= 0)
         facts->status |= ASC_ROW_NON_FINITE;
     if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes))

@@ -63,6 +63,8 @@ static asc_status upload(asc_backend *backend, asc_stream *stream, asc_type type
 static asc_status upload_design(device_design *entry, asc_backend *backend, asc_stream *stream, asc_error *err)
 {
     const design *d = entry->host;
+    if (d->of_rows)
+        return ASC_OK;
     const size_t n_words = d->n_coalitions * mask_words(d->n_features), n_map = d->n_features * d->n_contrasts;
     TRY(upload(backend, stream, ASC_U64, d->masks, n_words, &entry->masks, err));
     TRY(upload(backend, stream, ASC_F64, d->map, n_map, &entry->map, err));
@@ -87,9 +89,11 @@ static asc_status make_one(void *context, size_t worker, size_t task, asc_error 
     device_design *entry = calloc(1, sizeof *entry);
     if (!entry)
         return fail_memory(err, "a design", sizeof *entry);
-    const method_request wanted = {n, request_budget(request, n), request->estimator, request->exact_limit};
+    const method_request wanted = {n, request_budget(request, n), request->estimator, request->exact_limit, request->sampler};
     asc_status status = n == 0 ? method_no_features(&entry->host, err)
                                : request->method->make_design(&wanted, &entry->host, &entry->row_status, err);
+    if (status == ASC_OK && entry->host && entry->host->of_rows)
+        entry->host->n_coalitions = request_row_capacity(request, n);
     if (status == ASC_OK && entry->host)
         status = upload_design(entry, cache->backend, job->streams[worker], err);
     if (status != ASC_OK) {

@@ -178,7 +178,7 @@ static void warn_small_budget(engine *e, size_t n_features)
 {
     const design *d = design_cache_get(e->designs, n_features)->host;
     if (e->warned_small_budget || !e->config.log.write || !d || d->error_kind == DESIGN_ERROR_NONE ||
-        d->n_coalitions - 2 >= WARN_BUDGET_PER_FEATURE * n_features)
+        d->n_coalitions - 2 >= WARN_BUDGET_PER_FEATURE * n_features || d->n_coalitions - 2 >= design_full_budget(n_features))
         return;
     char message[200];
     snprintf(message, sizeof message, "%zu evaluations for %zu features are fewer than %d per feature: attributions will be rough (--budget)",
@@ -318,7 +318,9 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
 // Takes a slice from its rows through `work`; the results stay in s->results on success.
 static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
 {
-    TRY(explained_create(s->rows, s->e->config.request->n_targets, s->e->config.model->n_classes, &s->results, err));
+    const explain_request *request = s->e->config.request;
+    const explained_shape shape = {request->n_targets, s->e->config.model->n_classes, request->method->n_fit};
+    TRY(explained_create(s->rows, shape, &s->results, err));
     const asc_status status = each_wave(s, work, err);
     free_wave(s);
     schedule_free(&s->steps);
@@ -341,10 +343,17 @@ asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_
 
 // ---- What it takes -----------------------------------------------------------------------------------------------
 
+static asc_status draw_batch(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    (void)worker;
+    return batch_draw_rows(s->batches[task], err);
+}
+
 static asc_status measure_wave(slice *s, asc_error *err)
 {
     engine_load *load = s->load;
-    (void)err;
+    TRY(pool_run(s->e->pool, s->n_batches, draw_batch, s, err));
     for (size_t i = 0; i < s->n_batches; i++) {
         step_load rest = {0};
         schedule_measure(s->batches[i], STEP_PLAIN, &load->all);

@@ -18,7 +18,8 @@ static void lay_out(explained *results, const asc_rows *rows)
         into->efficiency_residual = into->outputs + n_targets;
         into->scores = into->efficiency_residual + n_targets;
         into->targets = results->targets + row * n_targets;
-        next = into->scores + n_classes;
+        into->fit = into->scores + n_classes;
+        next = into->fit + results->n_fit * n_targets;
         results->rows[row] = (part_row){
             .id = rows->id[row],
             .position = rows->first + (int64_t)row,
@@ -30,17 +31,18 @@ static void lay_out(explained *results, const asc_rows *rows)
             .efficiency_residual = into->efficiency_residual,
             .targets = into->targets,
             .scores = into->scores,
+            .fit = into->fit,
         };
     }
 }
 
-asc_status explained_create(const asc_rows *rows, size_t n_targets, size_t n_classes, explained **out, asc_error *err)
+asc_status explained_create(const asc_rows *rows, explained_shape shape, explained **out, asc_error *err)
 {
-    const size_t n_rows = rows->n_rows, n_features = (size_t)rows->feature_offsets[n_rows];
-    const size_t n_floats = 2 * n_features * n_targets + n_rows * (3 * n_targets + n_classes);
+    const size_t n_rows = rows->n_rows, n_features = (size_t)rows->feature_offsets[n_rows], n_targets = shape.n_targets;
+    const size_t n_floats = 2 * n_features * n_targets + n_rows * ((3 + shape.n_fit) * n_targets + shape.n_classes);
     explained *results = calloc(1, sizeof *results);
     if (results) {
-        *results = (explained){.n_rows = n_rows, .n_targets = n_targets, .n_classes = n_classes};
+        *results = (explained){.n_rows = n_rows, .n_targets = n_targets, .n_classes = shape.n_classes, .n_fit = shape.n_fit};
         results->rows = calloc(n_rows + 1, sizeof *results->rows);
         results->into = calloc(n_rows + 1, sizeof *results->into);
         results->floats = malloc((n_floats + 1) * sizeof *results->floats);

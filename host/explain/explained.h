@@ -13,18 +13,22 @@ typedef struct explained_row {
     float *base_values, *outputs, *efficiency_residual;    // [K]
     float *scores;                                         // [C]
     int32_t *targets;                                      // [K]
+    float *fit;                                            // [n_fit, K]
 } explained_row;
 
 typedef struct explained {
-    size_t n_rows, n_targets, n_classes;
+    size_t n_rows, n_targets, n_classes, n_fit;
     part_row *rows;      // [n_rows]
     explained_row *into; // [n_rows]
     float *floats;
     int32_t *targets;
 } explained;
 
-// Room for the results of `rows`; every float NaN, every target -1.
-asc_status explained_create(const asc_rows *rows, size_t n_targets, size_t n_classes, explained **out, asc_error *err);
+// Room for the results of `rows`; every float NaN, every target -1. n_fit: see method.h.
+typedef struct explained_shape {
+    size_t n_targets, n_classes, n_fit;
+} explained_shape;
+asc_status explained_create(const asc_rows *rows, explained_shape shape, explained **out, asc_error *err);
 void explained_free(explained *results); // accepts NULL
 
 #endif

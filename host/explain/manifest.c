@@ -2,6 +2,7 @@
 #include "explain/manifest.h"
 
 #include "coalition/design.h"
+#include "explain/request_solver.h"
 
 #include <ascribe/version.h>
 
@@ -35,18 +36,28 @@ static json_t *target_json(const explain_request *request)
     return list;
 }
 
+// Which features rows of their own design select; NULL where nothing is chosen.
+static json_t *selection_json(const explain_request *request)
+{
+    if (!request->sampler || request->selection == ASC_SELECT_ALL)
+        return NULL;
+    return json_sprintf("%s:%zu", request_selection_name(request->selection), request->n_selected);
+}
+
 asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[HASH_BYTES], asc_error *err)
 {
     const explain_request *request = facts->request;
     const asc_model_info *model = asc_model_describe(facts->model);
-    const bool sampled = request->method->efficient; // the methods that spend a budget
+    const bool sampled = request->method->has_budget;
+    char masks_sha256[HASH_HEX_SIZE];
     uint8_t digest[HASH_BYTES];
     char dataset_sha256[HASH_HEX_SIZE];
     *text = NULL;
     TRY(hash_file(facts->dataset_path, digest, err));
     hash_hex(digest, dataset_sha256);
+    hash_hex(request->masks_sha256, masks_sha256);
     json_t *object = json_pack(
-        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s, s:s, s:s}",
+        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s, s:s, s:s, s:o*, s:s*}",
         "manifest_version", 1, "numerics_version", NUMERICS_VERSION,
         "model", "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
         "dataset", "sha256", dataset_sha256, "first_row", (json_int_t)facts->first_position, "n_rows", (json_int_t)facts->n_rows,
@@ -56,7 +67,8 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
         "policy", request_policy_name(request), "mask_token_id", request->policy == ASC_POLICY_REPLACE ? (int)request->mask_token_id : -1,
         "output", request_output_name(request), "target", target_json(request), "seed", (json_int_t)request->seed,
         "backend", engine_backend(facts->engine), "kernel_set", engine_kernel_set(facts->engine),
-        "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64");
+        "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64",
+        "selection", selection_json(request), "masks_sha256", request->masks ? masks_sha256 : NULL);
     TRY(dump(object, text, err));
     hash_bytes(*text, strlen(*text), hash);
     return ASC_OK;

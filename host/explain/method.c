@@ -15,9 +15,10 @@ static const method_entry entries[] = {
     {"shapley", &method_shapley, ESTIMATOR_AUTO},
     {"kernelshap", &method_shapley, ESTIMATOR_WLS},
     {"occlusion", &method_occlusion, ESTIMATOR_AUTO},
+    {"lime", &method_lime, ESTIMATOR_AUTO},
 };
 
-static const char *const estimator_words[] = {"auto", "exact", "wls"};
+static const char *const estimator_words[] = {"auto", "exact", "wls", "shap", "permutation"};
 
 const method *method_find(const char *name, estimator *forced)
 {
@@ -31,7 +32,7 @@ const method *method_find(const char *name, estimator *forced)
 
 const char *method_names(void)
 {
-    return "shapley, kernelshap, occlusion";
+    return "shapley, kernelshap, occlusion, lime";
 }
 
 bool estimator_parse(const char *name, estimator *out)

@@ -25,4 +25,5 @@ const method method_occlusion = {
     .evaluations = evaluations,
     .make_design = make_design,
     .efficient = false,
+    .has_budget = false,
 };

@@ -1,6 +1,8 @@
 // Options: defaults, checking, and resolving them against a model and a dataset; see request.h and ascribe/options.h.
 #include "explain/request.h"
 
+#include "explain/request_solver.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@ asc_explain_options asc_explain_options_default(void)
 {
     return (asc_explain_options){
         .method = "shapley", .estimator = "auto", .policy = "remove", .output = "logit", .target = "auto", .budget = "auto",
-        .exact_limit = 16, .backend = "auto", .n_rows = -1, .keep_text = true,
+        .exact_limit = 16, .l1_reg = "off", .lime_selection = "auto", .lime_features = 10, .backend = "auto", .n_rows = -1, .keep_text = true,
     };
 }
 
@@ -93,6 +95,7 @@ asc_status asc_explain_options_check(const asc_explain_options *options, asc_err
     if (!parse_budget(options->budget, &budget))
         return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number such as 512, or a multiple of the number of "
                                     "features such as 16n", options->budget);
+    TRY(request_solver_check(options, err));
     if (options->exact_limit < 1 || options->exact_limit > DESIGN_EXACT_LIMIT)
         return fail(err, ASC_USAGE, "--exact-limit is %d, expected 1..%d", options->exact_limit, DESIGN_EXACT_LIMIT);
     if (options->n_workers < 0 || options->n_workers > MAX_WORKERS)
@@ -258,7 +261,9 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     out->seed = options->seed;
     out->sigmoid = model->sigmoid;
     TRY(check_tokenizer(options, model, data, err));
-    asc_status status = resolve_policy(options, model, data, out, err);
+    asc_status status = request_solver_resolve(options, out, err);
+    if (status == ASC_OK)
+        status = resolve_policy(options, model, data, out, err);
     if (status == ASC_OK)
         status = resolve_targets(options->target, model, data, out, err);
     if (status == ASC_OK)
@@ -274,11 +279,40 @@ void request_free(explain_request *request)
 {
     free(request->listed);
     free(request->label_class);
+    mask_file_close(request->masks);
     *request = (explain_request){0};
+}
+
+bool request_draws_rows(const explain_request *request, size_t n_features)
+{
+    return request->sampler && n_features >= request->sampler->least_features;
+}
+
+static size_t sampler_budget(const row_sampler *sampler, const budget_rule *rule, size_t n_features)
+{
+    size_t budget = rule->count + rule->per_feature * n_features;
+    if (budget == 0) {
+        const size_t by_size = sampler->automatic_per_feature * n_features;
+        budget = !sampler->automatic_is_larger       ? sampler->automatic + by_size
+                 : sampler->automatic > by_size ? sampler->automatic
+                                                     : by_size;
+    }
+    if (budget > ROW_DESIGN_MOST_BUDGET)
+        budget = ROW_DESIGN_MOST_BUDGET;
+    return sampler->round_budget(n_features, budget);
+}
+
+size_t request_row_capacity(const explain_request *request, size_t n_features)
+{
+    if (request->masks)
+        return 2 + mask_file_most(request->masks, n_features);
+    return request->sampler->capacity(n_features, request_budget(request, n_features));
 }
 
 size_t request_budget(const explain_request *request, size_t n_features)
 {
+    if (request_draws_rows(request, n_features))
+        return sampler_budget(request->sampler, &request->budget, n_features);
     const budget_rule *rule = &request->budget;
     const size_t full = design_full_budget(n_features);
     size_t budget = rule->count + rule->per_feature * n_features;
@@ -293,6 +327,8 @@ size_t request_budget(const explain_request *request, size_t n_features)
 
 size_t request_evaluations(const explain_request *request, size_t n_features)
 {
+    if (request_draws_rows(request, n_features))
+        return request_row_capacity(request, n_features) - 2;
     if (request->estimator == ESTIMATOR_EXACT)
         return n_features <= request->exact_limit ? design_full_budget(n_features) : 0;
     return request->method->evaluations(n_features, request_budget(request, n_features));

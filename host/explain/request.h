@@ -6,7 +6,9 @@
 #include <ascribe/log.h>
 #include <ascribe/options.h>
 
+#include "base/hash.h"
 #include "explain/method.h"
+#include "io/mask_file.h"
 #include "model/model.h"
 
 // How many coalitions a row may spend: `count`, plus `per_feature` times its features; both 0 = auto.
@@ -32,6 +34,11 @@ typedef struct explain_request {
     int32_t *label_class;  // [n_label_names] class of each label name of the dataset, -1 = none; NULL without labels
     size_t n_label_names;
     asc_backend_kind backend;
+    const row_sampler *sampler; // NULL: rows share designs
+    asc_selection selection;    // of the sampler's solver, and what it allows
+    size_t n_selected;
+    mask_file *masks; // imported designs of rows, or NULL; read from one thread only
+    uint8_t masks_sha256[HASH_BYTES];
 } explain_request;
 
 // ASC_USAGE names the option and what is possible. `log` may be NULL.
@@ -39,11 +46,18 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
                            explain_request *out, asc_error *err);
 void request_free(explain_request *request);
 
-// Evaluations that a row of n features spends: the rule applied, at most 2^n - 2, whole pairs.
+// Whether rows of n features have designs of their own.
+bool request_draws_rows(const explain_request *request, size_t n_features);
+
+// Evaluations that a row of n features spends: the rule applied, at most 2^n - 2, whole pairs; what the sampler makes of the rule where rows
+// have designs of their own (for lime: samples).
 size_t request_budget(const explain_request *request, size_t n_features);
 
 // Evaluations that the method will make of such a row: what request_budget allows, or what the method needs.
 size_t request_evaluations(const explain_request *request, size_t n_features);
+
+// Coalitions, anchors included, that a row of n features with a design of its own has at most; 2 when imported masks have no such row.
+size_t request_row_capacity(const explain_request *request, size_t n_features);
 
 // The class of a row's label (an index into the dataset's label names), or -1.
 int32_t request_label_class(const explain_request *request, int32_t label);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/durable.h"
+#include "explain/mask_export.h"
 #include "explain/run_private.h"
 #include "io/merge.h"
 
@@ -287,6 +288,7 @@ part_header run_part_header(const run *r, int64_t index)
         .n_rows = left < r->rows_per_part ? left : r->rows_per_part,
         .n_targets = (uint32_t)r->request.n_targets,
         .n_classes = (uint32_t)r->model->n_classes,
+        .n_fit = (uint32_t)r->request.method->n_fit,
     };
     memcpy(header.manifest_hash, r->manifest_hash, sizeof header.manifest_hash);
     return header;
@@ -372,6 +374,7 @@ static asc_status merge_parts(run *r)
             .n_rows = r->n_rows,
             .n_targets = (uint32_t)r->request.n_targets,
             .n_classes = (uint32_t)r->model->n_classes,
+            .n_fit = (uint32_t)r->request.method->n_fit,
             .class_names = (const char *const *)r->model->class_names,
             .manifest = r->manifest,
             .run = run_text,
@@ -394,6 +397,39 @@ static asc_status merge_parts(run *r)
     return status;
 }
 
+// ---- Masks -------------------------------------------------------------------------------------------------------
+
+static mask_export mask_job(const run *r)
+{
+    return (mask_export){
+        .request = &r->request,
+        .dataset_path = r->job->dataset_path,
+        .first_position = r->first_position,
+        .n_rows = r->n_rows,
+        .out_path = r->job->options.export_masks,
+        .force = r->job->options.force,
+    };
+}
+
+static asc_status check_masks(run *r)
+{
+    const mask_export job = mask_job(r);
+    if (!job.out_path)
+        return ASC_OK;
+    if (strcmp(job.out_path, r->job->out_path) == 0)
+        return fail(r->err, ASC_USAGE, "--export-masks and --out name the same file: %s", job.out_path);
+    return mask_export_check(&job, r->err);
+}
+
+static asc_status export_masks(run *r)
+{
+    const mask_export job = mask_job(r);
+    if (!job.out_path)
+        return ASC_OK;
+    release_for_fork(r);
+    return mask_export_run(&job, r->err);
+}
+
 void run_close(run *r)
 {
     free(r->parts_folder);
@@ -412,6 +448,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
     r.start_s = clock_seconds();
     if (status == ASC_OK)
         status = run_check_output(&r);
+    if (status == ASC_OK)
+        status = check_masks(&r);
     if (status == ASC_OK && !summary->already_complete) {
         status = explain_rows(&r);
         if (status == ASC_OK)
@@ -419,6 +457,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
         if (status != ASC_OK && r.parts_folder)
             rmdir(r.parts_folder); // which does nothing where parts are kept
     }
+    if (status == ASC_OK)
+        status = export_masks(&r);
     run_close(&r);
     return status;
 }

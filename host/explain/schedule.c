@@ -12,30 +12,44 @@ size_t schedule_unit_sequences(const batch *b, step_kind kind)
     return kind == STEP_ANCHORS || b->design->host->paired ? 2 : 1;
 }
 
-// Units of one row: coalitions 0 and 1 are the anchors, the rest follows in pairs or one by one.
-static size_t row_units(const batch *b, step_kind kind)
+// Units of the batch: one a row for the plain row and the anchors, coalitions 0 and 1; the rest follows in pairs or one by one.
+static size_t count_units(const batch *b, step_kind kind)
 {
-    if (kind != STEP_REST)
-        return 1;
-    return (b->design->host->n_coalitions - 2) / schedule_unit_sequences(b, kind);
+    return kind == STEP_REST ? b->first_unit[b->n_rows] : b->n_rows;
 }
 
-static size_t unit_tokens(const batch *b, step_kind kind, size_t unit, size_t units_per_row)
+// The row of a unit: the last one that begins at or before it.
+static size_t unit_row(const batch *b, step_kind kind, size_t unit)
 {
-    const size_t row = unit / units_per_row;
+    size_t low = 0, high = b->n_rows;
+    if (kind != STEP_REST)
+        return unit;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (b->first_unit[middle] <= unit)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static size_t unit_tokens(const batch *b, step_kind kind, size_t unit)
+{
+    const size_t row = unit_row(b, kind, unit);
     if (kind == STEP_PLAIN)
         return b->n_row_tokens[row];
     if (kind == STEP_ANCHORS || b->design->host->paired)
         return b->n_pair_tokens[row];
-    return batch_coalition_tokens(b, row, 2 + unit % units_per_row);
+    return batch_coalition_tokens(b, row, 2 + unit - b->first_unit[row]);
 }
 
 void schedule_sequence(const batch *b, step_kind kind, size_t unit, size_t i, int32_t *row, int32_t *coalition)
 {
-    const size_t units_per_row = row_units(b, kind), n_sequences = schedule_unit_sequences(b, kind);
-    const size_t first = kind == STEP_REST ? 2 : 0;
-    *row = (int32_t)(unit / units_per_row);
-    *coalition = (int32_t)(first + unit % units_per_row * n_sequences + i);
+    const size_t found = unit_row(b, kind, unit);
+    const size_t first = kind == STEP_REST ? 2 + (unit - b->first_unit[found]) * schedule_unit_sequences(b, kind) : 0;
+    *row = (int32_t)found;
+    *coalition = (int32_t)(first + i);
 }
 
 static asc_status append(step_list *list, const step *next, asc_error *err)
@@ -54,11 +68,11 @@ static asc_status append(step_list *list, const step *next, asc_error *err)
 
 asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, asc_error *err)
 {
-    const size_t units_per_row = row_units(b, kind), n_units = b->n_rows * units_per_row;
+    const size_t n_units = count_units(b, kind);
     const size_t n_sequences = schedule_unit_sequences(b, kind);
     step open = {.batch = b, .kind = kind};
     for (size_t unit = 0; unit < n_units; unit++) {
-        const size_t n_tokens = unit_tokens(b, kind, unit, units_per_row);
+        const size_t n_tokens = unit_tokens(b, kind, unit);
         const bool full = open.n_tokens + n_tokens > limits.max_tokens || open.n_sequences + n_sequences > limits.max_sequences;
         if (full && open.n_units > 0) {
             TRY(append(list, &open, err));
@@ -77,12 +91,14 @@ void schedule_free(step_list *list)
     *list = (step_list){0};
 }
 
-static size_t coalition_size(const design *d, size_t coalition)
+static size_t coalition_size(const batch *b, size_t row, size_t coalition)
 {
+    const design *d = b->design->host;
     const size_t n_words = mask_words(d->n_features);
+    const uint64_t *mask = d->of_rows ? b->row_masks + (row * d->n_coalitions + coalition) * n_words : d->masks + coalition * n_words;
     size_t size = 0;
     for (size_t w = 0; w < n_words; w++)
-        size += (size_t)__builtin_popcountll(d->masks[coalition * n_words + w]);
+        size += (size_t)__builtin_popcountll(mask[w]);
     return size;
 }
 
@@ -108,30 +124,44 @@ static void measure_plain(const batch *b, size_t first, size_t count, step_load 
     load->sequences += count;
 }
 
+// Of `count` coalitions of a row, the first of them `first`: the sums of sizes and squared sizes.
+typedef struct size_sums {
+    double sizes, squares;
+} size_sums;
+
+static size_sums sum_sizes(const batch *b, size_t row, size_t first, size_t count)
+{
+    size_sums sums = {0};
+    for (size_t coalition = first; coalition < first + count; coalition++) {
+        const double size = (double)coalition_size(b, row, coalition);
+        sums.sizes += size;
+        sums.squares += size * size;
+    }
+    return sums;
+}
+
 void schedule_measure(const batch *b, step_kind kind, step_load *load)
 {
     const design *d = b->design->host;
-    const size_t units_per_row = row_units(b, kind), n_sequences = units_per_row * schedule_unit_sequences(b, kind);
-    const size_t first = kind == STEP_REST ? 2 : 0;
     const bool same_units = kind == STEP_ANCHORS || d->paired;
-    double sizes = 0, squared_sizes = 0;
-    if (kind == STEP_PLAIN)
+    size_sums sums = {0};
+    if (kind == STEP_PLAIN) {
         measure_plain(b, 0, b->n_rows, load);
-    if (kind == STEP_PLAIN || n_sequences == 0)
         return;
-    for (size_t coalition = first; coalition < first + n_sequences; coalition++) {
-        const double size = (double)coalition_size(d, coalition);
-        sizes += size;
-        squared_sizes += size * size;
     }
     for (size_t row = 0; row < b->n_rows; row++) {
+        const size_t first_unit = kind == STEP_REST ? b->first_unit[row] : row;
+        const size_t n_units = kind == STEP_REST ? b->first_unit[row + 1] - first_unit : 1;
+        const size_t n_sequences = n_units * schedule_unit_sequences(b, kind);
         const row_lengths l = lengths_of(b, row);
-        load->squares += (double)n_sequences * l.fixed * l.fixed + 2 * l.fixed * l.per_feature * sizes +
-                         l.per_feature * l.per_feature * squared_sizes;
-        for (size_t unit = 0; unit < (same_units ? 1 : units_per_row); unit++)
-            load->tokens += (same_units ? units_per_row : 1) * unit_tokens(b, kind, row * units_per_row + unit, units_per_row);
+        if (row == 0 || d->of_rows)
+            sums = sum_sizes(b, row, kind == STEP_REST ? 2 : 0, n_sequences);
+        load->sequences += n_sequences;
+        load->squares += (double)n_sequences * l.fixed * l.fixed + 2 * l.fixed * l.per_feature * sums.sizes +
+                         l.per_feature * l.per_feature * sums.squares;
+        for (size_t unit = 0; unit < (same_units ? n_units > 0 : n_units); unit++)
+            load->tokens += (same_units ? n_units : 1) * unit_tokens(b, kind, first_unit + unit);
     }
-    load->sequences += b->n_rows * n_sequences;
 }
 
 void schedule_measure_step(const step *s, step_load *load)
@@ -145,7 +175,7 @@ void schedule_measure_step(const step *s, step_load *load)
         int32_t row, coalition;
         schedule_sequence(s->batch, s->kind, s->first + q / per_unit, q % per_unit, &row, &coalition);
         const row_lengths l = lengths_of(s->batch, (size_t)row);
-        const double length = l.fixed + l.per_feature * (double)coalition_size(s->batch->design->host, (size_t)coalition);
+        const double length = l.fixed + l.per_feature * (double)coalition_size(s->batch, (size_t)row, (size_t)coalition);
         load->squares += length * length;
     }
     load->sequences += s->n_sequences;

@@ -46,7 +46,8 @@ typedef struct step_load {
     double squares;
 } step_load;
 
-// Adds the load of all steps of one kind over a batch, or of one step, to *load. The batch need not be on the device.
+// Adds the load of all steps of one kind over a batch, or of one step, to *load. The batch need not be on the device; rows that
+// have designs of their own must have drawn them (batch_draw_rows).
 void schedule_measure(const batch *b, step_kind kind, step_load *load);
 void schedule_measure_step(const step *s, step_load *load);
 

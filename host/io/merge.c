@@ -1,26 +1,16 @@
-// The merge: two child processes around one temporary file, and the rename. What a child has to say comes
-// through a pipe; what it can no longer say (a crash, a limit) the parent reads from its exit.
+// The merge: two child processes (child.h) around one temporary file, and the rename.
 #include "io/merge.h"
 
 #include "base/durable.h"
-#include "io/h5file.h"
+#include "io/child.h"
 #include "io/merge_private.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 asc_status merge_part_path(const char *parts_folder, int64_t index, char **path, asc_error *err)
 {
@@ -36,9 +26,9 @@ static asc_status check_part(const merge_job *job, const char *path, const part_
                              int64_t first_position, asc_error *err)
 {
     const int64_t end = job->first_position + job->n_rows;
-    if (header->n_targets != job->n_targets || header->n_classes != job->n_classes)
-        return fail(err, ASC_MALFORMED, "%s: expected %u targets and %u classes, found %u and %u", path,
-                    job->n_targets, job->n_classes, header->n_targets, header->n_classes);
+    if (header->n_targets != job->n_targets || header->n_classes != job->n_classes || header->n_fit != job->n_fit)
+        return fail(err, ASC_MALFORMED, "%s: expected %u targets, %u classes, %u numbers of a fit; found %u, %u, %u", path,
+                    job->n_targets, job->n_classes, job->n_fit, header->n_targets, header->n_classes, header->n_fit);
     if (header->first_position != first_position || header->n_rows < 1 ||
         header->n_rows > end - first_position)
         return fail(err, ASC_MALFORMED,
@@ -75,104 +65,16 @@ asc_status merge_check_end(const merge_job *job, int64_t n_rows_seen, asc_error 
     return ASC_OK;
 }
 
-typedef asc_status merge_step(const merge_job *job, const char *path, asc_error *err);
+typedef struct merge_task {
+    asc_status (*step)(const merge_job *job, const char *path, asc_error *err);
+    const merge_job *job;
+    const char *path;
+} merge_task;
 
-static void write_report(int pipe_end, const asc_error *report)
+static asc_status run_task(void *context, asc_error *err)
 {
-    // Smaller than PIPE_BUF: it goes out in one piece or not at all.
-    ssize_t written;
-    do
-        written = write(pipe_end, report, sizeof *report);
-    while (written < 0 && errno == EINTR);
-}
-
-// Never returns. The parent's death ends the child too, and a crash leaves no core file.
-static _Noreturn void run_as_child(merge_step *step, const merge_job *job, const char *path, int pipe_end)
-{
-    asc_error report = {0};
-    const struct rlimit no_core = {0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-    h5_silence_begin();
-    const asc_status status = step(job, path, &report);
-    if (status == ASC_OK)
-        _exit(0);
-    report.status = status;
-    write_report(pipe_end, &report);
-    _exit(1);
-}
-
-// True when the child sent a whole report.
-static bool read_report(int pipe_end, asc_error *report)
-{
-    size_t filled = 0;
-    while (filled < sizeof *report) {
-        const ssize_t n = read(pipe_end, (char *)report + filled, sizeof *report - filled);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        filled += (size_t)n;
-    }
-    report->message[sizeof report->message - 1] = '\0';
-    report->hint[sizeof report->hint - 1] = '\0';
-    return report->status != ASC_OK;
-}
-
-static asc_status wait_for(pid_t child, int *exit_facts, asc_error *err)
-{
-    pid_t found;
-    do
-        found = waitpid(child, exit_facts, 0);
-    while (found < 0 && errno == EINTR);
-    if (found != child)
-        return fail(err, ASC_INTERNAL, "the merging process cannot be waited for: %s", strerror(errno));
-    return ASC_OK;
-}
-
-// What became of a child that did `what`.
-static asc_status judge_child(int exit_facts, const char *what, const asc_error *report, asc_error *err)
-{
-    if (WIFEXITED(exit_facts) && WEXITSTATUS(exit_facts) == 0)
-        return ASC_OK;
-    if (report) {
-        if (err)
-            *err = *report;
-        return report->status;
-    }
-    if (WIFSIGNALED(exit_facts))
-        fail(err, ASC_IO_ERROR, "the process that %s was killed by signal %d (%s)", what,
-             WTERMSIG(exit_facts), strsignal(WTERMSIG(exit_facts)));
-    else
-        fail(err, ASC_IO_ERROR, "the process that %s ended with code %d and without a word", what,
-             WEXITSTATUS(exit_facts));
-    return fail_hint(err, ASC_IO_ERROR, "the parts are kept: the same command tries the merge again");
-}
-
-static asc_status run_step(merge_step *step, const char *what, const merge_job *job, const char *path,
-                           asc_error *err)
-{
-    int ends[2];
-    int exit_facts = 0;
-    asc_error report;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return fail(err, ASC_OUT_OF_MEMORY, "no pipe for the merge: %s", strerror(errno));
-    const pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        run_as_child(step, job, path, ends[1]);
-    }
-    close(ends[1]);
-    if (child < 0) {
-        close(ends[0]);
-        return fail(err, ASC_OUT_OF_MEMORY, "no process for the merge: %s", strerror(errno));
-    }
-    const bool reported = read_report(ends[0], &report);
-    close(ends[0]);
-    TRY(wait_for(child, &exit_facts, err));
-    return judge_child(exit_facts, what, reported ? &report : NULL, err);
+    const merge_task *task = context;
+    return task->step(task->job, task->path, err);
 }
 
 asc_status merge_run(const merge_job *job, asc_error *err)
@@ -181,9 +83,11 @@ asc_status merge_run(const merge_job *job, asc_error *err)
     assert(job->n_targets > 0 && job->n_classes > 0);
     char *path = NULL;
     TRY(durable_temporary(job->out_path, &path, err));
-    asc_status status = run_step(result_write, "writes the result", job, path, err);
+    static const char hint[] = "the parts are kept: the same command tries the merge again";
+    merge_task write = {result_write, job, path}, compare = {result_compare, job, path};
+    asc_status status = child_run(run_task, &write, (child_words){"writes the result", hint}, err);
     if (status == ASC_OK)
-        status = run_step(result_compare, "compares the result", job, path, err);
+        status = child_run(run_task, &compare, (child_words){"compares the result", hint}, err);
     if (status == ASC_OK)
         status = durable_publish(path, job->out_path, err);
     else

@@ -19,6 +19,7 @@ typedef struct merge_job {
     int64_t n_rows;
     uint32_t n_targets;
     uint32_t n_classes;
+    uint32_t n_fit; // 3: the part rows' fit becomes lime/intercept, lime/score, lime/local_prediction; 0: there is none
     const char *const *class_names; // [C]
     const char *manifest;           // JSON text
     const char *run;                // JSON text

@@ -1,19 +1,19 @@
 // Part files. Numbers are little-endian, floats are IEEE 754 binary32 and keep their bits, NaN payloads too.
 //
-//   header, 112 bytes          row record, 32 + 8MK + 16K + 4C bytes, then 8 bytes of checksum
+//   header, 112 bytes          row record, 32 + 8MK + 16K + 4C + 4FK bytes, then 8 bytes of checksum
 //     0  magic [8]               0  id uint64
 //     8  version uint32 = 1      8  position int64
 //    12  K uint32               16  evaluations int64
 //    16  C uint32               24  status uint32
-//    20  zero uint32            28  M uint32
+//    20  F uint32               28  M uint32
 //    24  manifest hash [32]     32  values float32 [M, K]
 //    56  index int64                std_errors float32 [M, K]
 //    64  first_position int64       base_values, outputs, efficiency_residual float32 [K] each
 //    72  n_rows int64               targets int32 [K]
 //    80  sum of M uint64            scores float32 [C]
 //    88  file size uint64
-//    96  checksum [8]         trailer, 40 bytes: SHA-256 of all before [32], end mark [8]
-//   104  zero [8]
+//    96  checksum [8]               fit float32 [F, K]
+//   104  zero [8]             trailer, 40 bytes: SHA-256 of all before [32], end mark [8]
 //
 // A checksum is the first 8 bytes of the SHA-256 of what stands before it in the header or record. The header
 // alone tells the file's size, so a cut or grown file is known before memory for it is asked for. A row's
@@ -66,13 +66,18 @@ struct part_reader {
 // ---- Sizes and small fields
 // ----------------------------------------------------------------------------------------
 
+static part_shape shape_of(const part_header *header)
+{
+    return (part_shape){header->n_targets, header->n_classes, header->n_fit};
+}
+
 // Bytes of one record without its checksum; false when they cannot be counted.
-static bool record_size(size_t n_features, size_t n_targets, size_t n_classes, size_t *size)
+static bool record_size(size_t n_features, part_shape shape, size_t *size)
 {
     size_t words = 0, product = 0;
-    return checked_multiply(n_features, n_targets, &product) && checked_multiply(product, 2, &words) &&
-           checked_multiply(n_targets, 4, &product) && checked_add(words, product, &words) &&
-           checked_add(words, n_classes, &words) && checked_multiply(words, 4, size) &&
+    return checked_multiply(n_features, shape.n_targets, &product) && checked_multiply(product, 2, &words) &&
+           checked_multiply(shape.n_targets, 4 + (size_t)shape.n_fit, &product) && checked_add(words, product, &words) &&
+           checked_add(words, shape.n_classes, &words) && checked_multiply(words, 4, size) &&
            checked_add(*size, RECORD_HEAD_BYTES, size);
 }
 
@@ -80,7 +85,7 @@ static bool record_size(size_t n_features, size_t n_targets, size_t n_classes, s
 static bool part_size(const part_header *header, uint64_t sum_features, size_t *size)
 {
     size_t row = 0, values = 0;
-    return record_size(0, header->n_targets, header->n_classes, &row) &&
+    return record_size(0, shape_of(header), &row) &&
            checked_add(row, CHECKSUM_BYTES, &row) && checked_multiply(row, (size_t)header->n_rows, &row) &&
            checked_multiply((size_t)sum_features, header->n_targets, &values) &&
            checked_multiply(values, 8, &values) && checked_add(row, values, size) &&
@@ -131,28 +136,29 @@ typedef struct word_array {
     size_t n_words;
 } word_array;
 
-enum { N_ARRAYS = 7 };
+enum { N_ARRAYS = 8 };
 
 // The arrays of a record in their order: the one place that defines it for writing and for the digest.
-static void list_arrays(const part_row *row, size_t n_targets, size_t n_classes, word_array arrays[N_ARRAYS])
+static void list_arrays(const part_row *row, part_shape shape, word_array arrays[N_ARRAYS])
 {
-    const size_t n_values = row->n_features * n_targets;
+    const size_t n_targets = shape.n_targets, n_values = row->n_features * n_targets;
     arrays[0] = (word_array){row->values, n_values};
     arrays[1] = (word_array){row->std_errors, n_values};
     arrays[2] = (word_array){row->base_values, n_targets};
     arrays[3] = (word_array){row->outputs, n_targets};
     arrays[4] = (word_array){row->efficiency_residual, n_targets};
     arrays[5] = (word_array){row->targets, n_targets};
-    arrays[6] = (word_array){row->scores, n_classes};
+    arrays[6] = (word_array){row->scores, shape.n_classes};
+    arrays[7] = (word_array){row->fit, shape.n_fit * n_targets};
 }
 
-void part_row_digest(hash_state *state, const part_row *row, uint32_t n_targets, uint32_t n_classes)
+void part_row_digest(hash_state *state, const part_row *row, part_shape shape)
 {
     uint8_t piece[4 * PIECE_WORDS];
     word_array arrays[N_ARRAYS];
     store_record_head(piece, row);
     hash_add(state, piece, RECORD_HEAD_BYTES);
-    list_arrays(row, n_targets, n_classes, arrays);
+    list_arrays(row, shape, arrays);
     for (size_t array = 0; array < N_ARRAYS; array++) {
         for (size_t at = 0; at < arrays[array].n_words; at += PIECE_WORDS) {
             const size_t left = arrays[array].n_words - at;
@@ -173,6 +179,7 @@ static void store_header(uint8_t *bytes, const part_header *header, uint64_t sum
     store_le32(bytes + 8, PART_VERSION);
     store_le32(bytes + 12, header->n_targets);
     store_le32(bytes + 16, header->n_classes);
+    store_le32(bytes + 20, header->n_fit);
     memcpy(bytes + 24, header->manifest_hash, HASH_BYTES);
     store_le64(bytes + 56, (uint64_t)header->index);
     store_le64(bytes + 64, (uint64_t)header->first_position);
@@ -233,14 +240,14 @@ asc_status part_append(part_writer *writer, const part_row *row, asc_error *err)
                     "part %" PRId64 ": expected the row at position %" PRId64 ", found %" PRId64,
                     header->index, position, row->position);
     size_t size = 0;
-    if (!record_size(row->n_features, header->n_targets, header->n_classes, &size))
+    if (!record_size(row->n_features, shape_of(header), &size))
         return fail_memory(err, "a row of results", SIZE_MAX);
     TRY(reserve(writer, size + CHECKSUM_BYTES, err));
     uint8_t *record = writer->bytes + writer->size;
     uint8_t *next = record + RECORD_HEAD_BYTES;
     word_array arrays[N_ARRAYS];
     store_record_head(record, row);
-    list_arrays(row, header->n_targets, header->n_classes, arrays);
+    list_arrays(row, shape_of(header), arrays);
     for (size_t array = 0; array < N_ARRAYS; array++) {
         store_words(next, arrays[array].words, arrays[array].n_words);
         next += 4 * arrays[array].n_words;
@@ -305,6 +312,7 @@ static asc_status load_header(const char *path, const uint8_t *bytes, part_reade
                     path);
     header->n_targets = load_le32(bytes + 12);
     header->n_classes = load_le32(bytes + 16);
+    header->n_fit = load_le32(bytes + 20);
     memcpy(header->manifest_hash, bytes + 24, HASH_BYTES);
     header->index = (int64_t)load_le64(bytes + 56);
     header->first_position = (int64_t)load_le64(bytes + 64);
@@ -359,7 +367,7 @@ static asc_status load_rows(const char *path, part_reader *reader, asc_error *er
     for (size_t row = 0; row < n_rows; row++) {
         size_t size = 0;
         if (left < RECORD_HEAD_BYTES ||
-            !record_size(load_le32(record + 28), header->n_targets, header->n_classes, &size) ||
+            !record_size(load_le32(record + 28), shape_of(header), &size) ||
             left < size || left - size < CHECKSUM_BYTES)
             return fail(err, ASC_MALFORMED,
                         "%s: row %zu: its record reaches beyond the file: the file is damaged", path, row);
@@ -398,7 +406,7 @@ static void adopt_byte_order(part_reader *reader)
     for (size_t row = 0; row < (size_t)header->n_rows; row++) {
         uint8_t *record = reader->rows[row];
         size_t size = 0;
-        const bool counted = record_size(load_le32(record + 28), header->n_targets, header->n_classes, &size);
+        const bool counted = record_size(load_le32(record + 28), shape_of(header), &size);
         assert(counted);
         (void)counted;
         for (size_t at = RECORD_HEAD_BYTES; at < size; at += 4) {
@@ -480,6 +488,7 @@ part_row part_read(const part_reader *reader, size_t row)
     found.efficiency_residual = next += n_targets;
     found.targets = (const int32_t *)(const void *)(next += n_targets);
     found.scores = next + n_targets;
+    found.fit = found.scores + reader->header.n_classes;
     return found;
 }
 

@@ -27,6 +27,7 @@ typedef struct part_row {
     const float *efficiency_residual; // [K]
     const int32_t *targets;           // [K] class indexes
     const float *scores;              // [C]
+    const float *fit;                 // [F, K]: what a method gives besides; lime: intercept, score, local prediction
 } part_row;
 
 typedef struct part_header {
@@ -36,6 +37,7 @@ typedef struct part_header {
     int64_t n_rows;
     uint32_t n_targets; // K
     uint32_t n_classes; // C
+    uint32_t n_fit;     // F
 } part_header;
 
 typedef struct part_writer part_writer;
@@ -63,7 +65,10 @@ size_t part_bytes(const part_header *header, uint64_t sum_features);
 
 // Feeds a row's whole record to a running digest, in the order that defines the result file's `digest`: id,
 // position, evaluations (64 bits each), status, M (32 bits each), values, std_errors, base_values, outputs,
-// efficiency_residual, targets, scores, every number little-endian.
-void part_row_digest(hash_state *state, const part_row *row, uint32_t n_targets, uint32_t n_classes);
+// efficiency_residual, targets, scores, fit, every number little-endian.
+typedef struct part_shape {
+    uint32_t n_targets, n_classes, n_fit;
+} part_shape;
+void part_row_digest(hash_state *state, const part_row *row, part_shape shape);
 
 #endif

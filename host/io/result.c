@@ -18,6 +18,7 @@ struct asc_result {
     h5set ids, positions, evaluations, status;
     h5set feature_offsets, values, std_errors;
     h5set base_values, outputs, efficiency_residual, targets, scores;
+    h5set lime[RESULT_N_FIT];
     annotations notes;
     char **class_names;
     char *texts[N_TEXTS]; // the info's strings and the digest
@@ -115,6 +116,19 @@ static asc_status open_values(asc_result *result, asc_error *err)
     return h5set_open_as(file, "scores", per_class, &result->scores, err);
 }
 
+// All three arrays of lime's fit or none of them.
+static asc_status open_lime(asc_result *result, asc_error *err)
+{
+    static const char *const names[RESULT_N_FIT] = {"lime/intercept", "lime/score", "lime/local_prediction"};
+    bool has = false;
+    TRY(h5file_has(result->file, "lime", &has, err));
+    result->info.has_lime = has;
+    const h5set_shape per_target = {COLUMN_FLOAT32, result->info.n_rows, result->info.n_targets};
+    for (size_t i = 0; has && i < RESULT_N_FIT; i++)
+        TRY(h5set_open_as(result->file, names[i], per_target, &result->lime[i], err));
+    return ASC_OK;
+}
+
 static asc_status read_class_names(asc_result *result, asc_error *err)
 {
     h5set names = {0};
@@ -137,6 +151,7 @@ static asc_status open_all(asc_result *result, asc_error *err)
     TRY(read_count(result, "n_targets", &info->n_targets, err));
     TRY(open_rows(result, err));
     TRY(open_values(result, err));
+    TRY(open_lime(result, err));
     TRY(read_class_names(result, err));
     TRY(annotations_open(result->file, info->n_rows, false, &result->notes, err));
     info->n_label_names = result->notes.n_label_names;
@@ -154,6 +169,8 @@ static void close_all(asc_result *result)
                            &result->values,      &result->feature_offsets, &result->status,
                            &result->evaluations, &result->positions,       &result->ids};
     annotations_close(&result->notes);
+    for (size_t i = 0; i < RESULT_N_FIT; i++)
+        h5set_close(&result->lime[i]);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         h5set_close(sets[i]);
     h5file_close(result->file);
@@ -216,6 +233,7 @@ part_row result_row(const asc_result_info *info, const asc_result_rows *rows, si
         .efficiency_residual = rows->efficiency_residual + row * n_targets,
         .targets = rows->targets + row * n_targets,
         .scores = rows->scores + row * info->n_classes,
+        .fit = rows->lime ? rows->lime + row * RESULT_N_FIT * n_targets : NULL,
     };
 }
 
@@ -232,6 +250,25 @@ static asc_status read_numbers(const asc_result *result, row_range range, asc_re
     TRY(h5set_read_new(&result->efficiency_residual, first, count, &rows->efficiency_residual, err));
     TRY(h5set_read_new(&result->targets, first, count, &rows->targets, err));
     return h5set_read_new(&result->scores, first, count, &rows->scores, err);
+}
+
+// The three arrays of the file become one [rows, 3, K].
+static asc_status read_lime(const asc_result *result, row_range range, asc_result_rows *rows, asc_error *err)
+{
+    const size_t n_targets = result->info.n_targets;
+    if (!result->info.has_lime)
+        return ASC_OK;
+    rows->lime = malloc((range.count * RESULT_N_FIT * n_targets + 1) * sizeof *rows->lime);
+    if (!rows->lime)
+        return fail_memory(err, "a slice of results", range.count * RESULT_N_FIT * n_targets * sizeof *rows->lime);
+    for (size_t i = 0; i < RESULT_N_FIT; i++) {
+        float *values = NULL;
+        TRY(h5set_read_new(&result->lime[i], range.first, range.count, &values, err));
+        for (size_t row = 0; row < range.count; row++)
+            memcpy(rows->lime + (row * RESULT_N_FIT + i) * n_targets, values + row * n_targets, n_targets * sizeof *values);
+        free(values);
+    }
+    return ASC_OK;
 }
 
 static asc_status read_values(const asc_result *result, row_range range, asc_result_rows *rows,
@@ -282,6 +319,7 @@ static asc_status read_rows(const asc_result *result, row_range range, asc_resul
     annotation_slice notes;
     TRY(read_numbers(result, range, rows, err));
     TRY(read_values(result, range, rows, err));
+    TRY(read_lime(result, range, rows, err));
     for (size_t row = 0; row < range.count; row++)
         TRY(check_row(result, rows, row, err));
     TRY(annotations_read(&result->notes, range, rows->feature_offsets, &notes, err));
@@ -323,6 +361,7 @@ void asc_result_rows_free(asc_result_rows *rows)
     free(rows->span_end);
     free(rows->span_begin);
     free(rows->span_offsets);
+    free(rows->lime);
     free(rows->scores);
     free(rows->targets);
     free(rows->efficiency_residual);

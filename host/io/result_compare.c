@@ -46,6 +46,7 @@ static const char *difference(const part_row *expected, const part_row *found, c
         {"efficiency_residual", same(found->efficiency_residual, expected->efficiency_residual, n_targets)},
         {"targets", same(found->targets, expected->targets, n_targets)},
         {"scores", same(found->scores, expected->scores, job->n_classes)},
+        {"lime", same(found->fit, expected->fit, job->n_fit * n_targets)},
     };
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         if (!members[i].agrees)
@@ -112,6 +113,8 @@ static asc_status compare_facts(const merge_job *job, const asc_result *result, 
             return fail(err, ASC_IO_ERROR, "%s: attribute '%s' read back is not what was written",
                         job->out_path, texts[i][0]);
     }
+    if (info->has_lime != (job->n_fit > 0))
+        return fail(err, ASC_IO_ERROR, "%s: group 'lime' read back is not what was written", job->out_path);
     if (info->n_rows != (size_t)job->n_rows || info->n_targets != job->n_targets ||
         info->n_classes != job->n_classes)
         return fail(err, ASC_IO_ERROR,

@@ -12,6 +12,8 @@ enum {
         ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_NON_FINITE | ASC_ROW_TOO_MANY_FEATURES,
 };
 
+enum { RESULT_N_FIT = 3 }; // numbers of lime's fit per target
+
 // The digest that the file states, hexadecimal; belongs to the result.
 const char *result_stored_digest(const asc_result *result);
 

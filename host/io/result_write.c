@@ -21,6 +21,9 @@ typedef enum row_array {
     RESIDUALS,
     TARGETS,
     SCORES,
+    INTERCEPTS, // lime's, there when the parts have a fit
+    FIT_SCORES,
+    LOCAL_PREDICTIONS,
     N_ROW_ARRAYS
 } row_array;
 
@@ -39,7 +42,13 @@ typedef struct result_writer {
     size_t space_needed; // bytes on disk, about
 } result_writer;
 
-static const void *array_of(const part_row *row, row_array which)
+// The arrays of this job are those before.
+static row_array arrays_end(const merge_job *job)
+{
+    return job->n_fit ? N_ROW_ARRAYS : INTERCEPTS;
+}
+
+static const void *array_of(const part_row *row, row_array which, size_t n_targets)
 {
     switch (which) {
     case VALUES: return row->values;
@@ -49,6 +58,9 @@ static const void *array_of(const part_row *row, row_array which)
     case RESIDUALS: return row->efficiency_residual;
     case TARGETS: return row->targets;
     case SCORES: return row->scores;
+    case INTERCEPTS: return row->fit;
+    case FIT_SCORES: return row->fit + n_targets;
+    case LOCAL_PREDICTIONS: return row->fit + 2 * n_targets;
     case N_ROW_ARRAYS: break;
     }
     return NULL;
@@ -89,7 +101,7 @@ static asc_status count_space(result_writer *w, asc_error *err)
 {
     const double n_rows = (double)w->job->n_rows, n_targets = w->job->n_targets;
     double bytes =
-        8.0 * (double)w->n_features * n_targets + n_rows * (12.0 * n_targets + 4.0 * w->job->n_classes);
+        8.0 * (double)w->n_features * n_targets + n_rows * ((12.0 + 4.0 * w->job->n_fit) * n_targets + 4.0 * w->job->n_classes);
     bytes += n_rows * (4.0 * n_targets + 36) / 2;
     for (size_t i = 0; i < w->n_columns; i++) {
         size_t copied = 0;
@@ -149,8 +161,9 @@ static asc_status create_arrays(result_writer *w, asc_error *err)
     static const char *const names[N_ROW_ARRAYS] = {
         [VALUES] = "values",   [STD_ERRORS] = "std_errors",         [BASE_VALUES] = "base_values",
         [OUTPUTS] = "outputs", [RESIDUALS] = "efficiency_residual", [TARGETS] = "targets",
-        [SCORES] = "scores"};
-    for (row_array which = VALUES; which < N_ROW_ARRAYS; which++) {
+        [SCORES] = "scores",   [INTERCEPTS] = "lime/intercept", [FIT_SCORES] = "lime/score",
+        [LOCAL_PREDICTIONS] = "lime/local_prediction"};
+    for (row_array which = VALUES; which < arrays_end(w->job); which++) {
         const bool flat = which == VALUES || which == STD_ERRORS;
         const h5set_plan plan = {
             .shape = {which == TARGETS ? COLUMN_INT32 : COLUMN_FLOAT32,
@@ -180,7 +193,7 @@ static asc_status append_array(result_writer *w, const part_reader *part, row_ar
     for (size_t i = 0; i < n_rows; i++) {
         const part_row row = part_read(part, i);
         const size_t bytes = lines_of(&row, which) * line_bytes;
-        memcpy(buffer + filled, array_of(&row, which), bytes);
+        memcpy(buffer + filled, array_of(&row, which, w->job->n_targets), bytes);
         filled += bytes;
     }
     const asc_status status = h5set_append(&w->arrays[which], n_lines, buffer, err);
@@ -242,7 +255,7 @@ static asc_status append_rows(result_writer *w, const part_reader *part, asc_err
         rows.evaluations[i] = row.evaluations;
         rows.status[i] = row.status;
         rows.feature_end[i] = n_features += row.n_features;
-        part_row_digest(w->digest, &row, w->job->n_targets, w->job->n_classes);
+        part_row_digest(w->digest, &row, (part_shape){w->job->n_targets, w->job->n_classes, w->job->n_fit});
     }
     asc_status status = check_source(w, &rows, n_rows, err);
     if (status == ASC_OK)
@@ -257,7 +270,7 @@ static asc_status append_part(result_writer *w, int64_t index, asc_error *err)
     part_reader *part = NULL;
     TRY(merge_open_part(w->job, index, w->job->first_position + w->n_rows_done, &part, err));
     TRY(append_rows(w, part, err));
-    for (row_array which = VALUES; which < N_ROW_ARRAYS; which++)
+    for (row_array which = VALUES; which < arrays_end(w->job); which++)
         TRY(append_array(w, part, which, err));
     w->n_rows_done += part_reader_header(part)->n_rows;
     part_close(part);
@@ -278,7 +291,7 @@ static asc_status finish_numbers(result_writer *w, asc_error *err)
     h5set *const sets[] = {&w->ids, &w->positions, &w->evaluations, &w->status, &w->feature_offsets};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         TRY(h5set_finish(sets[i], err));
-    for (row_array which = VALUES; which < N_ROW_ARRAYS; which++)
+    for (row_array which = VALUES; which < arrays_end(w->job); which++)
         TRY(h5set_finish(&w->arrays[which], err));
     return ASC_OK;
 }

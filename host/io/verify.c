@@ -17,7 +17,8 @@ static const double residual_limit = 1e-4; // of max(1, |output|, |base value|)
 typedef struct verifier {
     const asc_result_info *info;
     asc_verify_report *report;
-    bool shapley;
+    bool shapley;    // attributions sum to output - base value
+    bool has_errors; // and an estimator that promises standard errors
     char first_fault[200]; // of the first row that is wrong, in words
 } verifier;
 
@@ -43,11 +44,13 @@ static void check_target_finite(verifier *v, const part_row *row, size_t target)
 {
     const size_t n_targets = v->info->n_targets;
     check_finite(v, row, row->values + target, row->n_features, n_targets);
-    if (v->shapley && !(row->status & ASC_ROW_UNDER_DETERMINED))
+    if (v->has_errors && !(row->status & ASC_ROW_UNDER_DETERMINED))
         check_finite(v, row, row->std_errors + target, row->n_features, n_targets);
     check_finite(v, row, row->base_values + target, 1, 1);
     check_finite(v, row, row->outputs + target, 1, 1);
     check_finite(v, row, row->efficiency_residual + target, 1, 1);
+    if (v->info->has_lime && row->n_features > 0)
+        check_finite(v, row, row->fit + target, RESULT_N_FIT, n_targets);
 }
 
 // |sum phi - (output - base)| of one target in double; true when it is over the limit.
@@ -88,11 +91,12 @@ static asc_status check_slice(verifier *v, asc_result *result, size_t first, has
                               asc_error *err)
 {
     asc_result_rows *rows = NULL;
+    const part_shape shape = {(uint32_t)v->info->n_targets, (uint32_t)v->info->n_classes, v->info->has_lime ? RESULT_N_FIT : 0};
     const size_t left = v->info->n_rows - first;
     TRY(asc_result_read(result, first, left < ROWS_PER_SLICE ? left : ROWS_PER_SLICE, &rows, err));
     for (size_t i = 0; i < rows->n_rows; i++) {
         const part_row row = result_row(v->info, rows, i);
-        part_row_digest(digest, &row, (uint32_t)v->info->n_targets, (uint32_t)v->info->n_classes);
+        part_row_digest(digest, &row, shape);
         check_row(v, &row);
     }
     asc_result_rows_free(rows);
@@ -137,6 +141,8 @@ asc_status asc_result_verify(const char *path, asc_verify_report *report, asc_er
     TRY(asc_result_open(path, &result, err));
     verifier v = {.info = asc_result_describe(result), .report = report};
     v.shapley = strcmp(v.info->method, "shapley") == 0;
+    // shap's regression gives none, and a single walk has no spread.
+    v.has_errors = v.shapley && strcmp(v.info->estimator, "shap") != 0 && strcmp(v.info->estimator, "permutation") != 0;
     report->n_rows = v.info->n_rows;
     report->n_values = v.info->n_values;
     asc_status status = check_all(&v, result, err);

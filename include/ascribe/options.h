@@ -13,13 +13,21 @@ extern "C" {
 #endif
 
 typedef struct asc_explain_options {
-    const char *method;    // "shapley" (default), "kernelshap" (= shapley by wls), "occlusion"
-    const char *estimator; // "auto" (default): exact while 2^n fits the budget, else wls; "exact", "wls"
+    const char *method;    // "shapley" (default), "kernelshap" (= shapley by wls), "occlusion", "lime"
+    const char *estimator; // "auto" (default): exact while 2^n fits the budget, else wls; "exact", "wls"; "shap" = shap's KernelExplainer,
+                           // "permutation" = antithetic walks
     const char *policy;    // "remove" (default): absent tokens are dropped, positions kept; "mask": replaced by the mask token
     const char *output;    // "logit" (default), "probability", "logodds"
     const char *target;    // "auto" (default): all classes up to 8, else predicted; "all", "predicted", "label", or class names or
                            // indexes separated by commas
-    const char *budget;    // "auto" = min(2^n - 2, max(512, 16 n)); a number; a multiple of the number of features like "16n"
+    const char *budget;    // "auto" = min(2^n - 2, max(512, 16 n)), for shap 2 n + 2048, for permutation max(512, 16 n), for lime 4999; a
+                           // number; a multiple of the number of features like "16n"
+    const char *l1_reg;    // estimator shap: "off" (default) or "num_features:N", KernelExplainer's choice of features by LARS
+    const char *lime_selection; // "auto" (default: forward up to 6 features, else highest_weights), "forward", "highest_weights",
+                                // "lasso_path", "none"
+    int lime_features;          // most features with an attribution, default 10; "none" takes all
+    const char *masks;        // mask file that gives each row's coalitions and weights (estimator shap, method lime); NULL: drawn
+    const char *export_masks; // where to write the coalitions and weights that rows were evaluated on; NULL: nowhere
     int exact_limit;       // longest row in features for estimator "exact"; default 16
     uint64_t seed;         // default 0
     const char *backend;   // "auto" (default), "cpu", "ref"

@@ -12,13 +12,13 @@ extern "C" {
 // Status bits of a row; 0 = nothing to report.
 enum {
     ASC_ROW_NO_FEATURES = 1u << 0,       // nothing to attribute: base value = output
-    ASC_ROW_ONE_FEATURE = 1u << 1,       // phi = v(all) - v(empty)
+    ASC_ROW_ONE_FEATURE = 1u << 1,       // phi = v(all) - v(empty), but for lime, which fits its regression
     ASC_ROW_TRUNCATED = 1u << 2,         // `prepare` cut tokens off
     ASC_ROW_TOO_LONG = 1u << 3,          // more tokens than the model has positions: not explained
     ASC_ROW_BAD_TOKEN_ID = 1u << 4,      // an id outside the model's vocabulary: not explained
     ASC_ROW_NON_FINITE = 1u << 5,        // the model's output was NaN or infinite for some coalition
     ASC_ROW_INCONSISTENT = 1u << 6,      // v(all) differs from a plain forward pass of the row
-    ASC_ROW_UNDER_DETERMINED = 1u << 7,  // fewer evaluations than unknowns: minimum-norm solution, no standard errors
+    ASC_ROW_UNDER_DETERMINED = 1u << 7,  // fewer independent evaluations than unknowns: minimum-norm solution, no standard errors
     ASC_ROW_TOO_MANY_FEATURES = 1u << 8, // too many features for the exact estimator: not explained
 };
 
@@ -46,6 +46,7 @@ typedef struct asc_result_info {
     size_t n_label_names;
     const char *const *label_names;
     int has_labels, has_text, has_keys;
+    int has_lime; // intercept, score and local prediction of each row's fit
 } asc_result_info;
 
 // A slice of rows. M_r = features of row r; arrays of values are [sum of M, K].
@@ -64,6 +65,7 @@ typedef struct asc_result_rows {
     float *efficiency_residual; // [n_rows, K]
     int32_t *targets;           // [n_rows, K] class index, -1 = none
     float *scores;              // [n_rows, C]
+    float *lime;                // [n_rows, 3, K]: intercept, weighted R^2, prediction for the row; NULL when the file has none
     int64_t *span_offsets;      // [n_rows + 1]
     uint32_t *span_begin;
     uint32_t *span_end;

@@ -151,6 +151,7 @@ asc_backend_ops backend_ref_ops(void)
         .record_full = ref_record_full,
         .values = ref_values,
         .attribute = ref_attribute,
+        .solve = ref_solve,
     };
 }
 

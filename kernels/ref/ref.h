@@ -68,5 +68,6 @@ asc_status ref_pool_first(asc_stream *stream, const pool_first_args *args, asc_e
 asc_status ref_record_full(asc_stream *stream, const record_full_args *args, asc_error *err);
 asc_status ref_values(asc_stream *stream, const values_args *args, asc_error *err);
 asc_status ref_attribute(asc_stream *stream, const attribute_args *args, asc_error *err);
+asc_status ref_solve(asc_stream *stream, const solve_args *args, asc_error *err);
 
 #endif

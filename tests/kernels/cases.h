@@ -17,5 +17,6 @@ void cases_pool_first(asc_backend_kind kind);
 void cases_record_full(asc_backend_kind kind);
 void cases_values(asc_backend_kind kind);
 void cases_attribute(asc_backend_kind kind);
+void cases_solve(asc_backend_kind kind);
 
 #endif

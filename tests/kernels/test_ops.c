@@ -19,6 +19,7 @@ static const op_cases operations[] = {
     {"embed", cases_embed},       {"linear", cases_linear},         {"attention", cases_attention},
     {"add_norm", cases_add_norm}, {"pool_first", cases_pool_first}, {"record_full", cases_record_full},
     {"values", cases_values},     {"attribute", cases_attribute},
+    {"solve", cases_solve},
 };
 
 enum { N_OPERATIONS = sizeof operations / sizeof operations[0] };

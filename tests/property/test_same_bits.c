@@ -31,19 +31,30 @@ static void assert_same(const explained *left, size_t a, const explained *right,
     assert_memory_equal(l->outputs, r->outputs, left->n_targets * sizeof(float));
     assert_memory_equal(l->base_values, r->base_values, left->n_targets * sizeof(float));
     assert_memory_equal(l->scores, r->scores, left->n_classes * sizeof(float));
+    assert_int_equal(left->n_fit, right->n_fit);
+    assert_memory_equal(l->fit, r->fit, left->n_fit * left->n_targets * sizeof(float));
 }
 
 typedef struct setting {
     asc_backend_kind backend;
     asc_policy policy;
     const method *method;
+    estimator estimator;
+    asc_selection selection;
 } setting;
 
 static const setting settings[] = {
-    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_shapley},
-    {ASC_BACKEND_CPU, ASC_POLICY_REPLACE, &method_shapley},
-    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_occlusion},
-    {ASC_BACKEND_REF, ASC_POLICY_REMOVE, &method_shapley},
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_shapley, ESTIMATOR_AUTO, ASC_SELECT_ALL},
+    {ASC_BACKEND_CPU, ASC_POLICY_REPLACE, &method_shapley, ESTIMATOR_AUTO, ASC_SELECT_ALL},
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_occlusion, ESTIMATOR_AUTO, ASC_SELECT_ALL},
+    {ASC_BACKEND_REF, ASC_POLICY_REMOVE, &method_shapley, ESTIMATOR_AUTO, ASC_SELECT_ALL},
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_shapley, ESTIMATOR_SHAP, ASC_SELECT_ALL},
+    {ASC_BACKEND_CPU, ASC_POLICY_REPLACE, &method_shapley, ESTIMATOR_SHAP, ASC_SELECT_LARS},
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_shapley, ESTIMATOR_PERMUTATION, ASC_SELECT_ALL},
+    {ASC_BACKEND_REF, ASC_POLICY_REMOVE, &method_shapley, ESTIMATOR_PERMUTATION, ASC_SELECT_ALL},
+    {ASC_BACKEND_CPU, ASC_POLICY_REMOVE, &method_lime, ESTIMATOR_AUTO, ASC_SELECT_HIGHEST},
+    {ASC_BACKEND_CPU, ASC_POLICY_REPLACE, &method_lime, ESTIMATOR_AUTO, ASC_SELECT_FORWARD},
+    {ASC_BACKEND_REF, ASC_POLICY_REMOVE, &method_lime, ESTIMATOR_AUTO, ASC_SELECT_LASSO},
 };
 
 static explain_request request_for(const asc_model *model, const setting *s)
@@ -52,6 +63,10 @@ static explain_request request_for(const asc_model *model, const setting *s)
     request.policy = s->policy;
     request.mask_token_id = 4;
     request.method = s->method;
+    request.estimator = s->estimator;
+    request.selection = s->selection;
+    request.n_selected = 4;
+    request.sampler = s->method->sampler ? s->method->sampler(s->estimator) : NULL;
     request.budget.count = s->backend == ASC_BACKEND_CPU ? 100 : 40;
     return request;
 }
@@ -140,15 +155,14 @@ static void write_poisoned_model(const char *folder)
     safetensors_close(weights);
 }
 
-static void broken_neighbours(void **state)
+static void neighbours_of(const setting *s)
 {
-    (void)state;
     char folder[TEMP_PATH_SIZE];
     temp_folder_make(folder);
     write_poisoned_model(folder);
     asc_model *model = fixture_model(folder);
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
-    explain_request request = request_for(model, &settings[0]);
+    explain_request request = request_for(model, s);
     explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){2, 0});
     rows->tokens[rows->token_offsets[4] + 3] = POISON_ID; // same number of features as rows 1, 8 and 13
     rows->tokens[rows->token_offsets[3] + 1] = 1000;      // outside the vocabulary
@@ -166,13 +180,23 @@ static void broken_neighbours(void **state)
     temp_folder_remove(folder);
 }
 
-static void seeds_and_ids_matter(void **state)
+// Settings that solve each in its own way: shared designs, regressions under a constraint, walks, ridge.
+static const size_t solvers[] = {0, 4, 6, 8};
+enum { N_SOLVERS = sizeof solvers / sizeof *solvers };
+
+static void broken_neighbours(void **state)
 {
     (void)state;
+    for (size_t i = 0; i < N_SOLVERS; i++)
+        neighbours_of(&settings[solvers[i]]);
+}
+
+static void seeds_of(const setting *s)
+{
     asc_model *model = fixture_model("bert-f32");
     const size_t one[] = {20};
     asc_rows *rows = fixture_rows(one, 1);
-    explain_request request = request_for(model, &settings[0]);
+    explain_request request = request_for(model, s);
     explained *expected = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
     request.seed++;
     explained *other_seed = fixture_explain(model, &request, rows, (fixture_run_config){1, 0});
@@ -186,6 +210,13 @@ static void seeds_and_ids_matter(void **state)
     explained_free(expected);
     fixture_rows_free(rows);
     asc_model_close(model);
+}
+
+static void seeds_and_ids_matter(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SOLVERS; i++)
+        seeds_of(&settings[solvers[i]]);
 }
 
 int main(void)

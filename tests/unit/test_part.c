@@ -248,7 +248,7 @@ static void the_digest_of_a_row(void **state)
             }
         hash_state *hash = NULL;
         assert_int_equal(hash_open(&hash, NULL), ASC_OK);
-        part_row_digest(hash, &row, N_TARGETS, N_CLASSES);
+        part_row_digest(hash, &row, (part_shape){N_TARGETS, N_CLASSES, 0});
         hash_finish(hash, found);
         hash_bytes(record, at, expected);
         assert_memory_equal(found, expected, HASH_BYTES);
@@ -286,7 +286,7 @@ static void the_digest_of_a_long_row(void **state)
     uint8_t expected[HASH_BYTES], found[HASH_BYTES];
     hash_state *hash = NULL;
     assert_int_equal(hash_open(&hash, NULL), ASC_OK);
-    part_row_digest(hash, &row, 1, 1);
+    part_row_digest(hash, &row, (part_shape){1, 1, 0});
     hash_finish(hash, found);
     hash_bytes(record, at, expected);
     assert_memory_equal(found, expected, HASH_BYTES);

@@ -33,7 +33,7 @@ typedef struct made_batch {
     asc_rows rows;
     int64_t token_offsets[MOST_ROWS + 1];
     int32_t token_features[MOST_ROWS * MOST_TOKENS];
-    size_t row_index[MOST_ROWS], n_row_tokens[MOST_ROWS], n_pair_tokens[MOST_ROWS];
+    size_t row_index[MOST_ROWS], n_row_tokens[MOST_ROWS], n_pair_tokens[MOST_ROWS], first_unit[MOST_ROWS + 1];
 } made_batch;
 
 // Rows of 1 to 3 tokens a feature between 1 and 4 fixed tokens; the batch takes them from the last to the
@@ -52,6 +52,7 @@ static void make_batch(made_batch *m, design *d, asc_policy policy)
                 m->token_features[n_tokens++] = (int32_t)f;
         m->token_offsets[row + 1] = (int64_t)n_tokens;
         m->row_index[index] = row;
+        m->first_unit[row + 1] = (row + 1) * (d->n_coalitions - 2) / (d->paired ? 2 : 1);
         m->n_row_tokens[index] = n_tokens - first;
         m->n_pair_tokens[index] =
             n_tokens - first + (policy == ASC_POLICY_REMOVE ? n_fixed : n_tokens - first);
@@ -65,7 +66,7 @@ static void make_batch(made_batch *m, design *d, asc_policy policy)
                    .n_features = d->n_features,
                    .row_index = m->row_index,
                    .n_row_tokens = m->n_row_tokens,
-                   .n_pair_tokens = m->n_pair_tokens};
+                   .n_pair_tokens = m->n_pair_tokens, .first_unit = m->first_unit};
 }
 
 // Tokens of one coalition of one row, counted one by one.

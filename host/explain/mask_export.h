@@ -1,0 +1,22 @@
+// Writing the designs of rows that have their own to a mask file.
+#ifndef ASCRIBE_EXPLAIN_MASK_EXPORT_H
+#define ASCRIBE_EXPLAIN_MASK_EXPORT_H
+
+#include "explain/request.h"
+
+typedef struct mask_export {
+    const explain_request *request; // draws rows itself: no imported masks
+    const char *dataset_path;
+    int64_t first_position, n_rows; // of the selection
+    const char *out_path;
+    bool force;
+} mask_export;
+
+// ASC_CANNOT_CREATE when OUT exists and is neither a mask file nor to be replaced by force, or is the dataset.
+asc_status mask_export_check(const mask_export *job, asc_error *err);
+
+// Draws every row's design again and writes OUT, complete or not at all; rows without a design of their own have no coalitions. An anchor
+// is written where it has a weight. Call with no other thread running: a child process writes.
+asc_status mask_export_run(const mask_export *job, asc_error *err);
+
+#endif

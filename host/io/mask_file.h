@@ -1,0 +1,56 @@
+// Mask files, `ascribe-masks` v1: the coalitions and weights that rows are, or were, evaluated on, so that any peer's design can be
+// replayed. HDF5, readable and writable with h5py:
+//
+//     rows/id        uint64 [R]     unique; in any order
+//     rows/features  uint32 [R]     n of each row
+//     rows/draws     uint32 [R]     samples that the row's coalitions stand for; may be missing: as many as coalitions
+//     offsets        int64 [R + 1]  row r owns coalitions offsets[r] ... offsets[r + 1]
+//     masks          uint64 [S, W]  bit i % 64 of word i / 64 says that feature i is present; W = words of the longest row
+//     weights        float64 [S]    finite, at least 0
+//     attributes     format = "ascribe-masks", format_version = "1.0"; others are ignored
+//
+// A full or empty coalition may be among them: lime's row itself is one.
+#ifndef ASCRIBE_IO_MASK_FILE_H
+#define ASCRIBE_IO_MASK_FILE_H
+
+#include "base/fail.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mask_file mask_file;
+
+// Opens and checks structure, ids and offsets. ASC_NOT_FOUND, ASC_MALFORMED, ASC_OUT_OF_MEMORY.
+asc_status mask_file_open(const char *path, mask_file **out, asc_error *err);
+void mask_file_close(mask_file *file); // accepts NULL
+
+// Most coalitions that a row with n features has in the file; 0 when there is no such row.
+size_t mask_file_most(const mask_file *file, size_t n_features);
+
+// One row's coalitions; the caller frees both.
+typedef struct mask_row {
+    size_t count;
+    size_t n_draws;
+    uint64_t *masks; // [count, mask words of n]
+    double *weights; // [count]
+} mask_row;
+
+// ASC_MALFORMED: no such row, another number of features, a feature beyond n, a weight that is none.
+asc_status mask_file_read(const mask_file *file, uint64_t id, size_t n_features, mask_row *out, asc_error *err);
+void mask_row_free(mask_row *row);
+
+typedef struct mask_writer mask_writer;
+
+typedef struct mask_plan {
+    size_t n_rows, n_coalitions, n_words;
+    const char *method, *estimator;
+    uint64_t seed;
+} mask_plan;
+
+// Writes rows in the order of appending; all that were planned must come. In a child process (child.h): after a failure nothing is
+// cleaned up.
+asc_status mask_writer_create(const char *path, const mask_plan *plan, mask_writer **out, asc_error *err);
+asc_status mask_writer_append(mask_writer *writer, uint64_t id, size_t n_features, const mask_row *row, asc_error *err);
+asc_status mask_writer_finish(mask_writer *writer, asc_error *err); // releases it
+
+#endif
