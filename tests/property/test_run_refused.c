@@ -210,7 +210,7 @@ static void refuse_option(void (*change)(asc_explain_options *), run_words words
     assert_refused(&place, &job, ASC_USAGE, words);
 }
 
-static void wrong_method(asc_explain_options *o) { o->method = "lime"; }
+static void wrong_method(asc_explain_options *o) { o->method = "magic"; }
 static void wrong_estimator(asc_explain_options *o) { o->estimator = "Exact"; }
 static void estimator_of_another_method(asc_explain_options *o)
 {
@@ -243,7 +243,7 @@ static void parts_beyond_counting(asc_explain_options *o) { o->rows_per_part = S
 static void options_that_make_no_sense(void **state)
 {
     (void)state;
-    refuse_option(wrong_method, (run_words){"--method 'lime'", "shapley, kernelshap, occlusion", NULL});
+    refuse_option(wrong_method, (run_words){"--method 'magic'", "shapley, kernelshap, occlusion, lime", NULL});
     refuse_option(wrong_estimator, (run_words){"--estimator 'Exact'", "auto, exact, wls", NULL});
     refuse_option(estimator_of_another_method, (run_words){"--estimator 'wls'", "occlusion", NULL});
     refuse_option(estimator_against_method, (run_words){"kernelshap means estimator wls", "exact", NULL});
