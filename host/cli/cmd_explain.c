@@ -72,7 +72,8 @@ static const option_spec options[] = {
     {.name = "seed", .kind = OPTION_UINT64, .argument = "N", .offset = FIELD(options.seed),
      .help = "of the random draws"},
     {.name = "like", .kind = OPTION_STRING, .argument = "RESULT.h5", .offset = FIELD(like),
-     .help = "take the options of this group from an earlier result, except those that are given here"},
+     .help = "take the options of this group, masks apart, from an earlier result, except those that are "
+             "given here"},
 
     {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),

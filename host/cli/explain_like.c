@@ -1,12 +1,15 @@
 // --like. A manifest says what a run computed in the words of the options; a key that is missing or null there leaves the default.
 #include "explain_like.h"
 
+#include "numbers.h"
 #include "report_error.h"
 
 #include <ascribe/result.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // Taking options over from one manifest.
 typedef struct taking {
@@ -102,6 +105,35 @@ static asc_status take_target(const taking *t, char **text, const char **target)
     return ASC_OK;
 }
 
+// "SELECTION:N" as options: shap's by LARS is --l1-reg num_features:N; lime's have two options, and no selection means all features.
+static asc_status take_selection(const taking *t, asc_explain_options *options, earlier_options *earlier)
+{
+    const json_t *value = json_object_get(t->manifest, "selection");
+    const char *text = value ? json_string_value(value) : NULL;
+    const char *colon = text ? strchr(text, ':') : NULL;
+    int64_t n_features = 0;
+
+    if (text && (!colon || !parse_int64(colon + 1, 1, INT_MAX, &n_features)))
+        return fail_type(t, "selection", "a word, a colon and a number");
+    if (text && asprintf(&earlier->selection, "%s%s", strncmp(text, "lars:", 5) == 0 ? "num_features:" : "",
+                         strncmp(text, "lars:", 5) == 0 ? colon + 1 : text) < 0) {
+        earlier->selection = NULL;
+        return cli_fail(t->err, ASC_OUT_OF_MEMORY, "no memory for a word");
+    }
+    if (strcmp(options->method, "lime") != 0) {
+        if (text && !optable_is_given(t->table, t->given, "l1-reg") && !optable_is_given(t->table, t->given, "estimator"))
+            options->l1_reg = earlier->selection;
+        return ASC_OK;
+    }
+    if (text)
+        earlier->selection[colon - text] = '\0';
+    if (!optable_is_given(t->table, t->given, "lime-selection"))
+        options->lime_selection = text ? earlier->selection : "none";
+    if (text && !optable_is_given(t->table, t->given, "lime-features"))
+        options->lime_features = (int)n_features;
+    return ASC_OK;
+}
+
 static asc_status take_all(const taking *t, asc_explain_options *options, earlier_options *earlier)
 {
     json_int_t seed = (json_int_t)options->seed, exact_limit = options->exact_limit;
@@ -109,6 +141,8 @@ static asc_status take_all(const taking *t, asc_explain_options *options, earlie
 
     if (status == ASC_OK && !optable_is_given(t->table, t->given, "method"))
         status = take_word(t, "estimator", &options->estimator);
+    if (status == ASC_OK && !optable_is_given(t->table, t->given, "method"))
+        status = take_selection(t, options, earlier);
     if (status == ASC_OK)
         status = take_budget(t, &earlier->budget, &options->budget);
     if (status == ASC_OK)
@@ -139,6 +173,7 @@ asc_status explain_like_apply(explain_values *values, const option_table *table,
 
 void explain_like_release(earlier_options *earlier)
 {
+    free(earlier->selection);
     free(earlier->budget);
     free(earlier->target);
     json_decref(earlier->manifest);

@@ -11,11 +11,12 @@
 // What the options point into after explain_like_apply.
 typedef struct earlier_options {
     json_t *manifest;
-    char *target, *budget;
+    char *target, *budget, *selection;
 } earlier_options;
 
-// Takes method, estimator, budget, policy, output, target, seed and exact-limit from the manifest of the result values->like, except
-// what was given on the command line; with --method given the estimator stays as well, for it belongs to the method. Release
+// Takes method, estimator, budget, policy, output, target, seed, exact-limit and the choice of features (l1-reg, lime-selection,
+// lime-features) from the manifest of the result values->like, except what was given on the command line; with --method given estimator
+// and choice of features stay as well, for they belong to the method. Imported masks are not taken. Release
 // *earlier after the last use of values, whatever the status. Statuses of asc_result_open, and ASC_MALFORMED.
 asc_status explain_like_apply(explain_values *values, const option_table *table, const bool *given,
                               earlier_options *earlier, asc_error *err);

@@ -61,13 +61,13 @@ typedef struct batch_inputs {
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
 
-// Makes the coalitions of rows with designs of their own, once; nothing to do for shared designs. batch_upload calls it.
-asc_status batch_make_rows(batch *b, asc_error *err);
-
 // Device bytes of a batch per row: masks and values, what dominates.
 size_t batch_row_bytes(const design *d, size_t n_targets);
 
-// Draws the designs of rows that have their own, too.
+// Draws the designs of rows that have their own, on the host; does nothing where that is done or rows share one.
+asc_status batch_make_rows(batch *b, asc_error *err);
+
+// Draws them too.
 asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err);
 
 // Tokens of one coalition of one row of an unpaired design that is not relabelled.

@@ -344,12 +344,19 @@ asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_
 
 // ---- What it takes -----------------------------------------------------------------------------------------------
 
+static asc_status draw_batch(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    (void)worker;
+    return batch_make_rows(s->batches[task], err);
+}
+
 static asc_status measure_wave(slice *s, asc_error *err)
 {
     engine_load *load = s->load;
+    TRY(pool_run(s->e->pool, s->n_batches, draw_batch, s, err));
     for (size_t i = 0; i < s->n_batches; i++) {
         step_load rest = {0};
-        TRY(batch_make_rows(s->batches[i], err));
         schedule_measure(s->batches[i], STEP_PLAIN, &load->all);
         schedule_measure(s->batches[i], STEP_ANCHORS, &load->all);
         schedule_measure(s->batches[i], STEP_REST, &rest);

@@ -40,13 +40,14 @@ size_t schedule_unit_sequences(const batch *b, step_kind kind);
 void schedule_sequence(const batch *b, step_kind kind, size_t unit, size_t i, int32_t *row, int32_t *coalition);
 
 // What goes through the model: sequences, their tokens, and the sum of their squared lengths, which attention costs. Counts are exact;
-// where a row's own permutation decides a sequence's length, the square is that of the length to be expected.
+// the square is that of the length that a coalition of this size has on average, which is exact where features are single tokens.
 typedef struct step_load {
     uint64_t sequences, tokens;
     double squares;
 } step_load;
 
-// Adds the load of all steps of one kind over a batch, or of one step, to *load. The batch need not be on the device.
+// Adds the load of all steps of one kind over a batch, or of one step, to *load. The batch need not be on the device; rows that
+// have designs of their own must have drawn them (batch_make_rows).
 void schedule_measure(const batch *b, step_kind kind, step_load *load);
 void schedule_measure_step(const step *s, step_load *load);
 

@@ -50,7 +50,10 @@ size_t value_worker_bytes(const value_worker *worker, size_t real_bytes)
 {
     const forward_workspace *w = &worker->workspace;
     asc_buffer *const reals[] = {w->hidden, w->wide, w->mixed, w->update, w->pooled, w->dense, w->logits};
-    size_t bytes = (buffer_count(worker->sequences) + buffer_count(worker->source)) * sizeof(int32_t);
+    asc_buffer *const integers[] = {worker->sequences, worker->source, worker->positions, worker->places};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+        bytes += buffer_count(integers[i]) * sizeof(int32_t);
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         bytes += buffer_count(reals[i]) * real_bytes;
     return bytes;

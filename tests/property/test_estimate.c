@@ -76,6 +76,9 @@ static void counts_are_what_the_run_executes(void **state)
         {"kernelshap", "wls", "33", "remove", "label", "cpu", 7, 20},
         {"occlusion", "auto", "auto", "remove", "auto", "cpu", 0, -1},
         {"occlusion", "auto", "auto", "mask", "1", "ref", 3, 9},
+        {"shapley", "shap", "40", "remove", "auto", "cpu", 0, -1},
+        {"shapley", "permutation", "3n", "mask", "auto", "cpu", 0, -1},
+        {"lime", "auto", "60", "remove", "predicted", "cpu", 0, -1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
