@@ -1,7 +1,7 @@
 // Durable publication of files; the protocol is in durable.h.
 //
-// The folder is opened before the rename, so that the only thing that can still fail afterwards is its fsync;
-// the file is then taken back. Where a file system has no fsync for folders (EINVAL), the rename is all there
+// The folder is opened before the rename, so that the only thing that can still fail afterwards is its fsync:
+// the file is whole then and stays, but the failure is told. Where a file system has no fsync for folders (EINVAL), the rename is all there
 // is and counts as success.
 #include "base/durable.h"
 
@@ -148,27 +148,25 @@ static asc_status sync_folder(const char *folder, int descriptor, asc_error *err
     return ASC_OK;
 }
 
-// Gives a complete, synced file its name. On failure neither name is left.
+// Gives a complete, synced file its name. On failure neither name is left, but for that of the folder's fsync.
 static asc_status rename_durably(const char *tmp_path, const char *path, asc_error *err)
 {
     char *folder = NULL;
     int descriptor = -1;
-    const char *leftover = tmp_path;
     asc_status status = find_parent(path, &folder, err);
     if (status == ASC_OK)
         status = open_folder(folder, &descriptor, err);
-    if (status != ASC_OK)
-        goto done;
-    if (rename(tmp_path, path) != 0) {
+    if (status == ASC_OK && rename(tmp_path, path) != 0)
         status = fail_errno(err, ASC_CANNOT_CREATE, "the finished file cannot get this name", path, errno);
+    if (status != ASC_OK) {
+        unlink(tmp_path);
         goto done;
     }
-    leftover = path;
     status = sync_folder(folder, descriptor, err);
+    if (status != ASC_OK)
+        fail_context(err, status, "%.160s is complete, but not known to be durable", path);
 
 done:
-    if (status != ASC_OK)
-        unlink(leftover);
     if (descriptor >= 0)
         close(descriptor);
     free(folder);

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-// Writes `size` bytes to `path`. On failure nothing is left behind, and an older file is untouched unless only the
-// fsync of the folder failed. ASC_CANNOT_CREATE when the temporary file cannot be made (message names the folder),
+// Writes `size` bytes to `path`. On failure nothing is left behind and an older file is untouched, unless only the
+// fsync of the folder failed: the new file is there then, "not known to be durable" (ASC_IO_ERROR). ASC_CANNOT_CREATE when the temporary file cannot be made (message names the folder),
 // ASC_IO_ERROR when writing fails (a full disk names the bytes needed and free). A limit on file sizes
 // (RLIMIT_FSIZE) is reported like a full disk where the program ignores SIGXFSZ.
 asc_status durable_write(const char *path, const void *bytes, size_t size, asc_error *err);
@@ -19,7 +19,8 @@ asc_status durable_write(const char *path, const void *bytes, size_t size, asc_e
 // is checked (ASC_CANNOT_CREATE), the file is not made; whoever makes it and fails removes it.
 asc_status durable_temporary(const char *path, char **tmp_path, asc_error *err);
 
-// Publishes such a file: fsync, rename to `path`, fsync of the folder. Removes it when that fails.
+// Publishes such a file: fsync, rename to `path`, fsync of the folder. Removes it when that fails, unless only the fsync of
+// the folder did.
 asc_status durable_publish(const char *tmp_path, const char *path, asc_error *err);
 
 // Creates one folder (its parent must exist) and makes the entry durable; an existing folder is fine.
