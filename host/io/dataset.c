@@ -223,6 +223,12 @@ asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err)
     return status;
 }
 
+asc_status dataset_hash(const asc_dataset *dataset, uint8_t digest[HASH_BYTES], asc_error *err)
+{
+    TRY(hash_file(h5file_path(dataset->file), digest, err));
+    return h5file_check_path(dataset->file, err);
+}
+
 void asc_dataset_close(asc_dataset *dataset)
 {
     if (!dataset)

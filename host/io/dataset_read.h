@@ -1,14 +1,18 @@
-// Opening a dataset without the trial, for a process that may die: the trial itself, and tests.
+// Opening a dataset without the trial, for a process that may die: the trial itself, and tests. And which file it is.
 #ifndef ASCRIBE_IO_DATASET_READ_H
 #define ASCRIBE_IO_DATASET_READ_H
 
 #include <ascribe/dataset.h>
 
 #include "base/fail.h"
+#include "base/hash.h"
 
 // As asc_dataset_open, in this process.
 asc_status dataset_open_here(const char *path, asc_dataset **out, asc_error *err);
 // As asc_dataset_check, in this process: rows and the columns that a result copies.
 asc_status dataset_check_here(asc_dataset *dataset, size_t first, size_t count, asc_error *err);
+
+// SHA-256 of the file that was opened. ASC_MALFORMED when its path leads to another one by now.
+asc_status dataset_hash(const asc_dataset *dataset, uint8_t digest[HASH_BYTES], asc_error *err);
 
 #endif

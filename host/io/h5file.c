@@ -100,6 +100,19 @@ static asc_status check_regular(const char *path, asc_error *err)
     return ASC_OK;
 }
 
+static h5_identity identity_of(const struct stat *facts)
+{
+    return (h5_identity){
+        .device = (int64_t)facts->st_dev,
+        .inode = (int64_t)facts->st_ino,
+        .size = facts->st_size,
+        .modified_s = facts->st_mtim.tv_sec,
+        .modified_ns = facts->st_mtim.tv_nsec,
+        .changed_s = facts->st_ctim.tv_sec,
+        .changed_ns = facts->st_ctim.tv_nsec,
+    };
+}
+
 // Of the descriptor that HDF5 reads from, so that no other file of the same name can come between.
 static asc_status identify(h5file *file, asc_error *err)
 {
@@ -108,15 +121,7 @@ static asc_status identify(h5file *file, asc_error *err)
     if (H5Fget_vfd_handle(file->id, H5P_DEFAULT, &handle) < 0 || !handle || fstat(*(const int *)handle, &facts) != 0)
         return h5_fail(err, ASC_MALFORMED, "%s: cannot be opened as a file of its own", file->path);
     file->size = (size_t)facts.st_size;
-    file->identity = (h5_identity){
-        .device = (int64_t)facts.st_dev,
-        .inode = (int64_t)facts.st_ino,
-        .size = facts.st_size,
-        .modified_s = facts.st_mtim.tv_sec,
-        .modified_ns = facts.st_mtim.tv_nsec,
-        .changed_s = facts.st_ctim.tv_sec,
-        .changed_ns = facts.st_ctim.tv_nsec,
-    };
+    file->identity = identity_of(&facts);
     return ASC_OK;
 }
 
@@ -131,6 +136,15 @@ asc_status h5file_check_identity(const h5file *file, const h5_identity *expected
         return ASC_OK;
     fail(err, ASC_MALFORMED, "%s: the file changed while it was read", file->path);
     return fail_hint(err, ASC_MALFORMED, "run the command again when nothing writes to the file any more");
+}
+
+asc_status h5file_check_path(const h5file *file, asc_error *err)
+{
+    struct stat facts = {0};
+    h5_identity found = {0};
+    if (stat(file->path, &facts) == 0)
+        found = identity_of(&facts);
+    return h5file_check_identity(file, &found, err);
 }
 
 asc_status h5file_open(const char *path, h5file **out, asc_error *err)

@@ -65,6 +65,8 @@ typedef struct h5_identity {
 h5_identity h5file_identity(const h5file *file); // of a file that is read
 // ASC_MALFORMED when `file` is no longer, or not, what `expected` was taken from.
 asc_status h5file_check_identity(const h5file *file, const h5_identity *expected, asc_error *err);
+// ASC_MALFORMED when its path leads to another file by now, or the file was changed since it was opened.
+asc_status h5file_check_path(const h5file *file, asc_error *err);
 
 // Is there a link of this name ("labels/names")? ASC_MALFORMED when a part of the way is no plain group.
 asc_status h5file_has(const h5file *file, const char *name, bool *has, asc_error *err);

@@ -20,7 +20,8 @@
 
 typedef struct mask_file mask_file;
 
-// Opens and checks structure, ids and offsets. ASC_NOT_FOUND, ASC_MALFORMED, ASC_OUT_OF_MEMORY.
+// Opens and checks structure, ids and offsets, after a child process has read the whole file without harm (trial.h): call with no other
+// thread running. ASC_NOT_FOUND, ASC_MALFORMED, ASC_OUT_OF_MEMORY.
 asc_status mask_file_open(const char *path, mask_file **out, asc_error *err);
 void mask_file_close(mask_file *file); // accepts NULL
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 asc_status merge_part_path(const char *parts_folder, int64_t index, char **path, asc_error *err)
@@ -66,6 +67,27 @@ asc_status merge_check_end(const merge_job *job, int64_t n_rows_seen, asc_error 
     return ASC_OK;
 }
 
+asc_status merge_check_dataset(const merge_job *job, const h5file *dataset, asc_error *err)
+{
+    uint8_t found[HASH_BYTES];
+    TRY(hash_file(job->dataset_path, found, err));
+    TRY(h5file_check_path(dataset, err));
+    if (memcmp(found, job->dataset_sha256, HASH_BYTES) == 0)
+        return ASC_OK;
+    fail(err, ASC_DIFFERENT_RUN, "%s: the dataset has changed since the run began", job->dataset_path);
+    return fail_hint(err, ASC_DIFFERENT_RUN, "put the dataset back and run the same command again, or explain the new one to another --out");
+}
+
+static asc_status publish(const merge_job *job, const char *path, asc_error *err)
+{
+    struct stat facts;
+    if (!job->keep_existing || lstat(job->out_path, &facts) != 0)
+        return durable_publish(path, job->out_path, err);
+    unlink(path);
+    fail(err, ASC_CANNOT_CREATE, "%s appeared while the run was under way", job->out_path);
+    return fail_hint(err, ASC_CANNOT_CREATE, "the parts are kept: move that file away, or add --force, and run the same command again");
+}
+
 typedef asc_status merge_step(const merge_job *job, const char *path, asc_error *err);
 
 typedef struct step_call {
@@ -100,12 +122,12 @@ asc_status merge_run(const merge_job *job, asc_error *err)
     assert(job->n_rows > 0 && job->n_parts > 0 && job->first_position >= 0);
     assert(job->n_targets > 0 && job->n_classes > 0);
     char *path = NULL;
-    TRY(durable_temporary(job->out_path, &path, err));
+    TRY(durable_temporary(job->temporary_base ? job->temporary_base : job->out_path, &path, err));
     asc_status status = run_step(result_write, "the process that writes the result", job, path, err);
     if (status == ASC_OK)
         status = run_step(result_compare, "the process that compares the result", job, path, err);
     if (status == ASC_OK)
-        status = durable_publish(path, job->out_path, err);
+        status = publish(job, path, err);
     else
         unlink(path);
     free(path);

@@ -18,6 +18,9 @@ asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_po
 // The selection's rows must all have been seen after the last part.
 asc_status merge_check_end(const merge_job *job, int64_t n_rows_seen, asc_error *err);
 
+// Is the dataset, opened as `dataset`, the file that was explained? ASC_DIFFERENT_RUN.
+asc_status merge_check_dataset(const merge_job *job, const h5file *dataset, asc_error *err);
+
 // A dataset column that the result repeats for the selected rows.
 typedef struct copied_column {
     char name[300];

@@ -146,6 +146,8 @@ static asc_status compare_with_dataset(const merge_job *job, const char *path, a
     h5file *dataset = NULL, *copy = NULL;
     asc_status status = h5file_open(job->dataset_path, &dataset, err);
     if (status == ASC_OK)
+        status = merge_check_dataset(job, dataset, err);
+    if (status == ASC_OK)
         status = as_failed_write(h5file_open(path, &copy, err), err);
     if (status == ASC_OK)
         status = compare_columns(job, dataset, copy, err);

@@ -93,7 +93,7 @@ static asc_status open_dataset(result_writer *w, asc_error *err)
                     "%s: dataset 'features/offsets': expected rising offsets, found %lld before %lld",
                     w->job->dataset_path, (long long)ends[0], (long long)ends[1]);
     w->n_features = (size_t)(ends[1] - ends[0]);
-    return ASC_OK;
+    return merge_check_dataset(w->job, w->dataset, err);
 }
 
 // Floats are stored as they are; of the compressed per-row numbers half is counted.

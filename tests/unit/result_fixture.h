@@ -48,6 +48,7 @@ static inline merge_job make_job(void)
         .out_path = out,
     };
     memset(job.manifest_hash, 0xab, HASH_BYTES);
+    assert_int_equal(hash_file(data_path, job.dataset_sha256, NULL), ASC_OK);
     return job;
 }
 

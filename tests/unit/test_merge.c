@@ -119,6 +119,20 @@ static void shift_id(made_row *made)
     made->row.id += made->row.position == FIRST + 40;
 }
 
+static void change_text(const char *path)
+{
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, "text/bytes", H5P_DEFAULT);
+    const hid_t space = H5Dget_space(set);
+    uint8_t *bytes = fixture_memory((size_t)H5Sget_simple_extent_npoints(space), 1);
+    assert_true(H5Dread(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
+    memset(bytes, 'x', (size_t)H5Sget_simple_extent_npoints(space));
+    assert_true(H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
+    free(bytes);
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(file);
+}
+
 static void a_changed_dataset_is_refused(void **state)
 {
     (void)state;
@@ -129,10 +143,37 @@ static void a_changed_dataset_is_refused(void **state)
     dataset_arrays shorter = fixture_build(data_path, 100, DEFECT_NONE);
     assert_merge_fails(&job, ASC_DIFFERENT_RUN, "found a dataset that has fewer");
     fixture_free(&shorter);
+    dataset_arrays other = fixture_build(data_path, N_ROWS, DEFECT_NONE);
+    fixture_free(&other);
+    change_text(data_path); // ids and numbers of features are the same still
+    assert_merge_fails(&job, ASC_DIFFERENT_RUN, "has changed since the run began");
+    merge_job unaware = job;
+    assert_int_equal(hash_file(data_path, unaware.dataset_sha256, NULL), ASC_OK);
+    merge_well(&unaware);
+    asc_error err = {0};
+    assert_int_equal(result_compare(&job, out, &err), ASC_DIFFERENT_RUN); // changed between the two processes
+    unlink(out);
     unlink(data_path);
     assert_merge_fails(&job, ASC_NOT_FOUND, data_path);
     dataset_arrays again = fixture_build(data_path, N_ROWS, DEFECT_NONE);
     fixture_free(&again);
+    merge_well(&job);
+}
+
+static void what_appears_meanwhile_is_kept(void **state)
+{
+    (void)state;
+    asc_error err = {0};
+    merge_job job = make_job();
+    job.keep_existing = true;
+    temp_file_write(out, "precious", 8);
+    assert_int_equal(merge_run(&job, &err), ASC_CANNOT_CREATE);
+    assert_non_null(strstr(err.message, "appeared while the run was under way"));
+    assert_int_equal(temp_folder_count(out_folder), 1);
+    size_t size = 0;
+    free(temp_file_read(out, &size));
+    assert_int_equal(size, 8);
+    unlink(out);
     merge_well(&job);
 }
 
@@ -206,8 +247,8 @@ static void a_full_disk_is_an_error(void **state)
     (void)state;
     size_t n_refused = 0, n_filled = 0;
     asc_verify_report report;
-    const merge_job job = make_job();
     add_lopsided_column();
+    const merge_job job = make_job();
     for (int kib = 40;; kib += 24) {
         char options[32];
         asc_error err = {0};
@@ -248,6 +289,7 @@ int main(void)
         RESULT_TEST(a_file_that_differs_in_one_bit_is_found),
         RESULT_TEST(bad_parts_are_refused),
         RESULT_TEST(a_changed_dataset_is_refused),
+        RESULT_TEST(what_appears_meanwhile_is_kept),
         RESULT_TEST(a_missing_folder_is_named),
         RESULT_TEST(a_killed_child_is_an_error),
         RESULT_TEST(a_failed_write_is_an_error),
