@@ -161,7 +161,7 @@ asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *co
 {
     estimate e = {.cost = cost, .summary = {.backend = ""}};
     *cost = (asc_explain_cost){.backend = ""};
-    e.r = (run){.job = job, .summary = &e.summary, .err = err};
+    e.r = (run){.job = job, .summary = &e.summary, .parts_lock = -1, .err = err};
     asc_status status = run_open(&e.r);
     if (status == ASC_OK && job->out_path)
         status = run_check_output(&e.r);

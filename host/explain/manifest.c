@@ -8,14 +8,18 @@
 
 #include <jansson.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// A result file holds 65,000 bytes in one text.
+enum { MOST_TEXT_BYTES = 60000, MOST_PATH_BYTES = 4000 };
 
 static asc_status dump(json_t *object, char **text, asc_error *err)
 {
     *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
-    return *text ? ASC_OK : fail(err, ASC_OUT_OF_MEMORY, "not enough memory for the manifest (or a path that is not UTF-8)");
+    return *text ? ASC_OK : fail(err, ASC_OUT_OF_MEMORY, "not enough memory for the manifest");
 }
 
 static json_t *budget_json(const budget_rule *rule)
@@ -50,11 +54,9 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
     const asc_model_info *model = asc_model_describe(facts->model);
     const bool sampled = request->method->has_budget;
     char masks_sha256[HASH_HEX_SIZE];
-    uint8_t digest[HASH_BYTES];
     char dataset_sha256[HASH_HEX_SIZE];
     *text = NULL;
-    TRY(hash_file(facts->dataset_path, digest, err));
-    hash_hex(digest, dataset_sha256);
+    hash_hex(facts->dataset_sha256, dataset_sha256);
     hash_hex(request->masks_sha256, masks_sha256);
     json_t *object = json_pack(
         "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s, s:s, s:s, s:o*, s:s*}",
@@ -70,20 +72,69 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
         "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64",
         "selection", selection_json(request), "masks_sha256", request->masks ? masks_sha256 : NULL);
     TRY(dump(object, text, err));
+    if (strlen(*text) > MOST_TEXT_BYTES) {
+        (void)fail(err, ASC_USAGE, "the run's description takes %zu bytes, expected at most %d", strlen(*text), MOST_TEXT_BYTES);
+        return fail_hint(err, ASC_USAGE, "name fewer classes with --target, or take all of them with --target all");
+    }
     hash_bytes(*text, strlen(*text), hash);
     return ASC_OK;
+}
+
+// Bytes of the UTF-8 character at `text`; 0 when there is none.
+static size_t character_size(const char *text)
+{
+    for (size_t size = 1; size <= 4 && text[size - 1] != '\0'; size++) {
+        json_t *character = json_stringn(text, size);
+        json_decref(character);
+        if (character)
+            return size;
+    }
+    return 0;
+}
+
+// The beginning of `text`, `most` bytes at most, in UTF-8: other bytes become \xNN. NULL stays NULL.
+static json_t *printable(const char *text, size_t most)
+{
+    static const char cut[] = "...";
+    size_t n = 0;
+    char *copy = text ? malloc(most + sizeof cut) : NULL;
+    if (!copy)
+        return NULL;
+    while (*text != '\0') {
+        const size_t size = character_size(text);
+        const size_t taken = size ? size : 4;
+        if (n + taken > most)
+            break;
+        if (size)
+            memcpy(copy + n, text, size);
+        else
+            snprintf(copy + n, taken + 1, "\\x%02x", (unsigned)(unsigned char)*text);
+        n += taken;
+        text += size ? size : 1;
+    }
+    strcpy(copy + n, *text == '\0' ? "" : cut);
+    json_t *value = json_string(copy);
+    free(copy);
+    return value;
 }
 
 asc_status manifest_describe_run(const asc_explain_job *job, const asc_explain_summary *summary, size_t n_workers, int64_t rows_per_part,
                                  char **text, asc_error *err)
 {
     const double elapsed_s = summary->elapsed_s > 0 ? summary->elapsed_s : 1e-9;
-    json_t *object = json_pack(
-        "{s:s, s:s*, s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:f, s:f, s:f}",
-        "version", asc_version(), "command", job->command, "model_path", job->model_path, "dataset_path", job->dataset_path,
-        "workers", (json_int_t)n_workers, "rows_per_part", (json_int_t)rows_per_part,
-        "elapsed_s", summary->elapsed_s, "evaluations", (json_int_t)summary->evaluations, "tokens", (json_int_t)summary->tokens,
-        "evaluations_per_s", (double)summary->evaluations / elapsed_s, "rows_per_s", (double)summary->n_rows / elapsed_s,
-        "tokens_per_s", (double)summary->tokens / elapsed_s);
-    return dump(object, text, err);
+    *text = NULL;
+    // Control characters take six bytes each in JSON, which the first limit cannot know.
+    for (size_t most = MOST_TEXT_BYTES / 2; !*text || strlen(*text) > MOST_TEXT_BYTES; most /= 2) {
+        free(*text);
+        json_t *object = json_pack(
+            "{s:s, s:o*, s:o*, s:o*, s:I, s:I, s:f, s:I, s:I, s:f, s:f, s:f}",
+            "version", asc_version(), "command", printable(job->command, most),
+            "model_path", printable(job->model_path, MOST_PATH_BYTES), "dataset_path", printable(job->dataset_path, MOST_PATH_BYTES),
+            "workers", (json_int_t)n_workers, "rows_per_part", (json_int_t)rows_per_part,
+            "elapsed_s", summary->elapsed_s, "evaluations", (json_int_t)summary->evaluations, "tokens", (json_int_t)summary->tokens,
+            "evaluations_per_s", (double)summary->evaluations / elapsed_s, "rows_per_s", (double)summary->n_rows / elapsed_s,
+            "tokens_per_s", (double)summary->tokens / elapsed_s);
+        TRY(dump(object, text, err));
+    }
+    return ASC_OK;
 }

@@ -6,19 +6,18 @@
 #include <ascribe/result.h>
 
 #include "base/clock.h"
-#include "base/durable.h"
 #include "explain/accuracy.h"
 #include "explain/mask_export.h"
 #include "explain/run_private.h"
+#include "io/dataset_read.h"
+#include "io/mask_file.h"
 #include "io/merge.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_ROWS_PER_PART = 1024 };
@@ -98,63 +97,68 @@ static asc_status name_parts_folder(run *r)
     return ASC_OK;
 }
 
+static mask_export mask_job(const run *r)
+{
+    return (mask_export){
+        .request = &r->request,
+        .dataset_path = r->job->dataset_path,
+        .first_position = r->first_position,
+        .n_rows = r->n_rows,
+        .out_path = r->job->options.export_masks,
+        .force = r->job->options.force,
+    };
+}
+
+static asc_status check_masks(run *r)
+{
+    const mask_export job = mask_job(r);
+    if (!job.out_path)
+        return ASC_OK;
+    if (r->job->out_path && strcmp(job.out_path, r->job->out_path) == 0)
+        return fail(r->err, ASC_USAGE, "--export-masks and --out name the same file: %s", job.out_path);
+    return mask_export_check(&job, r->err);
+}
+
+// NULL is no choice; options that may be NULL are not in the list.
+static asc_status check_job(const asc_explain_job *job, asc_error *err)
+{
+    const asc_explain_options *o = &job->options;
+    const struct {
+        const char *field, *value;
+    } needed[] = {
+        {"model_path", job->model_path},     {"dataset_path", job->dataset_path},
+        {"options.method", o->method},       {"options.estimator", o->estimator},
+        {"options.policy", o->policy},       {"options.output", o->output},
+        {"options.target", o->target},       {"options.budget", o->budget},
+        {"options.l1_reg", o->l1_reg},       {"options.lime_selection", o->lime_selection},
+        {"options.backend", o->backend},
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!needed[i].value)
+            return fail(err, ASC_USAGE, "%s is NULL, expected a text", needed[i].field);
+    return ASC_OK;
+}
+
 asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
+    TRY(check_job(job, r->err));
     TRY(asc_explain_options_check(&job->options, r->err));
     TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
     TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, r->dataset, &job->log, &r->request, r->err));
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
+    TRY(run_read_output(r));
+    TRY(check_masks(r));
     choose_part_size(r);
+    TRY(dataset_hash(r->dataset, r->dataset_sha256, r->err));
     TRY(open_engine(r));
-    const manifest_facts facts = {r->model, &r->request, r->engine, job->dataset_path, r->first_position, r->n_rows};
+    const manifest_facts facts = {r->model, &r->request, r->engine, r->dataset_sha256, r->first_position, r->n_rows};
     TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
     TRY(name_parts_folder(r));
     r->summary->backend = r->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
     return ASC_OK;
-}
-
-// What not even --force replaces: a folder, a pipe or a device, and the dataset, which the run reads to its end.
-static asc_status check_replaceable(run *r, const struct stat *facts)
-{
-    const char *found = NULL;
-    struct stat data;
-    if (S_ISDIR(facts->st_mode))
-        found = "a folder";
-    else if (!S_ISREG(facts->st_mode) && !S_ISLNK(facts->st_mode))
-        found = "not a file";
-    else if (stat(r->job->dataset_path, &data) == 0 && data.st_dev == facts->st_dev && data.st_ino == facts->st_ino)
-        found = "the dataset itself";
-    if (!found)
-        return ASC_OK;
-    (void)fail(r->err, ASC_CANNOT_CREATE, "%s is %s, expected a name for the result file", r->job->out_path, found);
-    return fail_hint(r->err, ASC_CANNOT_CREATE, "choose another --out");
-}
-
-asc_status run_check_output(run *r)
-{
-    const char *path = r->job->out_path;
-    struct stat facts;
-    if (lstat(path, &facts) != 0)
-        return ASC_OK;
-    TRY(check_replaceable(r, &facts));
-    if (r->job->options.force)
-        return ASC_OK;
-    asc_result *old = NULL;
-    char hash[HASH_HEX_SIZE];
-    hash_hex(r->manifest_hash, hash);
-    if (asc_result_open(path, &old, NULL) == ASC_OK) {
-        r->summary->already_complete = strcmp(asc_result_describe(old)->manifest_hash, hash) == 0;
-        asc_result_close(old);
-        if (r->summary->already_complete)
-            return ASC_OK;
-        (void)fail(r->err, ASC_CANNOT_CREATE, "%s exists and is the result of a run with another configuration", path);
-    } else {
-        (void)fail(r->err, ASC_CANNOT_CREATE, "%s exists and is not a result of ascribe", path);
-    }
-    return fail_hint(r->err, ASC_CANNOT_CREATE, "choose another --out, or add --force to replace it");
 }
 
 // ---- Explaining --------------------------------------------------------------------------------------------------
@@ -312,7 +316,7 @@ static asc_status explain_part(run *r, int64_t index)
 
 static asc_status explain_rows(run *r)
 {
-    TRY(durable_make_folder(r->parts_folder, r->err));
+    TRY(run_take_parts(r));
     engine_set_tick(r->engine, tick, r);
     report(r, "explaining");
     for (int64_t index = 0; index < r->n_parts; index++) {
@@ -327,24 +331,13 @@ static asc_status explain_rows(run *r)
 
 // ---- Merging -----------------------------------------------------------------------------------------------------
 
-// Parts of this run, of an earlier division into parts, and what a killed run left half-written. Other people's files stay, and the
-// folder with them.
-static void remove_parts(const run *r)
-{
-    DIR *folder = opendir(r->parts_folder);
-    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder))
-        if (strncmp(entry->d_name, "part-", 5) == 0)
-            unlinkat(dirfd(folder), entry->d_name, 0);
-    if (folder)
-        closedir(folder);
-    rmdir(r->parts_folder);
-}
-
 // The merge forks: no thread of ours and no open HDF5 file may be around.
 static void release_for_fork(run *r)
 {
     engine_destroy(r->engine);
     r->engine = NULL;
+    mask_file_close(r->request.masks);
+    r->request.masks = NULL;
     asc_dataset_close(r->dataset);
     r->dataset = NULL;
 }
@@ -352,13 +345,15 @@ static void release_for_fork(run *r)
 static asc_status merge_parts(run *r)
 {
     char *granularity = strdup(asc_dataset_describe(r->dataset)->granularity);
-    char *run_text = NULL;
+    char *run_text = NULL, *temporary_base = NULL;
     asc_status status = granularity ? ASC_OK : fail_memory(r->err, "a name", 16);
     report(r, "merging");
     release_for_fork(r);
     r->summary->elapsed_s = clock_seconds() - r->start_s;
     if (status == ASC_OK)
         status = manifest_describe_run(r->job, r->summary, r->n_workers, r->rows_per_part, &run_text, r->err);
+    if (status == ASC_OK)
+        status = run_temporary_base(r, &temporary_base);
     if (status == ASC_OK) {
         merge_job job = {
             .parts_folder = r->parts_folder,
@@ -379,41 +374,23 @@ static asc_status merge_parts(run *r)
             .granularity = granularity,
             .keep_text = r->job->options.keep_text,
             .out_path = r->job->out_path,
+            .keep_existing = !r->job->options.force,
+            .temporary_base = temporary_base,
         };
+        memcpy(job.dataset_sha256, r->dataset_sha256, sizeof job.dataset_sha256);
         memcpy(job.manifest_hash, r->manifest_hash, sizeof job.manifest_hash);
         status = merge_run(&job, r->err);
     }
     if (status == ASC_OK && !r->job->options.keep_parts)
-        remove_parts(r);
+        run_remove_parts(r);
     r->summary->elapsed_s = clock_seconds() - r->start_s;
+    free(temporary_base);
     free(run_text);
     free(granularity);
     return status;
 }
 
 // ---- Masks -------------------------------------------------------------------------------------------------------
-
-static mask_export mask_job(const run *r)
-{
-    return (mask_export){
-        .request = &r->request,
-        .dataset_path = r->job->dataset_path,
-        .first_position = r->first_position,
-        .n_rows = r->n_rows,
-        .out_path = r->job->options.export_masks,
-        .force = r->job->options.force,
-    };
-}
-
-static asc_status check_masks(run *r)
-{
-    const mask_export job = mask_job(r);
-    if (!job.out_path)
-        return ASC_OK;
-    if (strcmp(job.out_path, r->job->out_path) == 0)
-        return fail(r->err, ASC_USAGE, "--export-masks and --out name the same file: %s", job.out_path);
-    return mask_export_check(&job, r->err);
-}
 
 static asc_status export_masks(run *r)
 {
@@ -426,6 +403,7 @@ static asc_status export_masks(run *r)
 
 void run_close(run *r)
 {
+    run_release_parts(r);
     free(r->parts_folder);
     free(r->manifest);
     engine_destroy(r->engine);
@@ -437,19 +415,18 @@ void run_close(run *r)
 asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err)
 {
     *summary = (asc_explain_summary){.backend = ""};
-    run r = {.job = job, .summary = summary, .err = err};
-    asc_status status = run_open(&r);
+    run r = {.job = job, .summary = summary, .parts_lock = -1, .err = err};
+    asc_status status = job->out_path ? run_open(&r) : fail(err, ASC_USAGE, "out_path is NULL, expected a text");
     r.start_s = clock_seconds();
     if (status == ASC_OK)
         status = run_check_output(&r);
-    if (status == ASC_OK)
-        status = check_masks(&r);
     if (status == ASC_OK && !summary->already_complete) {
         status = explain_rows(&r);
         if (status == ASC_OK)
             status = merge_parts(&r);
-        if (status != ASC_OK && r.parts_folder)
-            rmdir(r.parts_folder); // which does nothing where parts are kept
+        if (r.parts_lock >= 0)
+            rmdir(r.parts_folder); // which does nothing where parts or other people's files are
+        run_release_parts(&r);
     }
     if (status == ASC_OK)
         status = export_masks(&r);

@@ -12,6 +12,7 @@
 #include "run_fixture.h"
 
 #include <math.h>
+#include <pthread.h>
 
 enum { N_ROWS = 12, TOO_LONG = 70 }; // so many features are more tokens than the model takes, and two words of a mask
 
@@ -120,6 +121,40 @@ static void a_complete_run_exports_too(void **state)
     mask_row_free(&row);
     assert_int_equal(mask_file_read(file, RUN_FIRST_ROW_ID + 1, 0, &row, NULL), ASC_MALFORMED); // no coalitions, no weight
     mask_file_close(file);
+    assert_int_equal(unlink(place.out), 0);
+}
+
+static size_t n_forks, n_threaded_forks;
+
+static void count_fork(void)
+{
+    n_forks++;
+    n_threaded_forks += temp_folder_count("/proc/self/task") > 1;
+}
+
+// Mask files and an old result are tried in a child process, and no child is made while threads are there.
+static void forks_come_before_threads(void **state)
+{
+    (void)state;
+    const char *masks = run_path(place.folder, "tried.h5");
+    mask_file *file = NULL;
+    asc_explain_summary summary;
+    asc_explain_job job = job_of(&settings[0]);
+    assert_int_equal(pthread_atfork(count_fork, NULL, NULL), 0);
+    job.options.export_masks = masks;
+    run_well(&job, NULL);
+    n_forks = 0;
+    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(n_forks, 1);
+    mask_file_close(file);
+    run_well(&job, &summary); // OUT and the masks stand there
+    assert_true(summary.already_complete);
+    job.options.export_masks = NULL;
+    job.options.masks = masks;
+    job.options.budget = "auto";
+    job.options.force = true;
+    run_well(&job, NULL);
+    assert_int_equal(n_threaded_forks, 0);
     assert_int_equal(unlink(place.out), 0);
 }
 
@@ -316,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masks_come_back_to_the_same_bits),
         cmocka_unit_test(a_complete_run_exports_too),
+        cmocka_unit_test(forks_come_before_threads),
         cmocka_unit_test(lime_stores_its_fit),
         cmocka_unit_test(permutation_spends_whole_walks),
         cmocka_unit_test(bad_mask_files_are_refused),

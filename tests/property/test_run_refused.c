@@ -9,7 +9,9 @@
 
 #include "run_fixture.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum { N_ROWS = 12 };
@@ -270,6 +272,46 @@ static void options_that_make_no_sense(void **state)
     refuse_option(parts_beyond_counting, (run_words){"--rows-per-part", "expected", NULL});
 }
 
+static void texts_that_are_missing(void **state)
+{
+    (void)state;
+    const asc_explain_job good = run_job(&place, RUN_BERT);
+    asc_explain_job job = good;
+#define REFUSED(member) (job = good, job.member = NULL, assert_refused(&place, &job, ASC_USAGE, (run_words){#member, "is NULL", NULL}))
+    REFUSED(model_path);
+    REFUSED(dataset_path);
+    REFUSED(out_path);
+    REFUSED(options.method);
+    REFUSED(options.estimator);
+    REFUSED(options.policy);
+    REFUSED(options.output);
+    REFUSED(options.target);
+    REFUSED(options.budget);
+    REFUSED(options.l1_reg);
+    REFUSED(options.lime_selection);
+    REFUSED(options.backend);
+#undef REFUSED
+}
+
+// A result holds 65,000 bytes of UTF-8 in one text: a command that is more, or else, is cut and spelled out, never an error at the end.
+static void a_command_beyond_a_result(void **state)
+{
+    (void)state;
+    enum { SIZE = 200000 };
+    char *text = malloc(SIZE + 1);
+    asc_explain_job job = run_job(&place, RUN_BERT);
+    memset(text, '\1', SIZE);
+    memcpy(text, "odd \xff\xc3\xa9", 7);
+    text[SIZE] = '\0';
+    job.command = text;
+    run_well(&job, NULL);
+    run_result r = run_result_open(place.out);
+    assert_non_null(strstr(r.info->run, "\"odd \\\\xff\xc3\xa9"));
+    assert_non_null(strstr(r.info->run, "u0001...\""));
+    run_result_close(&r);
+    free(text);
+}
+
 static void a_backend_that_was_not_built(void **state)
 {
     (void)state;
@@ -374,6 +416,87 @@ static void an_existing_file_is_not_replaced(void **state)
     assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.out, "exists", "--force"});
 }
 
+// The same manifest, but --no-text asks for another file; and a damaged result says what is wrong with it.
+static void a_complete_result_must_be_what_was_asked_for(void **state)
+{
+    (void)state;
+    asc_explain_summary summary;
+    asc_explain_job job = run_job(&place, RUN_BERT);
+    run_well(&job, NULL);
+    job.options.keep_text = false;
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.out, "with the texts", "--force"});
+    job.options.force = true;
+    run_well(&job, NULL);
+    job.options.force = false;
+    run_well(&job, &summary);
+    assert_true(summary.already_complete);
+    job.options.keep_text = true;
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.out, "without the texts", "--force"});
+    assert_int_equal(truncate(place.out, 3000), 0);
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"not a result of ascribe", "damaged HDF5 file", "--force"});
+}
+
+static void another_run_is_at_work(void **state)
+{
+    (void)state;
+    asc_explain_job job = run_job(&place, RUN_BERT);
+    assert_int_equal(mkdir(place.parts, 0777), 0);
+    const int held = open(place.parts, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.parts, "another run", "wait for that run"});
+    assert_true(run_exists(place.parts));
+    close(held);
+    run_well(&job, NULL);
+    assert_int_equal(temp_folder_count(place.out_folder), 1);
+}
+
+static void interfere(void *user, const asc_progress *now)
+{
+    const bool replaces_dataset = user != NULL;
+    if (strcmp(now->phase, "merging") != 0)
+        return;
+    if (replaces_dataset) {
+        unlink(place.data);
+        write_dataset((run_plan){.mask_token_id = 50});
+    } else {
+        temp_file_write(place.out, "precious", 8);
+    }
+}
+
+static void what_changes_during_the_run(void **state)
+{
+    (void)state;
+    asc_explain_summary summary;
+    asc_error err = {0};
+    asc_explain_job job = run_job(&place, RUN_BERT);
+    job.progress = interfere;
+    asc_status status = asc_explain(&job, &summary, &err);
+    assert_error(&err, status, ASC_CANNOT_CREATE, (run_words){place.out, "appeared while the run", "the parts are kept"});
+    size_t size;
+    free(temp_file_read(place.out, &size));
+    assert_int_equal(size, 8);
+    assert_int_equal(temp_folder_count(place.parts), 1);
+    unlink(place.out);
+    job.progress_user = &job;
+    status = asc_explain(&job, &summary, &err);
+    assert_error(&err, status, ASC_DIFFERENT_RUN, (run_words){place.data, "has changed since", "put the dataset back"});
+    assert_false(run_exists(place.out));
+}
+
+static void other_files_among_the_parts_stay(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"part-00000000.part", "part-00000007.part.12.0123456789abcdef.tmp", "result.12.0123456789abcdef.tmp",
+                                        "part-notes.txt",     "part-00000001.part.old",                     "part-1.part", "result.tmp"};
+    asc_explain_job job = run_job(&place, RUN_BERT);
+    assert_int_equal(mkdir(place.parts, 0777), 0);
+    for (size_t i = 0; i < 7; i++)
+        temp_file_write(run_path(place.parts, names[i]), "x", 1);
+    run_well(&job, NULL);
+    for (size_t i = 0; i < 7; i++)
+        assert_int_equal(run_exists(run_path(place.parts, names[i])), i >= 3);
+}
+
 static void not_even_force_replaces_what_is_no_file(void **state)
 {
     (void)state;
@@ -425,11 +548,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(datasets_of_another_tokenizer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(models_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_that_make_no_sense, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(texts_that_are_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_command_beyond_a_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_backend_that_was_not_built, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_that_the_dataset_cannot_serve, set_up, tear_down),
         cmocka_unit_test_setup_teardown(edge_rows_are_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_of_bad_rows_completes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_existing_file_is_not_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_complete_result_must_be_what_was_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_run_is_at_work, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_changes_during_the_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_files_among_the_parts_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_even_force_replaces_what_is_no_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folders_that_cannot_be_written, set_up, tear_down),
     };

@@ -120,6 +120,39 @@ static void a_killed_run_is_continued(void **state)
     complete(&job, 0); // every part was there
 }
 
+// Watched from outside: the merge's child is found at work by its unfinished file, and the run is killed then.
+static void a_run_killed_in_the_merge_leaves_nothing_beside_out(void **state)
+{
+    (void)state;
+    char unfinished[] = "result.99.0123456789abcdef.tmp";
+    asc_explain_job job = usual_job();
+    job.options.keep_parts = true;
+    size_t n_seen = 0;
+    for (int attempt = 0; attempt < 20 && n_seen == 0; attempt++) {
+        unlink(place.out);
+        const pid_t child = fork();
+        asc_explain_summary summary;
+        asc_error err;
+        if (child == 0)
+            _exit(asc_explain(&job, &summary, &err) == ASC_OK ? 0 : 1);
+        while (waitpid(child, NULL, WNOHANG) == 0) {
+            const size_t n_beside = temp_folder_count(place.out_folder), n_files = run_exists(place.parts) ? temp_folder_count(place.parts) : 0;
+            if (run_exists(part_path(N_PARTS - 1)) && n_files > N_PARTS && !run_exists(place.out)) {
+                kill(child, SIGKILL);
+                assert_int_equal(waitpid(child, NULL, 0), child);
+                assert_true(n_beside <= 2); // the parts, and OUT if the kill came late
+                n_seen++;
+                break;
+            }
+        }
+    }
+    assert_true(n_seen > 0);
+    unlink(place.out);
+    temp_file_write(run_path(place.parts, unfinished), "half", 4);
+    job.options.keep_parts = false;
+    complete(&job, 0);
+}
+
 static void only_what_is_missing_is_computed(void **state)
 {
     (void)state;
@@ -321,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_killed_run_is_continued, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_killed_in_the_merge_leaves_nothing_beside_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_what_is_missing_is_computed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_division_into_parts_starts_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parts_of_another_run_are_not_touched, set_up, tear_down),
