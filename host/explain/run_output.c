@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 // ---- OUT ---------------------------------------------------------------------------------------------------------
@@ -126,6 +127,23 @@ static void sweep(const run *r, bool unfinished)
         closedir(folder);
 }
 
+// Waits a second at most: a killed run's child, which holds the lock too, takes a moment to die. False when another run holds it. Where a
+// file system has no locks the run goes on without.
+static bool lock_soon(int descriptor)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    for (int attempt = 0; flock(descriptor, LOCK_EX | LOCK_NB) != 0; attempt++) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return true;
+        if (attempt >= 20)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 // Opens and locks the folder; *gone when another run, which held it, has removed it since.
 static asc_status lock_folder(run *r, bool *gone)
 {
@@ -136,7 +154,7 @@ static asc_status lock_folder(run *r, bool *gone)
         *gone = errno == ENOENT;
         return *gone ? ASC_OK : fail(r->err, ASC_CANNOT_CREATE, "%s: the folder cannot be opened: %s", r->parts_folder, strerror(errno));
     }
-    if (flock(r->parts_lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    if (!lock_soon(r->parts_lock)) {
         (void)fail(r->err, ASC_CANNOT_CREATE, "%s is in use by another run that writes the same --out", r->parts_folder);
         run_release_parts(r);
         return fail_hint(r->err, ASC_CANNOT_CREATE, "wait for that run, or choose another --out");
