@@ -132,7 +132,8 @@ static void count_fork(void)
     n_threaded_forks += temp_folder_count("/proc/self/task") > 1;
 }
 
-// Mask files and an old result are tried in a child process, and no child is made while threads are there.
+// Mask files and an old result are tried in a child process, and no child is made while threads are there (run with OPENBLAS_NUM_THREADS=1:
+// OpenBLAS keeps idle threads of its own).
 static void forks_come_before_threads(void **state)
 {
     (void)state;
