@@ -95,7 +95,7 @@ typedef struct asc_verify_report {
     size_t n_rows_with_status;    // any status bit
     size_t n_unexplained;         // rows without attributions
     size_t n_residual_over_limit; // rows where |sum phi - (output - base)| > 1e-4 * max(1, |output|, |base|), Shapley methods only
-    double max_residual;          // largest such difference
+    double max_residual;          // largest such difference; -1 for methods whose attributions need not add up
     size_t n_unexpected_nan;      // NaN where the row's status promises an answer
     int digest_matches;           // the stored digest equals the one recomputed from the rows
 } asc_verify_report;
