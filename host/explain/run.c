@@ -440,6 +440,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
     run r = {.job = job, .summary = summary, .err = err};
     asc_status status = run_open(&r);
     r.start_s = clock_seconds();
+    if (status == ASC_OK && !r.request.method->efficient)
+        summary->max_residual = -1;
     if (status == ASC_OK)
         status = run_check_output(&r);
     if (status == ASC_OK)
