@@ -61,7 +61,10 @@ def plant(build, goal, name, bug):
     compile_line = re.sub(r" -M[FT] \S+", "", compile_line).replace(" -MD", "").replace(" -Werror", "")
     compile_line = re.sub(r" -o \S+ -c \S+$", " -w -o %s -c %s" % (object_file, copy), compile_line)
     link_line = re.sub(r" -o \S+", " -o " + program, commands[-1], count=1)
-    link_line = link_line.replace(" host/libascribe.a", " %s host/libascribe.a" % object_file, 1)
+    library = " host/libascribe_inside.a"
+    if library not in link_line:
+        sys.exit("run.py: expected the link line of the program to name%s, found: %s" % (library, link_line))
+    link_line = link_line.replace(library, " " + object_file + library, 1)
     for line in (compile_line, link_line):
         subprocess.run(line, shell=True, cwd=build, check=True)
     return program
