@@ -421,11 +421,11 @@ static void labels_are_classes_by_name_or_index(void **state)
     assert_labels(f, "1\0\0\0\0\0\0\0000\0\0\0\0\0\0\0", 3, 1, 0, NULL);
     assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 2, 0, 1, "taken as class indexes");
     assert_labels(f, "other\0\0\0no\0\0\0\0\0\0", 2, 0, 1, "taken as class indexes");
-    assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 3, -1, -1, "accuracy is not computed");
     f->model.config.n_labels = 2; // names that the model gives are not to be guessed at
     assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 2, -1, -1, "accuracy is not computed");
     assert_labels(f, "1\0\0\0\0\0\0\0005\0\0\0\0\0\0\0", 2, -1, -1, "accuracy is not computed");
     f->model.config.n_labels = 0;
+    assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 3, -1, -1, "accuracy is not computed");
     f->options.target = "label";
     refuse(f, "not the model's 3 classes");
     assert_labels(f, "yes\0\0\0\0\0no\0\0\0\0\0\0", 3, 1, 0, NULL);
