@@ -124,9 +124,9 @@ asc_status asc_explain_options_check(const asc_explain_options *options, asc_err
 {
     budget_rule budget;
     TRY(check_choices(options, err));
-    if (!parse_budget(options->budget, &budget))
-        return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number such as 512, or a multiple of the number of "
-                                    "features such as 16n", options->budget);
+    if (!parse_budget(options->budget, &budget) || budget.count == 1)
+        return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number of at least 2 such as 512, or a multiple of "
+                                    "the number of features such as 16n", options->budget);
     TRY(request_solver_check(options, err));
     if (options->exact_limit < 1 || options->exact_limit > DESIGN_EXACT_LIMIT)
         return fail(err, ASC_USAGE, "--exact-limit is %d, expected 1..%d", options->exact_limit, DESIGN_EXACT_LIMIT);

@@ -74,7 +74,7 @@ static void check_row(verifier *v, const part_row *row)
 {
     bool over = false;
     v->report->n_rows_with_status += row->status != 0;
-    if (row->status & RESULT_UNEXPLAINED) {
+    if (row->status & ASC_ROW_UNEXPLAINED) {
         v->report->n_unexplained++;
         return;
     }

@@ -253,7 +253,7 @@ static void budgets(void **state)
         {"512", 9, 510},
         {"512", 100, 512},
         {"33", 10, 32},
-        {"1", 10, 2},
+        {"2", 10, 2},
         {"2", 10, 2},
         {"3", 10, 2},
         {"100000", 16, 65534},
@@ -284,10 +284,10 @@ static void budgets_that_are_none(void **state)
     static const char *const all[] = {"",    "n",    "0",   "0n",         "-2",
                                       "+2",  " 2",   "2 ",  "16nn",       "16N",
                                       "1e3", "0x10", "2.5", "1073741825", "99999999999999999999",
-                                      "Auto"};
+                                      "Auto", "1",   "01"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         f->options.budget = all[i];
-        refuse(f, "is not a budget, expected auto, a number");
+        refuse(f, "is not a budget, expected auto, a number of at least 2");
     }
 }
 
