@@ -33,6 +33,8 @@ STATUS_NAMES = (
     "inconsistent",
     "under_determined",
     "too_many_features",
+    "no_fixed_token",
+    "no_label",
 )
 
 

@@ -90,7 +90,7 @@ static void set_limits(const child_job *job)
 // parent ignores stays ignored.
 static void reset_signals(void)
 {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGXFSZ, SIGTERM, SIGINT};
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGXFSZ, SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
         struct sigaction action;
         if (sigaction(deadly[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
@@ -118,20 +118,50 @@ static bool read_report(const child_job *job, int pipe_end, asc_error *report)
     return report->status >= ASC_OK && report->status <= ASC_DIFFERENT_RUN;
 }
 
-static asc_status fail_dead(const child_job *job, int exit_facts, asc_error *err)
+// Who ended the child: its own work (a crash, our limits), whoever stops programs, or somebody else.
+typedef enum end_cause { END_BY_WORK, END_BY_STOP, END_FROM_OUTSIDE } end_cause;
+
+static end_cause cause_of(const child_job *job, int signal_number, const struct rusage *usage)
 {
-    if (WIFSIGNALED(exit_facts))
-        fail(err, job->dead_status, "%s died (signal %d: %s)", job->dead, WTERMSIG(exit_facts),
-             strsignal(WTERMSIG(exit_facts)));
-    else
-        fail(err, job->dead_status, "%s died (exit code %d, without a word)", job->dead, WEXITSTATUS(exit_facts));
-    return job->dead_hint ? fail_hint(err, job->dead_status, "%s", job->dead_hint) : job->dead_status;
+    static const int of_work[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGXFSZ};
+    static const int of_stop[] = {SIGTERM, SIGINT, SIGHUP};
+    const size_t used_s = (size_t)usage->ru_utime.tv_sec + (size_t)usage->ru_stime.tv_sec;
+    for (size_t i = 0; i < sizeof of_work / sizeof *of_work; i++)
+        if (signal_number == of_work[i])
+            return END_BY_WORK;
+    for (size_t i = 0; i < sizeof of_stop / sizeof *of_stop; i++)
+        if (signal_number == of_stop[i])
+            return END_BY_STOP;
+    // Where the soft limit's signal is ignored the hard limit kills.
+    return signal_number == SIGKILL && job->cpu_s && used_s >= job->cpu_s ? END_BY_WORK : END_FROM_OUTSIDE;
+}
+
+static asc_status fail_signalled(const child_job *job, int signal_number, const struct rusage *usage, asc_error *err)
+{
+    const char *words = strsignal(signal_number);
+    switch (cause_of(job, signal_number, usage)) {
+    case END_BY_STOP: return fail(err, ASC_STOPPED, "%s was stopped (signal %d: %s)", job->dead, signal_number, words);
+    case END_FROM_OUTSIDE:
+        fail(err, ASC_OUT_OF_MEMORY, "%s was killed from outside (signal %d: %s)", job->dead, signal_number, words);
+        return fail_hint(err, ASC_OUT_OF_MEMORY, "the system does so when memory runs out: free some, then give the same command again");
+    case END_BY_WORK: break;
+    }
+    return fail(err, job->dead_status, "%s died (signal %d: %s)", job->dead, signal_number, words);
+}
+
+static asc_status fail_dead(const child_job *job, int exit_facts, const struct rusage *usage, asc_error *err)
+{
+    const asc_status status = WIFSIGNALED(exit_facts)
+                                  ? fail_signalled(job, WTERMSIG(exit_facts), usage, err)
+                                  : fail(err, job->dead_status, "%s died (exit code %d, without a word)", job->dead, WEXITSTATUS(exit_facts));
+    return status == job->dead_status && job->dead_hint ? fail_hint(err, status, "%s", job->dead_hint) : status;
 }
 
 asc_status child_run(const child_job *job, asc_error *err)
 {
     int ends[2], exit_facts = 0;
     asc_error report;
+    struct rusage usage = {0};
     assert(job->step && job->dead && job->dead_status != ASC_OK);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return fail(err, ASC_OUT_OF_MEMORY, "no pipe to a child process: %s", strerror(errno));
@@ -150,12 +180,12 @@ asc_status child_run(const child_job *job, asc_error *err)
     close(ends[0]);
     pid_t found;
     do
-        found = waitpid(child, &exit_facts, 0);
+        found = wait4(child, &exit_facts, 0, &usage);
     while (found < 0 && errno == EINTR);
     // Where the program ignores SIGCHLD the exit is not to be had; the report then speaks for itself.
     const bool ended_well = found == child ? WIFEXITED(exit_facts) && WEXITSTATUS(exit_facts) == 0 : reported;
     if (!reported || !ended_well)
-        return fail_dead(job, found == child ? exit_facts : 0, err);
+        return fail_dead(job, found == child ? exit_facts : 0, &usage, err);
     if (err && report.status != ASC_OK)
         *err = report;
     return report.status;

@@ -24,11 +24,12 @@ typedef struct child_job {
     bool writes; // false: no file can grow
     const char *dead; // who died, "FILE: the reader": the message when the child does not come back
     const char *dead_hint; // NULL for none
-    asc_status dead_status;
+    asc_status dead_status; // neither ASC_OUT_OF_MEMORY nor ASC_STOPPED
 } child_job;
 
-// Runs job->step and waits for it. Returns its status and its error; job->dead_status when it died, with the signal in
-// the message; ASC_OUT_OF_MEMORY when there is no process to be had.
+// Runs job->step and waits for it. Returns its status and its error; job->dead_status when it died of its work (a crash, a limit
+// of the job), with the signal in the message; ASC_STOPPED when SIGTERM, SIGINT or SIGHUP ended it, ASC_OUT_OF_MEMORY when
+// another signal did (the system's killer, when memory runs out) or when there is no process to be had.
 asc_status child_run(const child_job *job, asc_error *err);
 
 #endif

@@ -44,7 +44,7 @@ static const option_spec options[] = {
     {.name = "budget", .kind = OPTION_STRING, .argument = "N|Mn|auto", .offset = FIELD(options.budget),
      .help = "coalitions a row may spend: a number, a multiple of its n features like 16n, or auto = "
              "min(2^n - 2, max(512, 16n)), for shap 2n + 2048, for permutation max(512, 16n), for lime 4999 "
-             "samples"},
+             "samples; permutation spends whole walks of 2(n - 1), at least one whatever the budget"},
     {.name = "policy", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.policy),
      .help = "absent tokens are: remove = dropped, positions kept; delete = dropped, positions closed up; mask, "
              "pad, unk = replaced by that token; id:N = by token N"},
@@ -72,8 +72,8 @@ static const option_spec options[] = {
     {.name = "seed", .kind = OPTION_UINT64, .argument = "N", .offset = FIELD(options.seed),
      .help = "of the random draws"},
     {.name = "like", .kind = OPTION_STRING, .argument = "RESULT.h5", .offset = FIELD(like),
-     .help = "take the options of this group, masks apart, from an earlier result, except those that are "
-             "given here"},
+     .help = "take the options of this group from an earlier result, except those that are given here; a "
+             "result of --masks needs that file given again"},
 
     {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),

@@ -29,14 +29,17 @@ static void print_report(const char *path, const asc_verify_report *report)
     print_check(report->digest_matches, "digest of all rows equals the stored one");
     print_check(report->n_unexpected_nan == 0,
                 "every attribution is a number where the row's status promises one");
-    print_check(report->n_residual_over_limit == 0, "attributions add up to output - base value");
+    if (report->max_residual >= 0)
+        print_check(report->n_residual_over_limit == 0, "attributions add up to output - base value");
+    else
+        puts("  -      attributions need not add up to output - base value with this method");
     if (report->n_unexpected_nan)
         printf("  %zu missing numbers\n", report->n_unexpected_nan);
     if (report->n_residual_over_limit)
         printf("  %zu rows do not add up\n", report->n_residual_over_limit);
-    printf("  largest residual %s; %zu rows with a status, %zu of them without attributions\n",
-           format_float(number, (float)report->max_residual), report->n_rows_with_status,
-           report->n_unexplained);
+    if (report->max_residual >= 0)
+        printf("  largest residual %s\n", format_float(number, (float)report->max_residual));
+    printf("  %zu rows with a status, %zu rows without attributions\n", report->n_rows_with_status, report->n_unexplained);
 }
 
 static json_t *report_as_json(const char *path, const asc_verify_report *report, bool passed)

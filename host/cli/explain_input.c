@@ -138,7 +138,18 @@ static asc_status name_dataset(const char *out, char **path, asc_error *err)
     return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
 }
 
-// A dataset that an earlier run made there may be replaced; nothing else may. `input` may be NULL.
+static const char texts_name[] = "texts.jsonl"; // the table of what --text gives
+
+// Whether a dataset says that it was prepared from the input of this name.
+static bool was_made_from(const asc_dataset *dataset, const char *input)
+{
+    const char *source = asc_dataset_describe(dataset)->source, *slash = strrchr(input, '/');
+
+    return source && strcmp(source, slash ? slash + 1 : input) == 0;
+}
+
+// A dataset that an earlier run made there of this input may be replaced; nothing else may. `input` is NULL for
+// --text.
 static asc_status check_replaceable(const char *path, const char *input, bool force, asc_error *err)
 {
     asc_dataset *dataset = NULL;
@@ -149,11 +160,16 @@ static asc_status check_replaceable(const char *path, const char *input, bool fo
     if (force || access(path, F_OK) != 0)
         return ASC_OK;
     if (asc_dataset_open(path, &dataset, err) == ASC_OK) {
+        const bool ours = was_made_from(dataset, input ? input : texts_name);
         asc_dataset_close(dataset);
-        return ASC_OK;
+        if (ours)
+            return ASC_OK;
+        (void)cli_fail(err, ASC_CANNOT_CREATE,
+                       "%s: the prepared texts go there, but it is a dataset made from something else", path);
+    } else {
+        (void)cli_fail(err, ASC_CANNOT_CREATE,
+                       "%s: the prepared texts go there, but it exists and is no dataset", path);
     }
-    (void)cli_fail(err, ASC_CANNOT_CREATE, "%s: the prepared texts go there, but it exists and is no dataset",
-                   path);
     return cli_hint(err, "move it away, choose another --out, or replace it with --force");
 }
 
@@ -184,7 +200,7 @@ static asc_status prepare_texts(const explain_values *values, const char *texts_
     char *path = NULL;
     asc_status status;
 
-    if (asprintf(&path, "%s/texts.jsonl", texts_folder) < 0)
+    if (asprintf(&path, "%s/%s", texts_folder, texts_name) < 0)
         return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
     status = write_texts(&values->texts, path, err);
     if (status == ASC_OK)

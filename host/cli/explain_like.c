@@ -74,6 +74,8 @@ static asc_status take_budget(const taking *t, char **text, const char **budget)
 {
     const json_t *value = find(t, "budget", "budget");
 
+    if (optable_is_given(t->table, t->given, "masks"))
+        return ASC_OK; // the file says which coalitions
     if (!value || !json_is_integer(value))
         return take_word(t, "budget", budget);
     if (asprintf(text, "%lld", (long long)json_integer_value(value)) < 0) {
@@ -134,6 +136,22 @@ static asc_status take_selection(const taking *t, asc_explain_options *options, 
     return ASC_OK;
 }
 
+// Coalitions of a file cannot be drawn again: the file is needed, or a choice that leaves it aside.
+static asc_status check_masks(const taking *t)
+{
+    static const char *const replacing[] = {"masks", "method", "estimator", "budget"};
+
+    if (!json_is_string(json_object_get(t->manifest, "masks_sha256")))
+        return ASC_OK;
+    for (size_t i = 0; i < sizeof replacing / sizeof *replacing; i++)
+        if (optable_is_given(t->table, t->given, replacing[i]))
+            return ASC_OK;
+    return cli_fail(t->err, ASC_USAGE,
+                    "--like: %s was explained on the coalitions of a mask file (SHA-256 %s): give that file by --masks, or "
+                    "--budget to draw coalitions",
+                    t->path, json_string_value(json_object_get(t->manifest, "masks_sha256")));
+}
+
 static asc_status take_all(const taking *t, asc_explain_options *options, earlier_options *earlier)
 {
     json_int_t seed = (json_int_t)options->seed, exact_limit = options->exact_limit;
@@ -168,6 +186,8 @@ asc_status explain_like_apply(explain_values *values, const option_table *table,
     if (read_manifest(values->like, &earlier->manifest, err) != ASC_OK)
         return err->status;
     const taking t = {values->like, earlier->manifest, table, given, err};
+    if (check_masks(&t) != ASC_OK)
+        return err->status;
     return take_all(&t, &values->options, earlier);
 }
 

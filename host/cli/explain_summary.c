@@ -70,8 +70,9 @@ asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err)
                    format_float(number, (float)(summary->sum_absolute_error / (double)summary->n_numbers)),
                    summary->n_numbers);
         print_speed(summary);
-        printf("%-*s%s (attributions against output - base value)\n", LABEL_COLUMNS, "residual",
-               format_float(number, (float)summary->max_residual));
+        if (summary->max_residual >= 0)
+            printf("%-*s%s (attributions against output - base value)\n", LABEL_COLUMNS, "residual",
+                   format_float(number, (float)summary->max_residual));
         print_statuses(summary);
     }
     if (outcome->dataset_was_made)

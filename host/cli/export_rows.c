@@ -253,6 +253,11 @@ void export_json_row(FILE *out, const row_view *view, const feature_names *names
     json_floats(out, "base", view->base_values, n_targets);
     json_floats(out, "output", view->outputs, n_targets);
     json_floats(out, "residual", view->residual, n_targets);
+    if (view->lime) {
+        json_floats(out, "lime_intercept", view->lime, n_targets);
+        json_floats(out, "lime_score", view->lime + n_targets, n_targets);
+        json_floats(out, "lime_local_prediction", view->lime + 2 * n_targets, n_targets);
+    }
     fputs(",\"features\":[", out);
     for (size_t feature = 0; feature < view->n_features; feature++) {
         fprintf(out, "%s{\"feature\":%zu,\"begin\":%lu,\"end\":%lu,\"text\":", feature ? "," : "", feature,

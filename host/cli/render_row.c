@@ -205,6 +205,36 @@ static void print_prediction(FILE *out, const row_view *view)
     fprintf(out, ", score %.4f\n", (double)view->scores[prediction]);
 }
 
+static void print_sum_line(FILE *out, const char *label, double value)
+{
+    fprintf(out, "%-*s%.5g\n", LABEL_COLUMNS, label, value);
+}
+
+// What the attributions add up to: for lime its own fit at the row, which is not the output.
+static void print_sums(const row_rendering *rendering)
+{
+    const row_view *view = rendering->view;
+    const size_t target = rendering->options->target, n_targets = view->info->n_targets;
+    const double base = (double)view->base_values[target], output = (double)view->outputs[target];
+    FILE *const out = rendering->out;
+    double sum = 0;
+
+    for (size_t feature = 0; feature < view->n_features; feature++)
+        sum += (double)value_of(rendering, feature);
+    if (view->lime) {
+        const float *fit = view->lime + target;
+        print_sum_line(out, "base value", base);
+        print_sum_line(out, "output", output);
+        print_sum_line(out, "intercept", (double)fit[0]);
+        fprintf(out, "%-*s%.5g (intercept + sum), score %.4f\n", LABEL_COLUMNS, "local fit", (double)fit[2 * n_targets],
+                (double)fit[n_targets]);
+        return;
+    }
+    print_sum_line(out, "base value", base);
+    fprintf(out, "%-*s%.5g, residual %.2g\n", LABEL_COLUMNS, "+ sum", sum, (double)view->residual[target]);
+    print_sum_line(out, "= output", output);
+}
+
 static void print_header(const row_rendering *rendering)
 {
     const row_view *view = rendering->view;
@@ -212,7 +242,6 @@ static void print_header(const row_rendering *rendering)
     FILE *const out = rendering->out;
     const bool names_estimator = strcmp(view->info->estimator, "auto") != 0;
     char number[NUMBER_TEXT];
-    double sum = 0;
 
     fprintf(out, "%-*s%zu", LABEL_COLUMNS, "row", view->row);
     if (view->position != (int64_t)view->row)
@@ -226,11 +255,7 @@ static void print_header(const row_rendering *rendering)
     fprintf(out, " (%s), by %s%s%s, %lld evaluations\n", view->info->output, view->info->method,
             names_estimator ? "/" : "", names_estimator ? view->info->estimator : "",
             (long long)view->evaluations);
-    for (size_t feature = 0; feature < view->n_features; feature++)
-        sum += (double)value_of(rendering, feature);
-    fprintf(out, "%-*s%.5g\n", LABEL_COLUMNS, "base value", (double)view->base_values[target]);
-    fprintf(out, "%-*s%.5g, residual %.2g\n", LABEL_COLUMNS, "+ sum", sum, (double)view->residual[target]);
-    fprintf(out, "%-*s%.5g\n", LABEL_COLUMNS, "= output", (double)view->outputs[target]);
+    print_sums(rendering);
     if (view->status) {
         print_label(out, "status");
         row_view_print_status(out, view, ", ");

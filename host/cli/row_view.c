@@ -31,6 +31,7 @@ row_view row_view_at(const asc_result_info *info, const asc_result_rows *rows, s
         .residual = rows->efficiency_residual + index * n_targets,
         .targets = rows->targets + index * n_targets,
         .scores = rows->scores + index * info->n_classes,
+        .lime = rows->lime ? rows->lime + index * 3 * n_targets : NULL,
         .span_begin = rows->span_begin + first_span,
         .span_end = rows->span_end + first_span,
         .span_feature = rows->span_feature + first_span,

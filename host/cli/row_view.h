@@ -20,6 +20,7 @@ typedef struct row_view {
     const float *base_values, *outputs, *residual; // [K]
     const int32_t *targets;                        // [K]
     const float *scores;                           // [C]
+    const float *lime;                             // [3, K] intercept, score, local prediction; NULL: none
     const uint32_t *span_begin, *span_end;         // [n_spans]
     const int32_t *span_feature;
     const char *text;            // [text_size]; NULL when the file has none

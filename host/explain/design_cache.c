@@ -90,11 +90,11 @@ static asc_status make_one(void *context, size_t worker, size_t task, asc_error 
     if (!entry)
         return fail_memory(err, "a design", sizeof *entry);
     const method_request wanted = {n, request_budget(request, n), request->estimator, request->exact_limit, request->sampler};
-    asc_status status = n == 0 ? method_no_features(&entry->host, err)
+    asc_status status = n == 0 ? method_anchors_only(0, &entry->host, err)
                                : request->method->make_design(&wanted, &entry->host, &entry->row_status, err);
-    if (status == ASC_OK && entry->host && entry->host->of_rows)
+    if (status == ASC_OK && entry->host->of_rows)
         entry->host->n_coalitions = request_row_capacity(request, n);
-    if (status == ASC_OK && entry->host)
+    if (status == ASC_OK)
         status = upload_design(entry, cache->backend, job->streams[worker], err);
     if (status != ASC_OK) {
         drop(entry);

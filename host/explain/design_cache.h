@@ -8,7 +8,7 @@
 #include "explain/request.h"
 
 typedef struct device_design {
-    design *host;           // NULL: rows with so many features are not explained
+    design *host;
     uint32_t row_status;    // ASC_ROW_* bits that the design gives every row
     asc_buffer *masks;      // U64 [S, W]
     asc_buffer *map;        // F64 [M, Q]

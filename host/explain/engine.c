@@ -29,7 +29,7 @@ struct engine {
     asc_stream **streams;  // [n_workers], the workers' own
     design_cache *designs;
     step_limits limits;
-    bool warned_small_budget;
+    bool warned_small_budget, warned_short_walk;
     atomic_ullong evaluations, tokens;
 };
 
@@ -140,9 +140,14 @@ static bool classify_row(slice *s, size_t row, ordered_row *out)
 {
     const asc_rows *rows = s->rows;
     const model_config *config = &s->e->config.model->config;
+    const explain_request *request = s->e->config.request;
     const int64_t first = rows->token_offsets[row], last = rows->token_offsets[row + 1];
     uint32_t status = rows->truncated[row] ? ASC_ROW_TRUNCATED : 0;
     *out = (ordered_row){.row = row, .n_features = s->results->rows[row].n_features, .n_tokens = (size_t)(last - first)};
+    if (first == last || rows->token_features[first] >= 0)
+        status |= ASC_ROW_NO_FIXED_TOKEN;
+    if (request->target_rule == TARGETS_LABEL && request_label_class(request, rows->labels[row]) < 0)
+        status |= ASC_ROW_NO_LABEL;
     if (out->n_features == 0)
         status |= ASC_ROW_NO_FEATURES;
     if (out->n_features == 1)
@@ -156,7 +161,7 @@ static bool classify_row(slice *s, size_t row, ordered_row *out)
             status |= ASC_ROW_BAD_TOKEN_ID;
     }
     s->results->rows[row].status = status;
-    return !(status & (ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID));
+    return !(status & ASC_ROW_UNEXPLAINED);
 }
 
 static asc_status order_rows(slice *s, asc_error *err)
@@ -164,28 +169,45 @@ static asc_status order_rows(slice *s, asc_error *err)
     s->order = malloc((s->rows->n_rows + 1) * sizeof *s->order);
     if (!s->order)
         return fail_memory(err, "the order of rows", s->rows->n_rows * sizeof *s->order);
-    for (size_t row = 0; row < s->rows->n_rows; row++) {
-        const int64_t first = s->rows->token_offsets[row];
-        if (first == s->rows->token_offsets[row + 1] || s->rows->token_features[first] >= 0)
-            return fail(err, ASC_MALFORMED, "row %lld of the dataset does not begin with a fixed token such as [CLS]: the model's output is read there",
-                        (long long)(s->rows->first + (int64_t)row));
+    for (size_t row = 0; row < s->rows->n_rows; row++)
         s->n_ordered += classify_row(s, row, &s->order[s->n_ordered]);
-    }
     schedule_order(s->order, s->n_ordered);
     return ASC_OK;
 }
 
+// Lime's samples serve a fit of few features, with a score of its own.
 static void warn_small_budget(engine *e, size_t n_features)
 {
+    const explain_request *request = e->config.request;
     const design *d = design_cache_get(e->designs, n_features)->host;
-    if (e->warned_small_budget || !e->config.log.write || !d || d->error_kind == DESIGN_ERROR_NONE ||
-        d->n_coalitions - 2 >= WARN_BUDGET_PER_FEATURE * n_features || d->n_coalitions - 2 >= design_full_budget(n_features))
+    const size_t spent = d->n_coalitions - 2;
+    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime ||
+        spent >= WARN_BUDGET_PER_FEATURE * n_features || spent >= design_full_budget(n_features))
         return;
-    char message[200];
-    snprintf(message, sizeof message, "%zu evaluations for %zu features are fewer than %d per feature: attributions will be rough (--budget)",
-             d->n_coalitions - 2, n_features, WARN_BUDGET_PER_FEATURE);
+    char message[240];
+    const char *const format =
+        request->masks ? "--masks: at most %zu coalitions for a row of %zu features, fewer than %d per feature: attributions will be rough"
+                       : "%zu evaluations for %zu features are fewer than %d per feature: attributions will be rough (--budget)";
+    snprintf(message, sizeof message, format, spent, n_features, WARN_BUDGET_PER_FEATURE);
     e->config.log.write(e->config.log.user, ASC_LOG_WARNING, message);
     e->warned_small_budget = true;
+}
+
+// The sampler spends more than the budget where that is less than one whole walk.
+static void warn_short_walk(engine *e, size_t n_features)
+{
+    const explain_request *request = e->config.request;
+    const budget_rule *rule = &request->budget;
+    const bool automatic = rule->count == 0 && rule->per_feature == 0;
+    if (e->warned_short_walk || !e->config.log.write || request->sampler != &sampler_permutation || automatic ||
+        n_features < request->sampler->least_features || rule->count + rule->per_feature * n_features >= walks_length(n_features))
+        return;
+    char message[240];
+    snprintf(message, sizeof message,
+             "--budget: %zu is less than one walk of permutation through %zu features: such rows spend the %zu evaluations of a whole walk",
+             rule->count + rule->per_feature * n_features, n_features, walks_length(n_features));
+    e->config.log.write(e->config.log.user, ASC_LOG_WARNING, message);
+    e->warned_short_walk = true;
 }
 
 static asc_status prepare_designs(slice *s, asc_error *err)
@@ -199,8 +221,10 @@ static asc_status prepare_designs(slice *s, asc_error *err)
         if (count == 0 || sizes[count - 1] != s->order[i].n_features)
             sizes[count++] = s->order[i].n_features;
     const asc_status status = design_cache_prepare(e->designs, e->pool, e->streams, sizes, count, err);
-    for (size_t i = 0; status == ASC_OK && i < count; i++)
+    for (size_t i = 0; status == ASC_OK && i < count; i++) {
+        warn_short_walk(e, sizes[i]);
         warn_small_budget(e, sizes[i]);
+    }
     free(sizes);
     return status;
 }
@@ -212,11 +236,6 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     const device_design *shared = design_cache_get(e->designs, s->order[from].n_features);
     size_t last = from + 1;
     *bytes = 0;
-    if (!shared->host) {
-        s->results->rows[s->order[from].row].status |= shared->row_status;
-        *to = last;
-        return ASC_OK;
-    }
     const size_t row_bytes = batch_row_bytes(shared->host, e->config.request->n_targets);
     while (last < s->n_ordered && s->order[last].n_features == s->order[from].n_features && (last - from + 1) * row_bytes <= BATCH_BYTES)
         last++;

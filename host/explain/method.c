@@ -1,6 +1,9 @@
 // The table of methods and the words for estimators.
 #include "explain/method.h"
 
+#include "shapes.h"
+
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +53,21 @@ const char *estimator_name(estimator choice)
     return estimator_words[choice];
 }
 
-asc_status method_no_features(design **out, asc_error *err)
+asc_status method_anchors_only(size_t n_features, design **out, asc_error *err)
 {
     design *d = calloc(1, sizeof *d);
     if (d) {
-        *d = (design){.n_coalitions = 2, .n_contrasts = 1, .paired = true, .error_kind = DESIGN_ERROR_NONE};
-        d->masks = calloc(2, sizeof *d->masks);
+        *d = (design){.n_features = n_features, .n_coalitions = 2, .n_contrasts = 1, .paired = true, .error_kind = DESIGN_ERROR_NONE};
+        d->masks = calloc(2 * mask_words(n_features), sizeof *d->masks);
+        d->map = malloc((n_features + 1) * sizeof *d->map);
     }
-    if (!d || !d->masks) {
+    if (!d || !d->masks || !d->map) {
         design_free(d);
         return fail_memory(err, "a design", sizeof *d);
+    }
+    for (size_t i = 0; i < n_features; i++) {
+        mask_add(d->masks, i);
+        d->map[i] = NAN;
     }
     *out = d;
     return ASC_OK;

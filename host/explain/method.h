@@ -43,7 +43,7 @@ typedef struct method {
     bool (*takes)(estimator choice); // whether this estimator belongs to it
     // Coalitions that a row of n_features is evaluated on with this budget, anchors apart.
     size_t (*evaluations)(size_t n_features, size_t budget);
-    // The design for rows with n_features features. Rows that cannot be explained get *out NULL and their ASC_ROW_* bit.
+    // The design for rows with n_features features. Rows that get no attributions have the anchors only and their ASC_ROW_* bit.
     asc_status (*make_design)(const method_request *request, design **out, uint32_t *row_status, asc_error *err);
     // How rows of their own design are drawn with this estimator; NULL: rows share designs. The function may be NULL too.
     const row_sampler *(*sampler)(estimator choice);
@@ -63,7 +63,7 @@ const char *method_names(void);
 bool estimator_parse(const char *name, estimator *out);
 const char *estimator_name(estimator choice);
 
-// The design of a row without features: two anchors that are the same coalition, and nothing to attribute.
-asc_status method_no_features(design **out, asc_error *err);
+// The design of rows of which only v(all) and v(empty) are wanted, or that have no features: every attribution is NaN.
+asc_status method_anchors_only(size_t n_features, design **out, asc_error *err);
 
 #endif

@@ -124,9 +124,9 @@ asc_status asc_explain_options_check(const asc_explain_options *options, asc_err
 {
     budget_rule budget;
     TRY(check_choices(options, err));
-    if (!parse_budget(options->budget, &budget))
-        return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number such as 512, or a multiple of the number of "
-                                    "features such as 16n", options->budget);
+    if (!parse_budget(options->budget, &budget) || budget.count == 1)
+        return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number of at least 2 such as 512, or a multiple of "
+                                    "the number of features such as 16n", options->budget);
     TRY(request_solver_check(options, err));
     if (options->exact_limit < 1 || options->exact_limit > DESIGN_EXACT_LIMIT)
         return fail(err, ASC_USAGE, "--exact-limit is %d, expected 1..%d", options->exact_limit, DESIGN_EXACT_LIMIT);
@@ -203,7 +203,8 @@ static asc_status resolve_targets(const char *text, const asc_model *model, cons
     return ASC_OK;
 }
 
-// Label names of the dataset -> classes of the model: by name where every name is a class, else by index where counts agree.
+// Label names of the dataset -> classes of the model: by name where every name is a class; by index where the model names none and
+// counts agree.
 static asc_status map_labels(const asc_model *model, const asc_dataset_info *data, const asc_log *log, explain_request *out, asc_error *err)
 {
     if (!data->has_labels && !data->has_label_matrix)
@@ -215,17 +216,18 @@ static asc_status map_labels(const asc_model *model, const asc_dataset_info *dat
     out->label_class = malloc((data->n_label_names + 1) * sizeof *out->label_class);
     if (!out->label_class)
         return fail_memory(err, "the label names", data->n_label_names * sizeof *out->label_class);
+    const bool by_index = model->config.n_labels == 0 && data->n_label_names == model->n_classes;
     bool named = true;
     for (size_t i = 0; i < data->n_label_names; i++) {
         out->label_class[i] = find_class(model, data->label_names[i], strlen(data->label_names[i]));
         named = named && out->label_class[i] >= 0;
     }
     for (size_t i = 0; !named && i < data->n_label_names; i++)
-        out->label_class[i] = data->n_label_names == model->n_classes ? (int32_t)i : -1;
+        out->label_class[i] = by_index ? (int32_t)i : -1;
     if (!named && log && log->write)
         log->write(log->user, ASC_LOG_WARNING,
-                   data->n_label_names == model->n_classes
-                       ? "the dataset's label names are not the model's class names; labels are taken as class indexes"
+                   by_index
+                       ? "the model names no classes; the dataset's labels are taken as class indexes, in their order"
                        : "the dataset's labels are not the model's classes; accuracy is not computed");
     return ASC_OK;
 }

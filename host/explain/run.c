@@ -201,9 +201,8 @@ static void tick(void *context)
 static void count_row(run *r, const part_row *row, const asc_rows *rows, size_t index)
 {
     asc_explain_summary *summary = r->summary;
-    const uint32_t unexplained = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_TOO_MANY_FEATURES | ASC_ROW_NON_FINITE;
     summary->n_rows++;
-    summary->n_unexplained += (row->status & unexplained) != 0;
+    summary->n_unexplained += (row->status & ASC_ROW_UNEXPLAINED) != 0;
     for (size_t bit = 0; bit < 32; bit++)
         summary->n_rows_with_status[bit] += row->status >> bit & 1;
     accuracy_count(&r->request, rows, index, row->scores, r->model->n_classes, summary);
@@ -418,6 +417,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
     run r = {.job = job, .summary = summary, .parts_lock = -1, .err = err};
     asc_status status = job->out_path ? run_open(&r) : fail(err, ASC_USAGE, "out_path is NULL, expected a text");
     r.start_s = clock_seconds();
+    if (status == ASC_OK && !r.request.method->efficient)
+        summary->max_residual = -1;
     if (status == ASC_OK)
         status = run_check_output(&r);
     if (status == ASC_OK && !summary->already_complete) {

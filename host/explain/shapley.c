@@ -22,7 +22,7 @@ static asc_status make_design(const method_request *request, design **out, uint3
     *row_status = 0;
     if (request->estimator == ESTIMATOR_EXACT && n > request->exact_limit) {
         *row_status = ASC_ROW_TOO_MANY_FEATURES;
-        return ASC_OK;
+        return method_anchors_only(n, out, err);
     }
     if (request->sampler && n >= request->sampler->least_features)
         return design_of_rows(n, request->sampler->capacity(n, request->budget), request->sampler->paired, out, err);

@@ -39,6 +39,8 @@ const char *asc_row_status_name(uint32_t bit)
     case ASC_ROW_INCONSISTENT: return "inconsistent";
     case ASC_ROW_UNDER_DETERMINED: return "under_determined";
     case ASC_ROW_TOO_MANY_FEATURES: return "too_many_features";
+    case ASC_ROW_NO_FIXED_TOKEN: return "no_fixed_token";
+    case ASC_ROW_NO_LABEL: return "no_label";
     default: return NULL;
     }
 }

@@ -6,12 +6,6 @@
 
 #include "io/part.h"
 
-// Bits that say "no answer": the row's values are NaN.
-enum {
-    RESULT_UNEXPLAINED =
-        ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_NON_FINITE | ASC_ROW_TOO_MANY_FEATURES,
-};
-
 enum { RESULT_N_FIT = 3 }; // numbers of lime's fit per target
 
 // As asc_result_open and asc_result_verify, in this process, without a trial: for a child that may die.

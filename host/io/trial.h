@@ -8,7 +8,8 @@
 #include "base/child.h"
 
 // Runs `step` on the file in a child: at most 4 GiB of memory more than now, processor time after the file's size, no
-// file written, no core. Its status, or ASC_MALFORMED "PATH: the reader died (signal n: words)". `answer` comes back.
+// file written, no core. Its status, or ASC_MALFORMED "PATH: the reader died (signal n: words)"; what child_run says when the child
+// was ended from outside. `answer` comes back.
 typedef struct trial {
     const char *path;
     child_step *step;

@@ -74,7 +74,7 @@ static void check_row(verifier *v, const part_row *row)
 {
     bool over = false;
     v->report->n_rows_with_status += row->status != 0;
-    if (row->status & RESULT_UNEXPLAINED) {
+    if (row->status & ASC_ROW_UNEXPLAINED) {
         v->report->n_unexplained++;
         return;
     }
@@ -142,6 +142,7 @@ asc_status result_verify_here(const char *path, asc_verify_report *report, asc_e
     TRY(result_open_here(path, &result, err));
     verifier v = {.info = asc_result_describe(result), .report = report};
     v.shapley = strcmp(v.info->method, "shapley") == 0;
+    report->max_residual = v.shapley ? 0 : -1;
     // shap's regression gives none, and a single walk has no spread.
     v.has_errors = v.shapley && strcmp(v.info->estimator, "shap") != 0 && strcmp(v.info->estimator, "permutation") != 0;
     report->n_rows = v.info->n_rows;

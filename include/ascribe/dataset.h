@@ -26,7 +26,7 @@ typedef struct asc_dataset_info {
     const char *tokenizer;        // file name it was made with
     const char *tokenizer_sha256; // "" when unknown
     const char *granularity;      // "word", "whitespace", "token", "sentence", "bow", "regex:PATTERN", "spans"
-    const char *source;
+    const char *source; // name of the file it was made from, without folders; "" when unknown
     int64_t vocab_size;
     int64_t max_length;
     int64_t n_truncated; // rows

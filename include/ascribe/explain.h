@@ -42,7 +42,7 @@ typedef struct asc_explain_summary {
     double sum_absolute_error;     // of these: |score - number|
     uint64_t evaluations, tokens;  // tokens = executed, padding not counted
     double elapsed_s;              // reading the dataset to the renamed result; without opening the model
-    double max_residual;           // largest efficiency residual
+    double max_residual;           // largest efficiency residual; -1 for methods whose attributions need not add up
     const char *backend;           // static strings
 } asc_explain_summary;
 

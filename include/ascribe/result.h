@@ -19,7 +19,12 @@ enum {
     ASC_ROW_NON_FINITE = 1u << 5,        // the model's output was NaN or infinite for some coalition
     ASC_ROW_INCONSISTENT = 1u << 6,      // v(all) differs from a plain forward pass of the row
     ASC_ROW_UNDER_DETERMINED = 1u << 7,  // fewer independent evaluations than unknowns: minimum-norm solution, no standard errors
-    ASC_ROW_TOO_MANY_FEATURES = 1u << 8, // too many features for the exact estimator: not explained
+    ASC_ROW_TOO_MANY_FEATURES = 1u << 8, // too many features for the exact estimator: no attributions
+    ASC_ROW_NO_FIXED_TOKEN = 1u << 9,    // does not begin with a fixed token, where the model is read: not explained
+    ASC_ROW_NO_LABEL = 1u << 10,         // the target is the row's label, which is no class of the model: not explained
+    // Any of these: the row has no attributions.
+    ASC_ROW_UNEXPLAINED = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_NON_FINITE | ASC_ROW_TOO_MANY_FEATURES |
+                          ASC_ROW_NO_FIXED_TOKEN | ASC_ROW_NO_LABEL,
 };
 
 // The name of one status bit ("too_long"); NULL for a bit that has none.
@@ -95,7 +100,7 @@ typedef struct asc_verify_report {
     size_t n_rows_with_status;    // any status bit
     size_t n_unexplained;         // rows without attributions
     size_t n_residual_over_limit; // rows where |sum phi - (output - base)| > 1e-4 * max(1, |output|, |base|), Shapley methods only
-    double max_residual;          // largest such difference
+    double max_residual;          // largest such difference; -1 for methods whose attributions need not add up
     size_t n_unexpected_nan;      // NaN where the row's status promises an answer
     int digest_matches;           // the stored digest equals the one recomputed from the rows
 } asc_verify_report;

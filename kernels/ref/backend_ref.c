@@ -8,9 +8,11 @@
 #include "ref/ref.h"
 
 #include "base/checked.h"
+#include "libm_digest.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,16 +59,26 @@ asc_status ref_check_offsets(const char *name, const ref_offsets *expected, asc_
 
 // ---- ref ----------------------------------------------------------------------------------------
 
+enum { KERNEL_SET_SIZE = 64 };
+
+static void describe(asc_backend *backend, char *kernel_set)
+{
+    snprintf(kernel_set, KERNEL_SET_SIZE, "plain C in double, 1; libm %08x", libm_digest());
+    backend->kernel_set = kernel_set;
+}
+
 static asc_status open_ref(asc_backend *backend, asc_error *err)
 {
-    (void)err;
-    backend->kernel_set = "plain C in double, 1";
+    backend->impl = malloc(KERNEL_SET_SIZE);
+    if (!backend->impl)
+        return fail_memory(err, "reference backend", KERNEL_SET_SIZE);
+    describe(backend, backend->impl);
     return ASC_OK;
 }
 
 static void close_ref(asc_backend *backend)
 {
-    (void)backend;
+    free(backend->impl);
 }
 
 static asc_status create_stream(asc_stream *stream, asc_error *err)
@@ -166,6 +178,7 @@ typedef struct guarded_pages {
 } guarded_pages;
 
 typedef struct guard {
+    char kernel_set[KERNEL_SET_SIZE];
     pthread_mutex_t lock;
     size_t n_active; // operations running now, on all streams
     size_t page_bytes;
@@ -216,7 +229,8 @@ static asc_status open_guarded(asc_backend *backend, asc_error *err)
         return fail(err, ASC_OUT_OF_MEMORY, "cannot create a mutex for the guarded backend");
     }
     backend->impl = g;
-    return open_ref(backend, err);
+    describe(backend, g->kernel_set);
+    return ASC_OK;
 }
 
 static void close_guarded(asc_backend *backend)

@@ -76,7 +76,7 @@ def report(path: str, n_words: int, min_count: int) -> None:
         right, labelled = predicted_right(file)
         lists = top_words(file, n_words, min_count)
         print("The strongest words of %d rows, of those that occur at least %d times" % (n_rows, min_count))
-        print("(mean contribution towards the class, number of occurrences):")
+        print("(mean attribution to this class minus that to the others, number of occurrences):")
         for name, words in lists:
             print("\n  " + name)
             for word, mean, count in words:

@@ -61,7 +61,9 @@ def plant(build, goal, name, bug):
     compile_line = re.sub(r" -M[FT] \S+", "", compile_line).replace(" -MD", "").replace(" -Werror", "")
     compile_line = re.sub(r" -o \S+ -c \S+$", " -w -o %s -c %s" % (object_file, copy), compile_line)
     link_line = re.sub(r" -o \S+", " -o " + program, commands[-1], count=1)
-    link_line = link_line.replace(" host/libascribe.a", " %s host/libascribe.a" % object_file, 1)
+    link_line, n_places = re.subn(r" (host/libascribe\w*\.a)(?= |$)", r" %s \1" % object_file, link_line, count=1)
+    if n_places != 1:  # else the archive's own object would be linked, and nothing be planted
+        raise SystemExit("run.py: expected the library's archive in the link line of %s, found none" % goal)
     for line in (compile_line, link_line):
         subprocess.run(line, shell=True, cwd=build, check=True)
     return program

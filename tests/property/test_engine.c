@@ -189,7 +189,7 @@ static void outputs_and_targets(void **state)
     found = fixture_explain(model, &request, rows, two_workers);
     assert_int_equal(found->rows[0].targets[0], -1);
     assert_true(isnan(found->rows[0].values[0]));
-    assert_int_equal(found->rows[0].status, 0);
+    assert_int_equal(found->rows[0].status, ASC_ROW_NO_LABEL);
     assert_int_equal(found->rows[1].targets[0], 0);
     assert_true(fabs((double)found->rows[1].outputs[0] - logits[0]) < 1e-5);
     explained_free(found);
@@ -201,10 +201,11 @@ static void edge_rows_have_their_status(void **state)
 {
     (void)state;
     asc_model *model = fixture_model("minilm-like"); // 64 positions
-    const size_t sizes[] = {0, 1, 2, 60, 5, 20};
-    asc_rows *rows = fixture_rows(sizes, 6);
+    const size_t sizes[] = {0, 1, 2, 60, 5, 20, 3};
+    asc_rows *rows = fixture_rows(sizes, 7);
     rows->tokens[rows->token_offsets[4] + 2] = 61; // the vocabulary holds 0..60
     rows->truncated[2] = 3;
+    rows->token_features[rows->token_offsets[6]] = 0;
     for (size_t k = 0; k < 3; k++) {
         explain_request request = fixture_request(model, kinds[k]);
         request.estimator = ESTIMATOR_EXACT;
@@ -221,6 +222,12 @@ static void edge_rows_have_their_status(void **state)
         assert_int_equal(r[4].status, ASC_ROW_BAD_TOKEN_ID);
         assert_true(isnan(r[4].values[0]));
         assert_int_equal(r[5].status, ASC_ROW_TOO_MANY_FEATURES);
+        assert_true(isnan(r[5].values[0]) && isnan(r[5].std_errors[19]) && r[5].evaluations == 0);
+        assert_int_equal(r[5].targets[1], 1);
+        assert_true(fabs((double)(r[5].scores[0] + r[5].scores[1]) - 1) < 1e-6);
+        assert_true(isfinite(r[5].outputs[0]) && isfinite(r[5].base_values[0]) && r[5].outputs[0] != r[5].base_values[0]);
+        assert_int_equal(r[6].status, ASC_ROW_NO_FIXED_TOKEN);
+        assert_true(isnan(r[6].values[0]) && isnan(r[6].scores[0]));
         explained_free(found);
     }
     explain_request request = fixture_request(model, ASC_BACKEND_CPU);

@@ -95,22 +95,40 @@ static void features_at_the_first_token(size_t row, run_row *out)
 static void rows_must_begin_with_a_fixed_token(void **state)
 {
     (void)state;
+    asc_explain_summary summary;
     asc_explain_job job = run_job(&place, RUN_BERT);
     write_dataset((run_plan){.make_row = features_at_the_first_token});
-    assert_refused(&place, &job, ASC_MALFORMED,
-                   (run_words){"row 8 of the dataset", "does not begin with a fixed token", NULL});
+    run_well(&job, &summary);
+    assert_int_equal(summary.n_unexplained, 1);
+    run_result r = run_result_open(place.out);
+    for (size_t row = 0; row < N_ROWS; row++)
+        assert_int_equal((r.rows->status[row] & ASC_ROW_NO_FIXED_TOKEN) != 0, row == 8);
+    assert_string_equal(asc_row_status_name(ASC_ROW_NO_FIXED_TOKEN), "no_fixed_token");
+    run_result_close(&r);
+}
 
-    // What was finished before that row is kept; without that row the run is fine.
-    job.options.rows_per_part = 5;
-    asc_error err = {0};
+static void label_of_every_third(size_t row, run_row *out)
+{
+    usual_row(row, out);
+    out->label = row % 3 ? (int32_t)(row % 2) : -1;
+}
+
+static void label_targets_need_a_label(void **state)
+{
+    (void)state;
     asc_explain_summary summary;
-    assert_int_equal(asc_explain(&job, &summary, &err), ASC_MALFORMED);
-    assert_false(run_exists(place.out));
-    assert_int_equal(temp_folder_count(place.parts), 1);
-    job.options.n_rows = 8;
-    job.options.force = true;
-    run_well(&job, NULL);
-    assert_int_equal(temp_folder_count(place.out_folder), 1);
+    asc_explain_job job = run_job(&place, RUN_BERT);
+    write_dataset((run_plan){.make_row = label_of_every_third});
+    job.options.target = "label";
+    run_well(&job, &summary);
+    assert_int_equal(summary.n_unexplained, N_ROWS / 3);
+    run_result r = run_result_open(place.out);
+    for (size_t row = 0; row < N_ROWS; row++) {
+        assert_int_equal((r.rows->status[row] & ASC_ROW_NO_LABEL) != 0, row % 3 == 0);
+        assert_int_equal(isnan(r.rows->outputs[row]) != 0, row % 3 == 0);
+    }
+    assert_string_equal(asc_row_status_name(ASC_ROW_NO_LABEL), "no_label");
+    run_result_close(&r);
 }
 
 // ---- Tokenizers -------------------------------------------------------------------------------------------
@@ -545,6 +563,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_that_are_no_dataset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result_is_no_dataset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_must_begin_with_a_fixed_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(label_targets_need_a_label, set_up, tear_down),
         cmocka_unit_test_setup_teardown(datasets_of_another_tokenizer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(models_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_that_make_no_sense, set_up, tear_down),

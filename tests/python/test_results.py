@@ -38,7 +38,7 @@ ROWS = [
         "scores": [0.25, 0.5, 0.25],
         "status": 0,
     },
-    {"texts": ["", ""], "spans": [], "values": [], "targets": [1, -1], "scores": [NAN] * 3, "status": 1 | 4 | 1 << 20},
+    {"texts": ["", ""], "spans": [], "values": [], "targets": [1, -1], "scores": [NAN] * 3, "status": 1 | 4 | 1 << 9 | 1 << 10 | 1 << 20},
     {
         "texts": ["a b", ""],
         "spans": [(0, 0, 1), (1, 2, 3)],
@@ -214,7 +214,7 @@ class Rows(Folder):
 
     def test_status_and_rows_without_features(self):
         row = self.load()[1]
-        self.assertEqual(row.status, ["no_features", "truncated", "bit_20"])
+        self.assertEqual(row.status, ["no_features", "truncated", "no_fixed_token", "no_label", "bit_20"])
         self.assertEqual((len(row), row.words, row.prediction, row.classes), (0, [], None, ["good", None]))
         self.assertEqual(row.as_list(), [])
 

@@ -15,10 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMORY, DO_SPIN, DO_WRITE, DO_LIE } deed;
+typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMORY, DO_SPIN, DO_WRITE, DO_LIE, DO_RAISE, DO_SPIN_DEAF } deed;
 
 typedef struct task {
     deed deed;
+    int signal_number; // of DO_RAISE
     char answer[64];
 } task;
 
@@ -59,13 +60,18 @@ static asc_status work(void *context, asc_error *err)
         return ASC_OK;
     case DO_WRITE: return write_file(err);
     case DO_LIE: return (asc_status)12345;
+    case DO_RAISE: raise(t->signal_number); return ASC_OK;
+    case DO_SPIN_DEAF:
+        signal(SIGXCPU, SIG_IGN);
+        while (!spinning) {
+        }
+        return ASC_OK;
     }
     return ASC_OK;
 }
 
-static asc_status run(deed what, task *t, asc_error *err)
+static asc_status run_task(task *t, asc_error *err)
 {
-    *t = (task){.deed = what};
     const child_job job = {
         .step = work,
         .context = t,
@@ -78,6 +84,12 @@ static asc_status run(deed what, task *t, asc_error *err)
         .dead_status = ASC_MALFORMED,
     };
     return child_run(&job, err);
+}
+
+static asc_status run(deed what, task *t, asc_error *err)
+{
+    *t = (task){.deed = what};
+    return run_task(t, err);
 }
 
 static void answers_and_errors_come_back(void **state)
@@ -113,6 +125,38 @@ static void every_death_is_told(void **state)
     assert_dies(DO_EXIT, "x.h5: the reader died (exit code 0, without a word)");
     assert_dies(DO_LIE, "x.h5: the reader died (");
     assert_dies(DO_SPIN, "x.h5: the reader died (signal 24: ");
+}
+
+// Only what the file can have caused is the file's fault.
+static void other_ends_are_not_the_files_fault(void **state)
+{
+    static const struct {
+        int signal_number;
+        asc_status status;
+        const char *words, *hint;
+    } ends[] = {
+        {SIGKILL, ASC_OUT_OF_MEMORY, "x.h5: the reader was killed from outside (signal 9: ", "memory"},
+        {SIGUSR1, ASC_OUT_OF_MEMORY, "x.h5: the reader was killed from outside (signal 10: ", "memory"},
+        {SIGTERM, ASC_STOPPED, "x.h5: the reader was stopped (signal 15: ", ""},
+        {SIGINT, ASC_STOPPED, "x.h5: the reader was stopped (signal 2: ", ""},
+        {SIGHUP, ASC_STOPPED, "x.h5: the reader was stopped (signal 1: ", ""},
+        {SIGBUS, ASC_MALFORMED, "x.h5: the reader died (signal 7: ", "get another"},
+        {SIGFPE, ASC_MALFORMED, "x.h5: the reader died (signal 8: ", "get another"},
+        {SIGILL, ASC_MALFORMED, "x.h5: the reader died (signal 4: ", "get another"},
+    };
+    (void)state;
+    signal(SIGHUP, _exit); // whoever runs the tests may ignore it
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        task t = {.deed = DO_RAISE, .signal_number = ends[i].signal_number};
+        asc_error err = {0};
+        const asc_status status = run_task(&t, &err);
+        if (status != ends[i].status || err.status != status || !strstr(err.message, ends[i].words) || !strstr(err.hint, ends[i].hint))
+            fail_msg("signal %d: expected '%s', found status %d: %s (%s)", ends[i].signal_number, ends[i].words, (int)status,
+                     err.message, err.hint);
+        assert_true(ends[i].hint[0] != '\0' || err.hint[0] == '\0');
+    }
+    signal(SIGHUP, SIG_DFL);
+    assert_dies(DO_SPIN_DEAF, "x.h5: the reader died (signal 9: "); // our own limit
 }
 
 static void limits_hold(void **state)
@@ -172,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_and_errors_come_back), cmocka_unit_test(every_death_is_told),
+        cmocka_unit_test(other_ends_are_not_the_files_fault),
         cmocka_unit_test(limits_hold), cmocka_unit_test(handlers_of_the_parent_are_not_the_childs),
         cmocka_unit_test(an_ignored_sigchld_does_no_harm), cmocka_unit_test(nothing_leaks),
     };

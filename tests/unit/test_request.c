@@ -253,7 +253,7 @@ static void budgets(void **state)
         {"512", 9, 510},
         {"512", 100, 512},
         {"33", 10, 32},
-        {"1", 10, 2},
+        {"2", 10, 2},
         {"2", 10, 2},
         {"3", 10, 2},
         {"100000", 16, 65534},
@@ -284,10 +284,10 @@ static void budgets_that_are_none(void **state)
     static const char *const all[] = {"",    "n",    "0",   "0n",         "-2",
                                       "+2",  " 2",   "2 ",  "16nn",       "16N",
                                       "1e3", "0x10", "2.5", "1073741825", "99999999999999999999",
-                                      "Auto"};
+                                      "Auto", "1",   "01"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         f->options.budget = all[i];
-        refuse(f, "is not a budget, expected auto, a number");
+        refuse(f, "is not a budget, expected auto, a number of at least 2");
     }
 }
 
@@ -419,8 +419,12 @@ static void labels_are_classes_by_name_or_index(void **state)
     assert_labels(f, "yes\0\0\0\0\0no\0\0\0\0\0\0", 2, 1, 0, NULL);
     assert_labels(f, "MAYBE\0\0\0no\0\0\0\0\0\0", 3, 2, 0, NULL);
     assert_labels(f, "1\0\0\0\0\0\0\0000\0\0\0\0\0\0\0", 3, 1, 0, NULL);
-    assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 2, 0, 1, "labels are taken as class indexes");
-    assert_labels(f, "other\0\0\0no\0\0\0\0\0\0", 2, 0, 1, "labels are taken as class indexes");
+    assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 2, 0, 1, "taken as class indexes");
+    assert_labels(f, "other\0\0\0no\0\0\0\0\0\0", 2, 0, 1, "taken as class indexes");
+    f->model.config.n_labels = 2; // names that the model gives are not to be guessed at
+    assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 2, -1, -1, "accuracy is not computed");
+    assert_labels(f, "1\0\0\0\0\0\0\0005\0\0\0\0\0\0\0", 2, -1, -1, "accuracy is not computed");
+    f->model.config.n_labels = 0;
     assert_labels(f, "yes\0\0\0\0\0other\0\0\0", 3, -1, -1, "accuracy is not computed");
     f->options.target = "label";
     refuse(f, "not the model's 3 classes");

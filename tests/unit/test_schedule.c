@@ -178,7 +178,7 @@ static design *make_design(size_t kind, size_t n_features)
 {
     design *d = NULL;
     asc_error err = {0};
-    const asc_status status = n_features == 0 ? method_no_features(&d, &err)
+    const asc_status status = n_features == 0 ? method_anchors_only(0, &d, &err)
                               : kind == 0     ? design_exact(n_features, &d, &err)
                               : kind == 1     ? design_wls(n_features, 2 + 2 * random_below(20), &d, &err)
                               : kind == 3     ? design_of_rows(n_features, 2 + 2 * random_below(30), random_below(2), &d, &err)
