@@ -17,6 +17,7 @@ trap 'rm -rf "$scratch"' EXIT
             best=$(python3 - "$scratch/run.json" "$best" <<'PY'
 import json, sys
 now = json.load(open(sys.argv[1]))
+now.pop("result")
 old = json.loads(sys.argv[2]) if sys.argv[2] else None
 print(json.dumps(now if old is None or now["seconds"] < old["seconds"] else old))
 PY
