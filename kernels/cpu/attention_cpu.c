@@ -17,6 +17,8 @@ enum { N_QUERIES = 4, WIDE = 2 * CPU_LANES };
 // Scratch of one sequence. n_queries: length rounded up to N_QUERIES; n_keys and n_values: length and head
 // size rounded up to CPU_LANES. What is beyond length and head size holds zeros.
 typedef struct sequence {
+    const float *qkv;      // rows of 3 H E
+    const int32_t *source; // [length] rows of the tokens, NULL: 0, 1, 2, ...
     size_t length, n_heads, head_size;
     size_t n_queries, n_keys, n_values;
     float *queries;        // [H, n_queries, E]: scale * Q
@@ -51,42 +53,53 @@ static sequence divide_scratch(const attention_args *args, size_t length, float 
 
 // ---- Copying ----------------------------------------------------------------------------------------------
 
-// Tokens of qkv stand `row` floats apart.
-CPU_INLINE void copy_queries(const sequence *s, const float *restrict q, size_t row, float scale)
+// Part 0 (Q), 1 (K) or 2 (V) of token t.
+CPU_INLINE const float *token_part(const sequence *s, size_t t, size_t part)
+{
+    const size_t n_hidden = s->n_heads * s->head_size;
+    return s->qkv + (s->source ? (size_t)s->source[t] : t) * 3 * n_hidden + part * n_hidden;
+}
+
+CPU_INLINE void copy_queries(const sequence *s, float scale)
 {
     const size_t head_size = s->head_size, n_queries = s->n_queries;
     for (size_t t = 0; t < n_queries; t++)
         for (size_t h = 0; h < s->n_heads; h++) {
+            const float *restrict q = token_part(s, t < s->length ? t : 0, 0) + h * head_size;
             float *restrict queries = s->queries + (h * n_queries + t) * head_size;
             for (size_t e = 0; e < head_size; e++)
-                queries[e] = t < s->length ? scale * q[t * row + h * head_size + e] : 0;
+                queries[e] = t < s->length ? scale * q[e] : 0;
         }
 }
 
 // 16 tokens at a time, so that both sides stay in the first cache.
-CPU_INLINE void transpose_keys(const sequence *s, const float *restrict k, size_t row)
+CPU_INLINE void transpose_keys(const sequence *s)
 {
     float *restrict keys = s->keys;
+    const float *k[CPU_LANES];
     const size_t n_hidden = s->n_heads * s->head_size, length = s->length, n_keys = s->n_keys;
     for (size_t first = 0; first < n_keys; first += CPU_LANES) {
         const size_t end = first + CPU_LANES < length ? first + CPU_LANES : length;
+        for (size_t t = first; t < end; t++)
+            k[t - first] = token_part(s, t, 1);
         for (size_t i = 0; i < n_hidden; i++) {
             for (size_t t = first; t < end; t++)
-                keys[i * n_keys + t] = k[t * row + i];
+                keys[i * n_keys + t] = k[t - first][i];
             for (size_t t = end; t < first + CPU_LANES; t++)
                 keys[i * n_keys + t] = 0;
         }
     }
 }
 
-CPU_INLINE void copy_values(const sequence *s, const float *restrict v, size_t row)
+CPU_INLINE void copy_values(const sequence *s)
 {
     const size_t head_size = s->head_size, n_values = s->n_values;
     for (size_t t = 0; t < s->length; t++)
         for (size_t h = 0; h < s->n_heads; h++) {
+            const float *restrict v = token_part(s, t, 2) + h * head_size;
             float *restrict values = s->values + (h * s->length + t) * n_values;
             for (size_t e = 0; e < head_size; e++)
-                values[e] = v[t * row + h * head_size + e];
+                values[e] = v[e];
             for (size_t e = head_size; e < n_values; e++)
                 values[e] = 0;
         }
@@ -220,14 +233,14 @@ CPU_INLINE void attend_four(const sequence *s, size_t h, size_t first, float *ou
     }
 }
 
-// One sequence: qkv [length, 3, H, E], out [length, H, E].
+// One sequence: out [length, H, E].
 CPU_CLONES
-static void attend(const sequence *s, const float *qkv, float scale, float *out)
+static void attend(const sequence *s, float scale, float *out)
 {
-    const size_t n_hidden = s->n_heads * s->head_size, row = 3 * n_hidden;
-    copy_queries(s, qkv, row, scale);
-    transpose_keys(s, qkv + n_hidden, row);
-    copy_values(s, qkv + 2 * n_hidden, row);
+    const size_t n_hidden = s->n_heads * s->head_size;
+    copy_queries(s, scale);
+    transpose_keys(s);
+    copy_values(s);
     for (size_t h = 0; h < s->n_heads; h++)
         for (size_t first = 0; first < s->length; first += N_QUERIES)
             attend_four(s, h, first, out + h * s->head_size, n_hidden);
@@ -244,6 +257,7 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
     divide_scratch(args, longest, NULL, &n_floats);
     TRY(cpu_scratch(stream, n_floats, &floats, err));
     TRY(cpu_check_index(name, offsets[0], 0, args->n_tokens + 1, err));
+    TRY(cpu_check_shared("attention: qkv.source", &args->qkv, args->n_tokens, err));
     for (size_t q = 0; q < args->n_sequences; q++) {
         TRY(cpu_check_index(name, offsets[q + 1], offsets[q], args->n_tokens + 1, err));
         const size_t first = (size_t)offsets[q], length = (size_t)(offsets[q + 1] - offsets[q]);
@@ -252,8 +266,9 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
         s.bias = args->bias.buffer ? cpu_real(args->bias) : NULL;
         s.places = args->places.buffer ? cpu_i32(args->places) + first : NULL;
         s.reach = (int64_t)args->bias_reach;
-        attend(&s, cpu_real(args->qkv) + first * 3 * n_hidden, (float)args->scale,
-               cpu_real(args->out) + first * n_hidden);
+        s.qkv = cpu_real(args->qkv.data) + (args->qkv.source.buffer ? 0 : first * 3 * n_hidden);
+        s.source = args->qkv.source.buffer ? cpu_i32(args->qkv.source) + first : NULL;
+        attend(&s, (float)args->scale, cpu_real(args->out) + first * n_hidden);
     }
     return ASC_OK;
 }
