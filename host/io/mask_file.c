@@ -186,7 +186,8 @@ asc_status mask_file_open(const char *path, mask_file **out, asc_error *err)
 {
     mask_file *f = NULL;
     trial_call call = {.path = path};
-    const trial job = {path, try_reading, &call, &call.found, sizeof call.found};
+    const trial job = {
+        .path = path, .step = try_reading, .context = &call, .answer = &call.found, .answer_size = sizeof call.found};
     TRY(trial_run(&job, err));
     TRY(open_here(path, &f, err));
     const asc_status status = h5file_check_identity(f->file, &call.found, err);
