@@ -73,7 +73,7 @@ static const option_spec options[] = {
      .help = "of the random draws"},
     {.name = "like", .kind = OPTION_STRING, .argument = "RESULT.h5", .offset = FIELD(like),
      .help = "take the options of this group from an earlier result, except those that are given here; a "
-             "result of --masks needs that file given again"},
+             "result of --masks needs that very file given again"},
 
     {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),

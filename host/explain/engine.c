@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "explain/row_status.h"
 #include "explain/self_test.h"
 #include "explain/value.h"
 
@@ -135,42 +136,17 @@ typedef struct slice {
     calibration *calibration; // of engine_calibrate
 } slice;
 
-// Counts a row's tokens and sets its status; false when it cannot be explained.
-static bool classify_row(slice *s, size_t row, ordered_row *out)
-{
-    const asc_rows *rows = s->rows;
-    const model_config *config = &s->e->config.model->config;
-    const explain_request *request = s->e->config.request;
-    const int64_t first = rows->token_offsets[row], last = rows->token_offsets[row + 1];
-    uint32_t status = rows->truncated[row] ? ASC_ROW_TRUNCATED : 0;
-    *out = (ordered_row){.row = row, .n_features = s->results->rows[row].n_features, .n_tokens = (size_t)(last - first)};
-    if (first == last || rows->token_features[first] >= 0)
-        status |= ASC_ROW_NO_FIXED_TOKEN;
-    if (request->target_rule == TARGETS_LABEL && request_label_class(request, rows->labels[row]) < 0)
-        status |= ASC_ROW_NO_LABEL;
-    if (out->n_features == 0)
-        status |= ASC_ROW_NO_FEATURES;
-    if (out->n_features == 1)
-        status |= ASC_ROW_ONE_FEATURE;
-    if (out->n_tokens > config->n_max_tokens)
-        status |= ASC_ROW_TOO_LONG;
-    for (int64_t t = first; t < last; t++) {
-        out->n_fixed += rows->token_features[t] < 0;
-        if (rows->tokens[t] < 0 || (size_t)rows->tokens[t] >= config->n_vocabulary ||
-            (config->n_types > 0 && rows->token_types[t] >= config->n_types))
-            status |= ASC_ROW_BAD_TOKEN_ID;
-    }
-    s->results->rows[row].status = status;
-    return !(status & ASC_ROW_UNEXPLAINED);
-}
-
 static asc_status order_rows(slice *s, asc_error *err)
 {
     s->order = malloc((s->rows->n_rows + 1) * sizeof *s->order);
     if (!s->order)
         return fail_memory(err, "the order of rows", s->rows->n_rows * sizeof *s->order);
-    for (size_t row = 0; row < s->rows->n_rows; row++)
-        s->n_ordered += classify_row(s, row, &s->order[s->n_ordered]);
+    for (size_t row = 0; row < s->rows->n_rows; row++) {
+        const row_facts facts = row_classify(s->e->config.request, &s->e->config.model->config, s->rows, row);
+        s->results->rows[row].status = facts.status;
+        s->order[s->n_ordered] = (ordered_row){row, facts.n_features, facts.n_tokens, facts.n_fixed};
+        s->n_ordered += !(facts.status & ASC_ROW_UNEXPLAINED);
+    }
     schedule_order(s->order, s->n_ordered);
     return ASC_OK;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "explain/accuracy.h"
 #include "explain/mask_export.h"
+#include "explain/mask_import.h"
 #include "explain/run_private.h"
 #include "io/dataset_read.h"
 #include "io/mask_file.h"
@@ -102,6 +103,7 @@ static mask_export mask_job(const run *r)
     return (mask_export){
         .request = &r->request,
         .dataset_path = r->job->dataset_path,
+        .dataset_sha256 = r->dataset_sha256,
         .first_position = r->first_position,
         .n_rows = r->n_rows,
         .out_path = r->job->options.export_masks,
@@ -149,6 +151,7 @@ asc_status run_open(run *r)
     TRY(request_resolve(&job->options, r->model, r->dataset, &job->log, &r->request, r->err));
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
+    TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err));
     TRY(run_read_output(r));
     TRY(check_masks(r));
     choose_part_size(r);
