@@ -131,22 +131,23 @@ asc_status buffer_download(asc_stream *stream, asc_view from, void *to, size_t c
     return leave(stream, enter(stream)->download(stream, from, to, count, err));
 }
 
-asc_status linear_create(asc_backend *backend, size_t n_out, size_t n_in, const float *weight,
-                         const float *bias, asc_linear **out, asc_error *err)
+asc_status linear_create(asc_backend *backend, const linear_spec *spec, asc_linear **out, asc_error *err)
 {
     *out = NULL;
     contract c = {backend, "linear_create", ASC_OK, err};
-    need_size(&c, n_out, 1, "n_out");
-    need_size(&c, n_in, 1, "n_in");
-    need(&c, weight != NULL, "weight", "no host array");
-    need(&c, times(times(n_out, n_in), sizeof(double)) < SIZE_MAX, "n_out",
+    need_size(&c, spec->n_groups, 1, "n_groups");
+    need_size(&c, spec->n_out, 1, "n_out");
+    need_size(&c, spec->n_in, 1, "n_in");
+    need(&c, spec->weight != NULL, "weight", "no host array");
+    need(&c, times(times(times(spec->n_groups, spec->n_out), spec->n_in), sizeof(double)) < SIZE_MAX, "n_out",
          "weights are too large to address");
     TRY(c.status);
     asc_linear *linear = calloc(1, sizeof *linear);
     if (!linear)
         return fail_memory(err, "linear", sizeof *linear);
-    *linear = (asc_linear){.backend = backend, .n_out = n_out, .n_in = n_in};
-    const asc_status status = backend->ops.linear_create(linear, weight, bias, err);
+    *linear = (asc_linear){
+        .backend = backend, .n_groups = spec->n_groups, .n_out = spec->n_out, .n_in = spec->n_in};
+    const asc_status status = backend->ops.linear_create(linear, spec->weight, spec->bias, err);
     if (status != ASC_OK)
         free(linear);
     else
@@ -276,14 +277,21 @@ asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err
     need(&c, args->activation >= ASC_ACT_NONE && args->activation <= ASC_ACT_TANH, "activation",
          "unknown activation");
     need_size(&c, args->n_tokens, 0, "n_tokens");
+    const size_t n_maps = times(args->n_tokens, args->weights->n_groups);
     const argument list[] = {
-        {"x", args->x, ASC_REAL, times(args->n_tokens, args->weights->n_in), IN},
-        {"out", args->out, ASC_REAL, times(args->n_tokens, args->weights->n_out), OUT},
+        {"x", args->x, ASC_REAL, times(n_maps, args->weights->n_in), IN},
+        {"out", args->out, ASC_REAL, times(n_maps, args->weights->n_out), OUT},
     };
     CHECK(&c, list);
     if (args->n_tokens == 0)
         return ASC_OK;
     return leave(stream, enter(stream)->linear(stream, args, err));
+}
+
+// Rows that the array must hold.
+static size_t shared_count(const shared_rows *rows, size_t n_tokens)
+{
+    return rows->source.buffer ? rows->n_rows : n_tokens;
 }
 
 asc_status op_attention(asc_stream *stream, const attention_args *args, asc_error *err)
@@ -297,9 +305,10 @@ asc_status op_attention(asc_stream *stream, const attention_args *args, asc_erro
          "n_sequences of this length hold fewer than n_tokens");
     need_size(&c, args->bias_reach, 0, "bias_reach");
     TRY(c.status);
-    const size_t n_out = times(args->n_tokens, times(args->n_heads, args->head_size));
+    const size_t width = times(args->n_heads, args->head_size), n_out = times(args->n_tokens, width);
     const argument list[] = {
-        {"qkv", args->qkv, ASC_REAL, times(3, n_out), IN},
+        {"qkv", args->qkv.data, ASC_REAL, times(shared_count(&args->qkv, args->n_tokens), times(3, width)), IN},
+        {"qkv.source", args->qkv.source, ASC_I32, args->n_tokens, IN_OPTIONAL},
         {"sequence_offsets", args->sequence_offsets, ASC_I32, plus_one(args->n_sequences), IN},
         {"out", args->out, ASC_REAL, n_out, OUT},
         {"bias", args->bias, ASC_REAL, times(args->n_heads, 2 * args->bias_reach + 1), IN_OPTIONAL},
@@ -311,15 +320,43 @@ asc_status op_attention(asc_stream *stream, const attention_args *args, asc_erro
     return leave(stream, enter(stream)->attention(stream, args, err));
 }
 
+asc_status op_attention_first(asc_stream *stream, const attention_first_args *args, asc_error *err)
+{
+    contract c = contract_of(stream, "attention_first", err);
+    need_size(&c, args->n_sequences, 0, "n_sequences");
+    need_size(&c, args->n_tokens, args->n_sequences, "n_tokens");
+    need_size(&c, args->n_heads, 1, "n_heads");
+    need_size(&c, args->n_hidden, 1, "n_hidden");
+    need(&c, args->n_tokens <= times(args->n_sequences, args->max_length), "max_length",
+         "n_sequences of this length hold fewer than n_tokens");
+    need_size(&c, args->bias_reach, 0, "bias_reach");
+    TRY(c.status);
+    const size_t n_out = times(args->n_sequences, times(args->n_heads, args->n_hidden));
+    const argument list[] = {
+        {"x", args->x, ASC_REAL, times(args->n_tokens, args->n_hidden), IN},
+        {"u", args->u, ASC_REAL, n_out, IN},
+        {"sequence_offsets", args->sequence_offsets, ASC_I32, plus_one(args->n_sequences), IN},
+        {"out", args->out, ASC_REAL, n_out, OUT},
+        {"bias", args->bias, ASC_REAL, times(args->n_heads, 2 * args->bias_reach + 1), IN_OPTIONAL},
+        {"places", args->places, ASC_I32, args->n_tokens, IN_OPTIONAL},
+    };
+    CHECK(&c, list);
+    if (args->n_sequences == 0)
+        return ASC_OK;
+    return leave(stream, enter(stream)->attention_first(stream, args, err));
+}
+
 asc_status op_add_norm(asc_stream *stream, const add_norm_args *args, asc_error *err)
 {
     contract c = contract_of(stream, "add_norm", err);
     need_size(&c, args->n_tokens, 0, "n_tokens");
     need_size(&c, args->n_hidden, 1, "n_hidden");
     const size_t count = times(args->n_tokens, args->n_hidden);
+    const size_t n_residuals = times(shared_count(&args->residual, args->n_tokens), args->n_hidden);
     const argument list[] = {
         {"x", args->x, ASC_REAL, count, IN_OR_OUT},
-        {"residual", args->residual, ASC_REAL, count, IN_OR_OUT},
+        {"residual", args->residual.data, ASC_REAL, n_residuals, args->residual.source.buffer ? IN : IN_OR_OUT},
+        {"residual.source", args->residual.source, ASC_I32, args->n_tokens, IN_OPTIONAL},
         {"norm.gamma", args->norm.gamma, ASC_REAL, args->n_hidden, IN},
         {"norm.beta", args->norm.beta, ASC_REAL, args->n_hidden, IN},
         {"out", args->out, ASC_REAL, count, OUT},

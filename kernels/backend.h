@@ -66,9 +66,14 @@ asc_status buffer_upload(asc_stream *stream, asc_view to, const void *from, size
 // Device to host, waiting for the stream. REAL and F64 arrive as double, I32 and U64 as they are.
 asc_status buffer_download(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err);
 
-// Weights of a linear map in the backend's own layout: weight [n_out, n_in] row-major, bias [n_out] or NULL for none.
-asc_status linear_create(asc_backend *backend, size_t n_out, size_t n_in, const float *weight, const float *bias,
-                         asc_linear **out, asc_error *err);
+// Weights of n_groups linear maps side by side (1: a plain one): weight [n_groups, n_out, n_in] row-major, bias [n_groups, n_out] or
+// NULL for none. They come in double, so that what the host folds into them is rounded once, to the backend's REAL.
+typedef struct linear_spec {
+    size_t n_groups, n_out, n_in;
+    const double *weight, *bias;
+} linear_spec;
+// Keeps the weights in the backend's own layout.
+asc_status linear_create(asc_backend *backend, const linear_spec *spec, asc_linear **out, asc_error *err);
 void linear_destroy(asc_linear *linear); // accepts NULL
 
 // ---- Coalitions and packing --------------------------------------------------------------------------------------
@@ -166,15 +171,22 @@ typedef struct embed_args {
 } embed_args;
 asc_status op_embed(asc_stream *stream, const embed_args *args, asc_error *err);
 
-// out[t] = activation(W x[t] + b). `out` may not overlap `x`. Rows are independent: a row's bits depend on that row alone.
+// out[t, g] = activation(W[g] x[t, g] + b[g]). `out` may not overlap `x`. Rows are independent: a row's bits depend on that row alone.
 typedef struct linear_args {
     const asc_linear *weights;
     size_t n_tokens;
     asc_activation activation;
-    asc_view x;   // REAL [T, n_in]
-    asc_view out; // REAL [T, n_out]
+    asc_view x;   // REAL [T, G, n_in]
+    asc_view out; // REAL [T, G, n_out]
 } linear_args;
 asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err);
+
+// An array whose row for token t is row source[t]: what tokens of several sequences share stands there once.
+typedef struct shared_rows {
+    asc_view data;    // REAL [n_rows, width]
+    asc_view source;  // I32 [T]; buffer NULL: token t has row t, and n_rows is not looked at
+    size_t n_rows;
+} shared_rows;
 
 // Self-attention within each sequence: out = softmax(scale * Q K' + B) V per head. qkv rows hold all heads of Q, then of K, then of V.
 // B[query, key] of head h = bias[h, reach + d], d = places[key] - places[query] held within -reach .. reach; 0 without a bias.
@@ -182,7 +194,7 @@ typedef struct attention_args {
     size_t n_sequences, n_tokens, max_length; // max_length bounds every sequence
     size_t n_heads, head_size;
     double scale;
-    asc_view qkv;              // REAL [T, 3, H, E]
+    shared_rows qkv;           // REAL [T, 3, H, E]
     asc_view sequence_offsets; // I32 [n_sequences + 1]
     asc_view out;              // REAL [T, H, E]
     size_t bias_reach;
@@ -191,10 +203,26 @@ typedef struct attention_args {
 } attention_args;
 asc_status op_attention(asc_stream *stream, const attention_args *args, asc_error *err);
 
-// out[t] = norm(x[t] + residual[t]); out may be x or residual.
+// The attention of each sequence's first token q alone, on hidden states instead of keys and values: for every head h,
+// out[q, h] = sum over the sequence's tokens j of p[j] x[j], p = softmax(u[q, h] . x[j] + B[q, j]). With u[q, h] = scale W_K[h]' (W_Q[h] x[q] +
+// b_Q[h]) the p are attention's own (W_K's bias adds the same to every score), and W_V[h] out[q, h] + b_V[h] is its result.
+typedef struct attention_first_args {
+    size_t n_sequences, n_tokens, max_length; // no sequence is empty
+    size_t n_heads, n_hidden;
+    asc_view x;                // REAL [T, D]
+    asc_view u;                // REAL [n_sequences, H, D]
+    asc_view sequence_offsets; // I32 [n_sequences + 1]
+    asc_view out;              // REAL [n_sequences, H, D]
+    size_t bias_reach;
+    asc_view bias, places; // as in attention_args
+} attention_first_args;
+asc_status op_attention_first(asc_stream *stream, const attention_first_args *args, asc_error *err);
+
+// out[t] = norm(x[t] + residual[t]); out may be x, or residual where that has no source.
 typedef struct add_norm_args {
     size_t n_tokens, n_hidden;
-    asc_view x, residual; // REAL [T, D]
+    asc_view x;           // REAL [T, D]
+    shared_rows residual; // REAL [T, D]
     norm_weights norm;
     asc_view out; // REAL [T, D]
 } add_norm_args;

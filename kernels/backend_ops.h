@@ -10,7 +10,7 @@
 
 struct asc_linear {
     asc_backend *backend;
-    size_t n_out, n_in;
+    size_t n_groups, n_out, n_in;
     void *impl; // the backend's own
 };
 
@@ -41,7 +41,7 @@ typedef struct asc_backend_ops {
     void (*buffer_destroy)(asc_buffer *buffer);
     asc_status (*upload)(asc_stream *stream, asc_view to, const void *from, size_t count, asc_error *err);
     asc_status (*download)(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err);
-    asc_status (*linear_create)(asc_linear *linear, const float *weight, const float *bias, asc_error *err);
+    asc_status (*linear_create)(asc_linear *linear, const double *weight, const double *bias, asc_error *err);
     void (*linear_destroy)(asc_linear *linear);
 
     // (optional) Called around every slot below and around upload and download; NULL when nothing needs to happen.
@@ -54,6 +54,7 @@ typedef struct asc_backend_ops {
     asc_status (*embed)(asc_stream *stream, const embed_args *args, asc_error *err);
     asc_status (*linear)(asc_stream *stream, const linear_args *args, asc_error *err);
     asc_status (*attention)(asc_stream *stream, const attention_args *args, asc_error *err);
+    asc_status (*attention_first)(asc_stream *stream, const attention_first_args *args, asc_error *err);
     asc_status (*add_norm)(asc_stream *stream, const add_norm_args *args, asc_error *err);
     asc_status (*pool_first)(asc_stream *stream, const pool_first_args *args, asc_error *err);
     asc_status (*record_full)(asc_stream *stream, const record_full_args *args, asc_error *err);

@@ -105,6 +105,8 @@ static const option_spec options[] = {
      .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
     {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
      .offset = FIELD(options.n_workers), .help = "threads; never changes a result"},
+    {.name = "savings", .kind = OPTION_STRING, .argument = "LIST", .hidden = true, .offset = FIELD(options.savings),
+     .help = "exact savings: auto; all; none; or some of first_layer, last_layer, fold, duplicates"},
     {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true,
      .offset = FIELD(options.step_tokens), .help = "tokens for each step and worker"},
     {.name = "rows-per-part", .kind = OPTION_SIZE, .argument = "N", .hidden = true,

@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t batch_row_bytes(const design *d, size_t n_targets)
+size_t batch_row_bytes(const design *d, const explain_request *request, const device_model *model, size_t n_tokens)
 {
     const size_t of_weights = d->of_rows ? sizeof(double) : 0;
-    return d->n_coalitions * (mask_words(d->n_features) * sizeof(uint64_t) + n_targets * sizeof(double) + of_weights);
+    const size_t of_coalition = mask_words(d->n_features) * sizeof(uint64_t) + request->n_targets * sizeof(double) + of_weights;
+    const size_t copies = request->policy == ASC_POLICY_REPLACE ? 2 : 1;
+    const size_t n_reals = forward_takes_entries(model) ? copies * n_tokens * 4 * model->model->config.n_hidden : 0;
+    return d->n_coalitions * of_coalition + n_reals * sizeof(double);
 }
 
 static void measure_rows(batch *b)
@@ -158,6 +161,7 @@ void batch_free(batch *b)
 {
     if (!b)
         return;
+    forward_entries_free(&b->entries);
     buffer_destroy(b->plain_logits);
     buffer_destroy(b->full_logits);
     buffer_destroy(b->values);

@@ -11,7 +11,7 @@
 #include "explain/design_cache.h"
 #include "explain/explained.h"
 #include "explain/request.h"
-#include "model/model.h"
+#include "model/forward.h"
 
 typedef struct batch {
     const explain_request *request;
@@ -35,6 +35,7 @@ typedef struct batch {
     int32_t *row_n_draws; // [R]
 
     token_table table;
+    forward_entries entries;  // of the table (value_make_entries), or none
     int32_t *table_offsets;   // [R + 1], the host's copy
     asc_buffer *table_data;   // I32: everything that `table` shows
     asc_buffer *row_ids;      // U64 [R]
@@ -61,8 +62,8 @@ typedef struct batch_inputs {
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
 
-// Device bytes of a batch per row: masks and values, what dominates.
-size_t batch_row_bytes(const design *d, size_t n_targets);
+// Device bytes of a row of n_tokens tokens in a batch: masks, values and entries, what dominates.
+size_t batch_row_bytes(const design *d, const explain_request *request, const device_model *model, size_t n_tokens);
 
 // Draws the designs of rows that have their own, on the host; does nothing where that is done or rows share one.
 asc_status batch_make_rows(batch *b, asc_error *err);

@@ -57,7 +57,7 @@ static asc_status start(engine *e, asc_error *err)
     const size_t n_max_tokens = config->model->config.n_max_tokens;
     e->limits = choose_limits(config);
     TRY(backend_open(config->request->backend, &e->backend, err));
-    TRY(model_load(config->model, e->backend, &e->model, err));
+    TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
     e->streams = calloc(config->n_workers, sizeof *e->streams);
@@ -235,10 +235,13 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     engine *e = s->e;
     const device_design *shared = design_cache_get(e->designs, s->order[from].n_features);
     size_t last = from + 1;
-    *bytes = 0;
-    const size_t row_bytes = batch_row_bytes(shared->host, e->config.request->n_targets);
-    while (last < s->n_ordered && s->order[last].n_features == s->order[from].n_features && (last - from + 1) * row_bytes <= BATCH_BYTES)
-        last++;
+    *bytes = batch_row_bytes(shared->host, e->config.request, e->model, s->order[from].n_tokens);
+    for (; last < s->n_ordered && s->order[last].n_features == s->order[from].n_features; last++) {
+        const size_t row_bytes = batch_row_bytes(shared->host, e->config.request, e->model, s->order[last].n_tokens);
+        if (*bytes + row_bytes > BATCH_BYTES)
+            break;
+        *bytes += row_bytes;
+    }
     size_t *index = malloc((last - from) * sizeof *index);
     if (!index)
         return fail_memory(err, "a batch", (last - from) * sizeof *index);
@@ -252,14 +255,14 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
         return status;
     s->batches[s->n_batches++] = made;
     *to = last;
-    *bytes = (last - from) * row_bytes;
     return ASC_OK;
 }
 
 static asc_status upload_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
-    return batch_upload(s->batches[task], s->e->streams[worker], err);
+    TRY(batch_upload(s->batches[task], s->e->streams[worker], err));
+    return value_make_entries(s->e->model, &s->e->workers[worker], s->batches[task], err);
 }
 
 static asc_status run_step(void *context, size_t worker, size_t task, asc_error *err)

@@ -3,6 +3,7 @@
 
 #include "coalition/design.h"
 #include "explain/request_solver.h"
+#include "model/savings.h"
 
 #include <ascribe/version.h>
 
@@ -54,12 +55,13 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
     const asc_model_info *model = asc_model_describe(facts->model);
     const bool sampled = request->method->has_budget;
     char masks_sha256[HASH_HEX_SIZE];
-    char dataset_sha256[HASH_HEX_SIZE];
+    char dataset_sha256[HASH_HEX_SIZE], savings[SAVINGS_TEXT_SIZE];
     *text = NULL;
+    savings_text(request->savings, savings);
     hash_hex(facts->dataset_sha256, dataset_sha256);
     hash_hex(request->masks_sha256, masks_sha256);
     json_t *object = json_pack(
-        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s, s:s, s:s, s:o*, s:s*}",
+        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s, s:s, s:s, s:s, s:o*, s:s*}",
         "manifest_version", 1, "numerics_version", NUMERICS_VERSION,
         "model", "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
         "dataset", "sha256", dataset_sha256, "first_row", (json_int_t)facts->first_position, "n_rows", (json_int_t)facts->n_rows,
@@ -69,7 +71,7 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
         "policy", request_policy_name(request), "mask_token_id", request->policy == ASC_POLICY_REPLACE ? (int)request->mask_token_id : -1,
         "output", request_output_name(request), "target", target_json(request), "seed", (json_int_t)request->seed,
         "backend", engine_backend(facts->engine), "kernel_set", engine_kernel_set(facts->engine),
-        "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64",
+        "savings", savings, "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64",
         "selection", selection_json(request), "masks_sha256", request->masks ? masks_sha256 : NULL);
     TRY(dump(object, text, err));
     if (strlen(*text) > MOST_TEXT_BYTES) {

@@ -2,6 +2,7 @@
 #include "explain/request.h"
 
 #include "explain/request_solver.h"
+#include "model/savings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +37,8 @@ asc_explain_options asc_explain_options_default(void)
 {
     return (asc_explain_options){
         .method = "shapley", .estimator = "auto", .policy = "remove", .output = "logit", .target = "auto", .budget = "auto",
-        .exact_limit = 16, .l1_reg = "off", .lime_selection = "auto", .lime_features = 10, .backend = "auto", .n_rows = -1, .keep_text = true,
+        .exact_limit = 16, .l1_reg = "off", .lime_selection = "auto", .lime_features = 10, .savings = "auto", .backend = "auto",
+        .n_rows = -1, .keep_text = true,
     };
 }
 
@@ -94,6 +96,15 @@ static bool parse_policy(const char *text, policy_choice *out)
     return errno == 0 && *end == '\0' && out->id <= INT32_MAX;
 }
 
+// The reference computes what is defined; the others leave out what they can.
+static asc_status resolve_savings(const char *text, asc_backend_kind backend, unsigned *out, asc_error *err)
+{
+    if (strcmp(text, "auto") != 0)
+        return savings_parse(text, out, err);
+    *out = backend == ASC_BACKEND_CPU ? ASC_SAVINGS_ALL : 0;
+    return ASC_OK;
+}
+
 static asc_status check_choices(const asc_explain_options *options, asc_error *err)
 {
     int value = 0;
@@ -117,7 +128,8 @@ static asc_status check_choices(const asc_explain_options *options, asc_error *e
             return fail(err, ASC_NO_DEVICE, "--backend cuda: this build holds no CUDA backend; use cpu");
         return fail(err, ASC_USAGE, "--backend '%s' is unknown, expected auto, cpu or ref", options->backend);
     }
-    return ASC_OK;
+    unsigned savings;
+    return resolve_savings(options->savings, (asc_backend_kind)value, &savings, err);
 }
 
 asc_status asc_explain_options_check(const asc_explain_options *options, asc_error *err)
@@ -304,6 +316,7 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     out->output = (asc_output)value;
     (void)FIND_WORD(backends, options->backend, &value);
     out->backend = (asc_backend_kind)value;
+    TRY(resolve_savings(options->savings, out->backend, &out->savings, err));
     out->exact_limit = (size_t)options->exact_limit;
     out->seed = options->seed;
     out->sigmoid = model->sigmoid;

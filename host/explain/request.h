@@ -35,6 +35,7 @@ typedef struct explain_request {
     int32_t *label_class;  // [n_label_names] class of each label name of the dataset, -1 = none; NULL without labels
     size_t n_label_names;
     asc_backend_kind backend;
+    unsigned savings; // ASC_SAVING_*
     const row_sampler *sampler; // NULL: rows share designs
     asc_selection selection;    // of the sampler's solver, and what it allows
     size_t n_selected;

@@ -49,13 +49,10 @@ void value_worker_free(value_worker *worker)
 size_t value_worker_bytes(const value_worker *worker, size_t real_bytes)
 {
     const forward_workspace *w = &worker->workspace;
-    asc_buffer *const reals[] = {w->hidden, w->wide, w->mixed, w->update, w->pooled, w->dense, w->logits};
     asc_buffer *const integers[] = {worker->sequences, worker->source, worker->positions, worker->places};
-    size_t bytes = 0;
+    size_t bytes = forward_workspace_elements(w) * real_bytes;
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
         bytes += buffer_count(integers[i]) * sizeof(int32_t);
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        bytes += buffer_count(reals[i]) * real_bytes;
     return bytes;
 }
 
@@ -94,6 +91,14 @@ static asc_status pack(value_worker *worker, const step *s, asc_error *err)
     return op_pack(worker->stream, &args, err);
 }
 
+asc_status value_make_entries(const device_model *model, value_worker *worker, batch *b, asc_error *err)
+{
+    if (!forward_takes_entries(model) || b->position_rule != ASC_POSITIONS_KEPT)
+        return ASC_OK;
+    const size_t n_entries = b->request->policy == ASC_POLICY_REPLACE ? 2 * b->n_tokens : b->n_tokens;
+    return forward_entries_create(model, worker->stream, &worker->workspace, &b->table, n_entries, &b->entries, err);
+}
+
 // Rows as they stand: their slice of the table in its own order, offsets counted from the slice's start.
 static asc_status run_plain(const device_model *model, value_worker *worker, const step *s, asc_error *err)
 {
@@ -116,6 +121,7 @@ static asc_status run_plain(const device_model *model, value_worker *worker, con
         .max_length = b->max_length,
         .table = &slice,
         .sequence_offsets = device_offsets,
+        .all_tokens = true, // against which v(all) is checked
     };
     return forward_run(model, worker->stream, &worker->workspace, &input, err);
 }
@@ -132,6 +138,7 @@ static asc_status run_packed(const device_model *model, value_worker *worker, co
         .positions = view_at(worker->positions, 0),
         .places = view_at(worker->places, 0),
         .sequence_offsets = view_at(worker->sequences, offsets_at(worker)),
+        .entries = s->batch->entries.n_entries ? &s->batch->entries : NULL,
     };
     return forward_run(model, worker->stream, &worker->workspace, &input, err);
 }

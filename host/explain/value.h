@@ -21,6 +21,9 @@ void value_worker_free(value_worker *worker);
 // Device memory of one worker; `real_bytes` is the size of the backend's REAL.
 size_t value_worker_bytes(const value_worker *worker, size_t real_bytes);
 
+// Computes the entries of a batch's token table where the model makes use of them; once, before its packed steps.
+asc_status value_make_entries(const device_model *model, value_worker *worker, batch *b, asc_error *err);
+
 // Runs one step: PLAIN fills the batch's plain_logits; ANCHORS its full_logits, predicted targets and values; REST its values.
 asc_status value_run_step(const device_model *model, value_worker *worker, const step *s, asc_error *err);
 

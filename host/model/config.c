@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,7 @@ static asc_status read_numbers(const reader *in, model_config *out)
         return fail(in->err, ASC_MALFORMED, "%s: %s %zu is not a multiple of %s %zu", in->path, a->field_hidden, out->n_hidden,
                     a->field_heads, out->n_heads);
     out->head_size = out->n_hidden / out->n_heads;
+    out->attention_scale = 1 / sqrt((double)out->head_size);
     return ASC_OK;
 }
 

@@ -21,6 +21,7 @@ typedef struct model_config {
     size_t n_positions;  // rows of the position table
     size_t n_max_tokens; // longest input
     size_t n_types;      // 0: the family has no token types
+    double attention_scale; // 1 / sqrt(head_size)
     int32_t pad_id;      // for POSITIONS_FROM_PAD, else -1
     double norm_epsilon;
     asc_activation activation;

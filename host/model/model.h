@@ -25,6 +25,13 @@ typedef struct device_layer {
     norm_weights attention_norm, ffn_norm;
 } device_layer;
 
+// The block that runs last, for the first token of each sequence alone (op_attention_first). NULL without ASC_SAVING_LAST_LAYER.
+typedef struct device_last {
+    asc_linear *query;  // [D, D], with the scale of attention
+    asc_linear *keys;   // [H, D, E]: each head's key map, transposed
+    asc_linear *values; // [H, E, D]
+} device_last;
+
 // Weights on one backend, read-only and shared by its streams.
 typedef struct device_model {
     const asc_model *model;
@@ -35,6 +42,8 @@ typedef struct device_model {
     asc_linear *embedding_map;  // [D, E]; NULL: the embeddings are the hidden states
     asc_buffer *attention_bias; // REAL [H, 2 ARCH_BIAS_REACH + 1], NULL: none
     device_layer *layers;       // [n_groups, n_inner]
+    device_last last;
+    unsigned savings; // ASC_SAVING_*: what was folded into the weights, and what they allow
     asc_linear *head_dense, *classifier;
 } device_model;
 
@@ -45,8 +54,9 @@ asc_status model_tensor(const asc_model *model, const char *name, size_t n_dims,
 // Checks that every tensor of the architecture is there in the shape that config.json implies.
 asc_status model_check_tensors(const asc_model *model, asc_error *err);
 
-// Converts and uploads all weights. ASC_MALFORMED for a tensor with NaN or infinite values (names it).
-asc_status model_load(const asc_model *model, asc_backend *backend, device_model **out, asc_error *err);
+// Converts and uploads all weights, prepared for these savings (ASC_SAVING_*). ASC_MALFORMED for a tensor with NaN or infinite
+// values (names it).
+asc_status model_load(const asc_model *model, asc_backend *backend, unsigned savings, device_model **out, asc_error *err);
 void model_unload(device_model *device); // accepts NULL
 
 #endif

@@ -1,7 +1,9 @@
 // Weights by name: which tensors a model consists of, their shapes, and their way to a backend.
 //
 // One walk over the architecture serves both checking (no backend: shapes only) and loading.
+#include "model/attention_weights.h"
 #include "model/model.h"
+#include "model/savings.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +17,8 @@ typedef struct walk {
     const asc_model *model;
     device_model *device;
     asc_stream *stream;
-    float *scratch; // as large as the largest tensor group
+    float *scratch;   // as large as the largest tensor
+    double *doubles;  // as large as the largest group of tensors that becomes linear maps
     size_t next_norm; // where the next norm goes in device->norms
     asc_error *err;
 } walk;
@@ -41,21 +44,35 @@ static asc_status read_tensor(const walk *w, const char *name, size_t rows, size
     return ASC_OK;
 }
 
+// The same to doubles, through the scratch.
+static asc_status read_doubles(const walk *w, const char *name, size_t rows, size_t columns, double *out)
+{
+    TRY(read_tensor(w, name, rows, columns, w->scratch));
+    for (size_t i = 0; w->device && i < rows * (columns ? columns : 1); i++)
+        out[i] = w->scratch[i];
+    return ASC_OK;
+}
+
 // base.weight [n_out, n_in] to `weight` and base.bias [n_out] to `bias`.
-static asc_status read_linear(const walk *w, const char *base, size_t n_out, size_t n_in, float *weight, float *bias)
+static asc_status read_linear(const walk *w, const char *base, size_t n_out, size_t n_in, double *weight, double *bias)
 {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s.weight", base);
-    TRY(read_tensor(w, name, n_out, n_in, weight));
+    TRY(read_doubles(w, name, n_out, n_in, weight));
     snprintf(name, sizeof name, "%s.bias", base);
-    return read_tensor(w, name, n_out, 0, bias);
+    return read_doubles(w, name, n_out, 0, bias);
+}
+
+static asc_status create_linear(const walk *w, linear_spec spec, asc_linear **out)
+{
+    return w->device ? linear_create(w->device->backend, &spec, out, w->err) : ASC_OK;
 }
 
 static asc_status load_linear(const walk *w, const char *base, size_t n_out, size_t n_in, asc_linear **out)
 {
-    float *bias = w->device ? w->scratch + n_out * n_in : NULL;
-    TRY(read_linear(w, base, n_out, n_in, w->scratch, bias));
-    return w->device ? linear_create(w->device->backend, n_out, n_in, w->scratch, bias, out, w->err) : ASC_OK;
+    double *bias = w->device ? w->doubles + n_out * n_in : NULL;
+    TRY(read_linear(w, base, n_out, n_in, w->doubles, bias));
+    return create_linear(w, (linear_spec){1, n_out, n_in, w->doubles, bias}, out);
 }
 
 static asc_status load_norm(walk *w, const char *base, size_t width, norm_weights *out)
@@ -111,19 +128,56 @@ static void name_in_block(char name[BASE_SIZE], const char *pattern, block_place
     snprintf(name, BASE_SIZE, pattern, place.group, place.inner);
 }
 
-// Query, key and value maps one below the other.
-static asc_status load_qkv(const walk *w, block_place place, asc_linear **out)
+static asc_status read_attention(const walk *w, block_place place, attention_weights *out)
 {
     const arch *a = w->model->config.arch;
-    const size_t width = w->model->config.n_hidden;
+    const size_t width = w->model->config.n_hidden, square = width * width;
     const char *const names[3] = {a->query, a->key, a->value};
-    float *const biases = w->device ? w->scratch + 3 * width * width : NULL;
-    for (size_t i = 0; i < 3; i++) {
-        char base[BASE_SIZE];
-        name_in_block(base, names[i], place);
-        TRY(read_linear(w, base, width, width, w->device ? w->scratch + i * width * width : NULL, biases ? biases + i * width : NULL));
+    char base[BASE_SIZE];
+    *out = (attention_weights){.n_heads = w->model->config.n_heads, .head_size = w->model->config.head_size};
+    if (w->device) {
+        out->qkv = w->doubles;
+        out->qkv_bias = out->qkv + 3 * square;
+        out->out = out->qkv_bias + 3 * width;
+        out->out_bias = out->out + square;
     }
-    return w->device ? linear_create(w->device->backend, 3 * width, width, w->scratch, biases, out, w->err) : ASC_OK;
+    for (size_t i = 0; i < 3; i++) {
+        name_in_block(base, names[i], place);
+        TRY(read_linear(w, base, width, width, w->device ? out->qkv + i * square : NULL, w->device ? out->qkv_bias + i * width : NULL));
+    }
+    name_in_block(base, a->attention_out, place);
+    return read_linear(w, base, width, width, out->out, out->out_bias);
+}
+
+// The maps of the block that runs last, for its first tokens alone: see op_attention_first. `weights` loses its own scale.
+static asc_status load_last(const walk *w, attention_weights *weights, bool folded, device_last *out)
+{
+    const size_t n_heads = weights->n_heads, head_size = weights->head_size, width = n_heads * head_size, square = width * width;
+    double *keys = weights->out_bias + width;
+    if (!folded)
+        attention_weights_scale_queries(weights, w->model->config.attention_scale);
+    attention_weights_transpose_keys(weights, keys);
+    TRY(create_linear(w, (linear_spec){1, width, width, weights->qkv, weights->qkv_bias}, &out->query));
+    TRY(create_linear(w, (linear_spec){n_heads, width, head_size, keys, NULL}, &out->keys));
+    return create_linear(w, (linear_spec){n_heads, head_size, width, weights->qkv + 2 * square, weights->qkv_bias + 2 * width},
+                         &out->values);
+}
+
+static asc_status load_attention(walk *w, block_place place, device_layer *out)
+{
+    const model_config *config = &w->model->config;
+    const size_t width = config->n_hidden;
+    const bool is_last = place.group * config->n_inner + place.inner == config_stored_block(config, config->n_layers - 1);
+    attention_weights weights;
+    TRY(read_attention(w, place, &weights));
+    if (!w->device)
+        return ASC_OK;
+    const bool fold = w->device->savings & ASC_SAVING_FOLD;
+    if (fold)
+        attention_weights_fold(&weights, config->attention_scale);
+    TRY(create_linear(w, (linear_spec){1, 3 * width, width, weights.qkv, weights.qkv_bias}, &out->qkv));
+    TRY(create_linear(w, (linear_spec){1, width, width, weights.out, weights.out_bias}, &out->attention_out));
+    return is_last && w->device->savings & ASC_SAVING_LAST_LAYER ? load_last(w, &weights, fold, &w->device->last) : ASC_OK;
 }
 
 static asc_status load_block(walk *w, block_place place, device_layer *out)
@@ -131,9 +185,7 @@ static asc_status load_block(walk *w, block_place place, device_layer *out)
     const model_config *config = &w->model->config;
     const arch *a = config->arch;
     char base[BASE_SIZE];
-    TRY(load_qkv(w, place, &out->qkv));
-    name_in_block(base, a->attention_out, place);
-    TRY(load_linear(w, base, config->n_hidden, config->n_hidden, &out->attention_out));
+    TRY(load_attention(w, place, out));
     name_in_block(base, a->attention_norm, place);
     TRY(load_norm(w, base, config->n_hidden, &out->attention_norm));
     name_in_block(base, a->ffn_in, place);
@@ -172,8 +224,8 @@ asc_status model_check_tensors(const asc_model *model, asc_error *err)
     return walk_model(&(walk){.model = model, .err = err});
 }
 
-// Elements of the largest group of tensors that is read at once, with its biases. Sizes were bounded by config_read and, by the walk
-// that checked them, by the file's own size.
+// Elements of the largest tensor, or of what is made of it on the way. Sizes were bounded by config_read and, by the walk that checked
+// them, by the file's own size.
 static size_t scratch_elements(const asc_model *model)
 {
     const model_config *config = &model->config;
@@ -183,11 +235,11 @@ static size_t scratch_elements(const asc_model *model)
         config->n_positions * narrow,
         config->n_types * narrow,
         2 * narrow,
-        width * (narrow + 1),
-        3 * width * (width + 1),
-        config->n_ffn * (width + 1),
-        width * (config->n_ffn + 1),
-        model->n_classes * (width + 1),
+        2 * width,
+        width * narrow,
+        width * width,
+        width * config->n_ffn,
+        model->n_classes * width,
         config->n_heads * (config->arch->n_buckets + 2 * ARCH_BIAS_REACH + 1),
     };
     size_t most = 0;
@@ -196,7 +248,22 @@ static size_t scratch_elements(const asc_model *model)
     return most;
 }
 
-asc_status model_load(const asc_model *model, asc_backend *backend, device_model **out, asc_error *err)
+// Elements of the largest linear map with its bias, or of a block's attention and the transposed keys.
+static size_t double_elements(const asc_model *model)
+{
+    const model_config *config = &model->config;
+    const size_t width = config->n_hidden, n_ffn = config->n_ffn;
+    const size_t candidates[] = {
+        width * (config->n_embedding + 1), 5 * width * width + 4 * width, n_ffn * (width + 1), width * (n_ffn + 1),
+        model->n_classes * (width + 1),
+    };
+    size_t most = 0;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        most = most > candidates[i] ? most : candidates[i];
+    return most;
+}
+
+asc_status model_load(const asc_model *model, asc_backend *backend, unsigned savings, device_model **out, asc_error *err)
 {
     *out = NULL;
     const model_config *config = &model->config;
@@ -206,14 +273,16 @@ asc_status model_load(const asc_model *model, asc_backend *backend, device_model
     asc_status status = ASC_OK;
     device_model *device = calloc(1, sizeof *device);
     w.scratch = malloc(scratch_elements(model) * sizeof *w.scratch);
+    w.doubles = malloc(double_elements(model) * sizeof *w.doubles);
     if (device)
         device->layers = calloc(n_blocks, sizeof *device->layers);
-    if (!device || !device->layers || !w.scratch) {
-        status = fail_memory(err, "the weights", scratch_elements(model) * sizeof *w.scratch);
+    if (!device || !device->layers || !w.scratch || !w.doubles) {
+        status = fail_memory(err, "the weights", double_elements(model) * sizeof *w.doubles);
         goto done;
     }
     device->model = model;
     device->backend = backend;
+    device->savings = savings;
     w.device = device;
     status = stream_create(backend, &w.stream, err);
     if (status == ASC_OK)
@@ -224,6 +293,7 @@ asc_status model_load(const asc_model *model, asc_backend *backend, device_model
         status = stream_sync(w.stream, err);
 done:
     stream_destroy(w.stream);
+    free(w.doubles);
     free(w.scratch);
     if (status != ASC_OK) {
         model_unload(device);
@@ -247,6 +317,9 @@ void model_unload(device_model *device)
         linear_destroy(device->layers[i].ffn_out);
     }
     free(device->layers);
+    linear_destroy(device->last.values);
+    linear_destroy(device->last.keys);
+    linear_destroy(device->last.query);
     buffer_destroy(device->attention_bias);
     linear_destroy(device->embedding_map);
     buffer_destroy(device->norms);

@@ -31,6 +31,8 @@ typedef struct asc_explain_options {
     const char *export_masks; // where to write the coalitions and weights that rows were evaluated on; NULL: nowhere
     int exact_limit;       // longest row in features for estimator "exact"; default 16
     uint64_t seed;         // default 0
+    const char *savings;   // exact savings, for tests and the benchmark: "auto" (default: all, on ref none), "all", "none", or some of
+                           // "first_layer", "last_layer", "fold", "duplicates" separated by commas
     const char *backend;   // "auto" (default), "cpu", "ref"
     int n_workers;         // threads; 0 = one per available core. Never changes a result
     size_t step_tokens;    // tokens per step and worker; 0 = default. Never changes a result

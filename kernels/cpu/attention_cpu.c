@@ -298,6 +298,7 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
     divide_scratch(args, longest, NULL, &n_floats);
     TRY(cpu_scratch(stream, n_floats, &floats, err));
     TRY(cpu_check_index(name, offsets[0], 0, args->n_tokens + 1, err));
+    TRY(cpu_check_shared("attention: qkv.source", &args->qkv, args->n_tokens, err));
     for (size_t q = 0; q < args->n_sequences; q++) {
         TRY(cpu_check_index(name, offsets[q + 1], offsets[q], args->n_tokens + 1, err));
         const size_t first = (size_t)offsets[q], length = (size_t)(offsets[q + 1] - offsets[q]);
@@ -309,7 +310,7 @@ asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_err
         s.reach = (int64_t)args->bias_reach;
         memset(s.zeros, 0, s.n_columns * sizeof *s.zeros);
         for (size_t t = 0; t < length; t++)
-            s.rows[t] = cpu_real(args->qkv) + (first + t) * 3 * n_hidden;
+            s.rows[t] = cpu_shared_row(&args->qkv, first + t, 3 * n_hidden);
         attend(&s, cpu_real(args->out) + first * n_hidden);
     }
     return ASC_OK;

@@ -41,6 +41,13 @@ asc_status cpu_check_index(const char *name, int64_t index, int64_t least, size_
                 (long long)index, (long long)least, end);
 }
 
+asc_status cpu_check_shared(const char *name, const shared_rows *rows, size_t n_tokens, asc_error *err)
+{
+    for (size_t t = 0; rows->source.buffer && t < n_tokens; t++)
+        TRY(cpu_check_index(name, cpu_i32(rows->source)[t], 0, rows->n_rows, err));
+    return ASC_OK;
+}
+
 // ---- Device and streams -----------------------------------------------------------------------------------
 
 static asc_status open_cpu(asc_backend *backend, asc_error *err)
@@ -164,6 +171,7 @@ asc_backend_ops backend_cpu_ops(void)
     ops.embed = cpu_embed;
     ops.linear = cpu_linear;
     ops.attention = cpu_attention;
+    ops.attention_first = cpu_attention_first;
     ops.add_norm = cpu_add_norm;
     ops.pool_first = cpu_pool_first;
     ops.record_full = cpu_record_full;

@@ -68,6 +68,15 @@ asc_status cpu_scratch(asc_stream *stream, size_t n, float **out, asc_error *err
 // index lies in [least, end); `name` is "op: argument" and opens the message.
 asc_status cpu_check_index(const char *name, int64_t index, int64_t least, size_t end, asc_error *err);
 
+// Token t's row in a shared array; `width` elements a row. The caller has checked source (cpu_check_shared).
+static inline const float *cpu_shared_row(const shared_rows *rows, size_t t, size_t width)
+{
+    return cpu_real(rows->data) + (rows->source.buffer ? (size_t)cpu_i32(rows->source)[t] : t) * width;
+}
+
+// The source of a shared array names rows that are there; `name` as in cpu_check_index.
+asc_status cpu_check_shared(const char *name, const shared_rows *rows, size_t n_tokens, asc_error *err);
+
 // x[i] = activation(x[i]) for i < n. ASC_ACT_GELU_ERF is within 2^-22 |x| of the exact one for every finite
 // x. NaN in, NaN out.
 void cpu_activate(asc_activation activation, float *x, size_t n);
@@ -80,12 +89,13 @@ typedef struct cpu_norm {
 } cpu_norm;
 void cpu_norm_row(const cpu_norm *norm, const float *x, float *out);
 
-asc_status cpu_linear_create(asc_linear *linear, const float *weight, const float *bias, asc_error *err);
+asc_status cpu_linear_create(asc_linear *linear, const double *weight, const double *bias, asc_error *err);
 void cpu_linear_destroy(asc_linear *linear);
 
 asc_status cpu_embed(asc_stream *stream, const embed_args *args, asc_error *err);
 asc_status cpu_linear(asc_stream *stream, const linear_args *args, asc_error *err);
 asc_status cpu_attention(asc_stream *stream, const attention_args *args, asc_error *err);
+asc_status cpu_attention_first(asc_stream *stream, const attention_first_args *args, asc_error *err);
 asc_status cpu_add_norm(asc_stream *stream, const add_norm_args *args, asc_error *err);
 asc_status cpu_pool_first(asc_stream *stream, const pool_first_args *args, asc_error *err);
 asc_status cpu_record_full(asc_stream *stream, const record_full_args *args, asc_error *err);

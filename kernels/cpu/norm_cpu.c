@@ -29,15 +29,16 @@ static void add_row(const float *x, const float *residual, float *out, size_t n_
 
 asc_status cpu_add_norm(asc_stream *stream, const add_norm_args *args, asc_error *err)
 {
-    (void)stream, (void)err;
+    (void)stream;
     const size_t n_hidden = args->n_hidden;
+    TRY(cpu_check_shared("add_norm: residual.source", &args->residual, args->n_tokens, err));
     const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon,
                            n_hidden};
-    const float *x = cpu_real(args->x), *residual = cpu_real(args->residual);
+    const float *x = cpu_real(args->x);
     float *out = cpu_real(args->out);
     for (size_t t = 0; t < args->n_tokens; t++) {
         float *row = out + t * n_hidden;
-        add_row(x + t * n_hidden, residual + t * n_hidden, row, n_hidden);
+        add_row(x + t * n_hidden, cpu_shared_row(&args->residual, t, n_hidden), row, n_hidden);
         cpu_norm_row(&norm, row, row);
     }
     return ASC_OK;

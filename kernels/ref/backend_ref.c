@@ -41,6 +41,13 @@ asc_status ref_check_indexes(const char *name, const int32_t *index, size_t coun
     return ASC_OK;
 }
 
+asc_status ref_check_shared(const char *name, const shared_rows *rows, size_t n_tokens, asc_error *err)
+{
+    if (!rows->source.buffer)
+        return ASC_OK;
+    return ref_check_indexes(name, i32_data(rows->source), n_tokens, 0, rows->n_rows, err);
+}
+
 asc_status ref_check_offsets(const char *name, const ref_offsets *expected, asc_error *err)
 {
     const int32_t *offsets = expected->offsets;
@@ -158,6 +165,7 @@ asc_backend_ops backend_ref_ops(void)
         .embed = ref_embed,
         .linear = ref_linear,
         .attention = ref_attention,
+        .attention_first = ref_attention_first,
         .add_norm = ref_add_norm,
         .pool_first = ref_pool_first,
         .record_full = ref_record_full,

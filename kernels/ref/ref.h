@@ -12,8 +12,8 @@
 #include "shapes.h"
 
 typedef struct ref_weights {
-    double *weight; // [n_out, n_in]
-    double *bias;   // [n_out], zeros when the map has none
+    double *weight; // [n_groups, n_out, n_in]
+    double *bias;   // [n_groups, n_out], zeros when the map has none
 } ref_weights;      // asc_linear.impl
 
 static inline double *real_data(asc_view view)
@@ -51,10 +51,19 @@ typedef struct ref_offsets {
 } ref_offsets;
 asc_status ref_check_offsets(const char *name, const ref_offsets *expected, asc_error *err);
 
+// Token t's row in a shared array; `width` elements a row. The caller has checked source (ref_check_shared).
+static inline const double *ref_shared_row(const shared_rows *rows, size_t t, size_t width)
+{
+    return real_data(rows->data) + (rows->source.buffer ? (size_t)i32_data(rows->source)[t] : t) * width;
+}
+
+// The source of a shared array names rows that are there; `name` as in ref_check_indexes.
+asc_status ref_check_shared(const char *name, const shared_rows *rows, size_t n_tokens, asc_error *err);
+
 // One row of layer normalisation in place: row [D], gamma [D], beta [D].
 void ref_norm_row(double *row, size_t n_hidden, const norm_weights *norm);
 
-asc_status ref_linear_create(asc_linear *linear, const float *weight, const float *bias, asc_error *err);
+asc_status ref_linear_create(asc_linear *linear, const double *weight, const double *bias, asc_error *err);
 void ref_linear_destroy(asc_linear *linear);
 
 asc_status ref_relabel(asc_stream *stream, const relabel_args *args, asc_error *err);
@@ -63,6 +72,7 @@ asc_status ref_pack(asc_stream *stream, const pack_args *args, asc_error *err);
 asc_status ref_embed(asc_stream *stream, const embed_args *args, asc_error *err);
 asc_status ref_linear(asc_stream *stream, const linear_args *args, asc_error *err);
 asc_status ref_attention(asc_stream *stream, const attention_args *args, asc_error *err);
+asc_status ref_attention_first(asc_stream *stream, const attention_first_args *args, asc_error *err);
 asc_status ref_add_norm(asc_stream *stream, const add_norm_args *args, asc_error *err);
 asc_status ref_pool_first(asc_stream *stream, const pool_first_args *args, asc_error *err);
 asc_status ref_record_full(asc_stream *stream, const record_full_args *args, asc_error *err);

@@ -12,6 +12,7 @@ void cases_pack(asc_backend_kind kind);
 void cases_embed(asc_backend_kind kind);
 void cases_linear(asc_backend_kind kind);
 void cases_attention(asc_backend_kind kind);
+void cases_attention_first(asc_backend_kind kind);
 void cases_add_norm(asc_backend_kind kind);
 void cases_pool_first(asc_backend_kind kind);
 void cases_record_full(asc_backend_kind kind);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -22,6 +23,8 @@ typedef struct attention_case {
     size_t reach;
     float *bias;     // [H, 2 reach + 1], NULL: none
     int32_t *places; // [T], NULL: 0, 1, 2, ... in each sequence
+    size_t n_rows;   // of qkv, with `source`
+    int32_t *source; // [T], NULL: every token has its own row
 } attention_case;
 
 // `lengths` ends with -1. spread: standard deviation of Q, K and V.
@@ -44,7 +47,9 @@ static double *attention_on(asc_backend_kind kind, const attention_case *c)
     const size_t n_out = c->n_tokens * c->n_heads * c->head_size;
     double *out = get_memory(n_out * sizeof *out);
     rig_open(&r, kind);
-    frame qkv = frame_in(&r, ASC_REAL, 3 * n_out, c->qkv);
+    const size_t n_rows = c->source ? c->n_rows : c->n_tokens;
+    frame qkv = frame_in(&r, ASC_REAL, 3 * n_rows * c->n_heads * c->head_size, c->qkv);
+    frame source = frame_in(&r, ASC_I32, c->source ? c->n_tokens : 0, c->source);
     frame offsets = frame_in(&r, ASC_I32, c->n_sequences + 1, c->offsets);
     const size_t n_bias = c->bias ? c->n_heads * (2 * c->reach + 1) : 0;
     frame bias = frame_in(&r, ASC_REAL, n_bias, c->bias);
@@ -56,7 +61,7 @@ static double *attention_on(asc_backend_kind kind, const attention_case *c)
                                  .n_heads = c->n_heads,
                                  .head_size = c->head_size,
                                  .scale = c->scale,
-                                 .qkv = qkv.view,
+                                 .qkv = {qkv.view, c->source ? source.view : (asc_view){NULL, 0}, n_rows},
                                  .sequence_offsets = offsets.view,
                                  .out = result.view,
                                  .bias_reach = c->reach,
@@ -68,6 +73,7 @@ static double *attention_on(asc_backend_kind kind, const attention_case *c)
     frame_close(&places);
     frame_close(&bias);
     frame_close(&offsets);
+    frame_close(&source);
     frame_close(&qkv);
     rig_close(&r);
     return out;
@@ -227,8 +233,31 @@ static void check_bias(asc_backend_kind kind)
     }
 }
 
+// Rows of qkv that several tokens share give what copies of them give, bit for bit.
+static void check_shared(asc_backend_kind kind)
+{
+    enum { N_ROWS = 11 };
+    const int lengths[] = {7, 19, 1, 33, 4, -1};
+    attention_case c = make_case(lengths, 3, 16, 1);
+    const size_t width = 3 * 3 * 16, n_out = c.n_tokens * 3 * 16;
+    attention_case shared = c;
+    shared.n_rows = N_ROWS;
+    shared.qkv = random_floats(77, N_ROWS * width, 1);
+    shared.source = random_ints(78, c.n_tokens, N_ROWS);
+    for (size_t t = 0; t < c.n_tokens; t++)
+        memcpy(c.qkv + t * width, shared.qkv + (size_t)shared.source[t] * width, width * sizeof *c.qkv);
+    double *expected = attention_on(kind, &c), *found = attention_on(kind, &shared);
+    expect_same_bits("attention on shared rows", n_out, sizeof *found, found, expected);
+    free(found);
+    free(expected);
+    free(shared.source);
+    free(shared.qkv);
+    free(c.qkv);
+}
+
 void cases_attention(asc_backend_kind kind)
 {
+    check_shared(kind);
     static const struct {
         int lengths[MOST_SEQUENCES];
         size_t n_heads, head_size;

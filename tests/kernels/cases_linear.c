@@ -9,10 +9,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 typedef struct linear_case {
+    size_t n_groups; // 0: one
     size_t n_tokens, n_in, n_out;
     asc_activation activation;
     float *x, *weight, *bias; // bias NULL: none
@@ -38,11 +40,12 @@ static void free_case(linear_case *c)
 static double *linear_on(asc_backend_kind kind, const linear_case *c)
 {
     rig r;
-    double *out = get_memory(c->n_tokens * c->n_out * sizeof *out);
+    const size_t n_groups = c->n_groups ? c->n_groups : 1, n_maps = c->n_tokens * n_groups;
+    double *out = get_memory(n_maps * c->n_out * sizeof *out);
     rig_open(&r, kind);
-    asc_linear *weights = make_linear(&r, c->n_out, c->n_in, c->weight, c->bias);
-    frame x = frame_in(&r, ASC_REAL, c->n_tokens * c->n_in, c->x);
-    frame result = frame_out(&r, ASC_REAL, c->n_tokens * c->n_out);
+    asc_linear *weights = make_linears(&r, n_groups, c->n_out, c->n_in, c->weight, c->bias);
+    frame x = frame_in(&r, ASC_REAL, n_maps * c->n_in, c->x);
+    frame result = frame_out(&r, ASC_REAL, n_maps * c->n_out);
     const linear_args args = {weights, c->n_tokens, c->activation, x.view, result.view};
     MUST(&r, op_linear(r.stream, &args, &r.err));
     frame_read(&result, out);
@@ -146,7 +149,7 @@ static void check_activations(asc_backend_kind kind)
     for (int i = 0; i < N_POINTS; i++)
         x[i] = (float)(i - 200) / 16;
     for (size_t a = 0; a < sizeof known / sizeof known[0]; a++) {
-        const linear_case c = {N_POINTS, 1, 1, known[a].activation, x, &one, NULL};
+        const linear_case c = {1, N_POINTS, 1, 1, known[a].activation, x, &one, NULL};
         double *found = linear_on(kind, &c);
         const double tolerance = kind == ASC_BACKEND_CPU ? 5e-7 : 1e-15;
         for (int i = 0; i < N_POINTS; i++) {
@@ -176,8 +179,45 @@ static void check_nan_row(asc_backend_kind kind, size_t n_in, asc_activation act
     free_case(&c);
 }
 
+// Maps side by side give what each gives alone, bit for bit.
+static void check_groups(asc_backend_kind kind)
+{
+    enum { N_GROUPS = 5 };
+    const size_t shapes[][3] = {{1, 32, 48}, {19, 24, 16}, {70, 48, 32}, {250, 16, 33}, {19, 48, 3}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const size_t n_tokens = shapes[i][0], n_in = shapes[i][1], n_out = shapes[i][2], n = n_tokens * n_out;
+        linear_case c = make_case(n_tokens, N_GROUPS * n_in, n_out, (asc_activation)(i % 3), i % 2);
+        linear_case all = c;
+        all.n_in = n_in;
+        all.n_groups = N_GROUPS;
+        all.bias = c.bias ? random_floats(14, N_GROUPS * n_out, 0.3f) : NULL;
+        double *together = linear_on(kind, &all);
+        linear_case one = {.n_tokens = n_tokens, .n_in = n_in, .n_out = n_out, .activation = c.activation};
+        one.x = get_memory(n_tokens * n_in * sizeof *one.x);
+        for (size_t g = 0; g < N_GROUPS; g++) {
+            double *part = get_memory(n * sizeof *part);
+            for (size_t t = 0; t < n_tokens; t++) {
+                memcpy(one.x + t * n_in, c.x + (t * N_GROUPS + g) * n_in, n_in * sizeof *one.x);
+                memcpy(part + t * n_out, together + (t * N_GROUPS + g) * n_out, n_out * sizeof *part);
+            }
+            one.weight = c.weight + g * n_out * n_in;
+            one.bias = all.bias ? all.bias + g * n_out : NULL;
+            double *alone = linear_on(kind, &one);
+            expect_not_trivial("one of several maps", n, alone);
+            expect_same_bits("one of several maps", n, sizeof *part, part, alone);
+            free(alone);
+            free(part);
+        }
+        free(one.x);
+        free(together);
+        free(all.bias);
+        free_case(&c);
+    }
+}
+
 void cases_linear(asc_backend_kind kind)
 {
+    check_groups(kind);
     check_shapes(kind);
     check_activations(kind);
     for (int activation = ASC_ACT_NONE; activation <= ASC_ACT_TANH; activation++)

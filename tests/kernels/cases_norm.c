@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -54,7 +55,7 @@ static double *norm_on(asc_backend_kind kind, const norm_case *c, place where)
     const add_norm_args args = {.n_tokens = c->n_tokens,
                                 .n_hidden = c->n_hidden,
                                 .x = x.view,
-                                .residual = residual.view,
+                                .residual = {.data = residual.view},
                                 .norm = {gamma.view, beta.view, c->epsilon},
                                 .out = result->view};
     MUST(&r, op_add_norm(r.stream, &args, &r.err));
@@ -146,8 +147,45 @@ static void check_nan_row(asc_backend_kind kind, size_t n_hidden)
     free_case(&c);
 }
 
+// Residual rows that several tokens share give what copies of them give, bit for bit; a row that is not there is refused.
+static void check_shared(asc_backend_kind kind)
+{
+    enum { N_ROWS = 7, N_TOKENS = 19, N_HIDDEN = 48, N = N_TOKENS * N_HIDDEN };
+    norm_case c = make_case(N_TOKENS, N_HIDDEN, 0);
+    float *rows = random_floats(35, N_ROWS * N_HIDDEN, 0.5f);
+    int32_t *source = random_ints(36, N_TOKENS, N_ROWS);
+    for (size_t t = 0; t < N_TOKENS; t++)
+        memcpy(c.residual + t * N_HIDDEN, rows + (size_t)source[t] * N_HIDDEN, N_HIDDEN * sizeof *rows);
+    double *expected = norm_on(kind, &c, APART), found[N];
+    rig r;
+    rig_open(&r, kind);
+    frame x = frame_in(&r, ASC_REAL, N, c.x), shared = frame_in(&r, ASC_REAL, N_ROWS * N_HIDDEN, rows);
+    frame gamma = frame_in(&r, ASC_REAL, N_HIDDEN, c.gamma), beta = frame_in(&r, ASC_REAL, N_HIDDEN, c.beta);
+    frame index = frame_in(&r, ASC_I32, N_TOKENS, source), result = frame_out(&r, ASC_REAL, N);
+    add_norm_args args = {N_TOKENS, N_HIDDEN, x.view, {shared.view, index.view, N_ROWS},
+                          {gamma.view, beta.view, c.epsilon}, result.view};
+    MUST(&r, op_add_norm(r.stream, &args, &r.err));
+    frame_read(&result, found);
+    expect_same_bits("shared residuals", N, sizeof *found, found, expected);
+    args.residual.n_rows = N_ROWS - 1;
+    MUST_REFUSE(&r, "add_norm: residual.source", op_add_norm(r.stream, &args, &r.err));
+    args.residual.n_rows = N_ROWS + 1;
+    MUST_REFUSE(&r, "add_norm: residual: ", op_add_norm(r.stream, &args, &r.err));
+    args.residual.n_rows = N_ROWS, args.out = shared.view;
+    MUST_REFUSE(&r, "add_norm: out: ", op_add_norm(r.stream, &args, &r.err));
+    frame *frames[] = {&x, &shared, &gamma, &beta, &index, &result};
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++)
+        frame_close(frames[i]);
+    rig_close(&r);
+    free(expected);
+    free(source);
+    free(rows);
+    free_case(&c);
+}
+
 void cases_add_norm(asc_backend_kind kind)
 {
+    check_shared(kind);
     const size_t token_counts[] = {0, 1, 3, 19, 64, 111, 989}, widths[] = {7, 24, 32, 48, 384};
     for (size_t i = 0; i < 7; i++)
         for (size_t j = 0; j < 5; j++) {

@@ -153,11 +153,28 @@ void frame_close(frame *f)
     memset(f, 0, sizeof *f);
 }
 
-asc_linear *make_linear(rig *r, size_t n_out, size_t n_in, const float *weight, const float *bias)
+asc_linear *make_linears(rig *r, size_t n_groups, size_t n_out, size_t n_in, const float *weight, const float *bias)
 {
     asc_linear *linear;
-    MUST(r, linear_create(r->backend, n_out, n_in, weight, bias, &linear, &r->err));
+    double *weights = doubles_of(weight, n_groups * n_out * n_in), *biases = doubles_of(bias, n_groups * n_out);
+    const linear_spec spec = {n_groups, n_out, n_in, weights, biases};
+    MUST(r, linear_create(r->backend, &spec, &linear, &r->err));
+    free(biases);
+    free(weights);
     return linear;
+}
+
+asc_linear *make_linear(rig *r, size_t n_out, size_t n_in, const float *weight, const float *bias)
+{
+    return make_linears(r, 1, n_out, n_in, weight, bias);
+}
+
+double *doubles_of(const float *values, size_t n)
+{
+    double *doubles = values ? get_memory(n * sizeof *doubles) : NULL;
+    for (size_t i = 0; doubles && i < n; i++)
+        doubles[i] = values[i];
+    return doubles;
 }
 
 // ---- Inputs -------------------------------------------------------------------------------------

@@ -46,8 +46,11 @@ void frame_close(frame *f); // fails the test when the pattern around the view, 
 double pattern_double(void);
 int32_t pattern_int(void);
 
-// A linear map of this rig, made from floats.
+// A linear map of this rig, or n_groups of them side by side, made from floats.
 asc_linear *make_linear(rig *r, size_t n_out, size_t n_in, const float *weight, const float *bias);
+asc_linear *make_linears(rig *r, size_t n_groups, size_t n_out, size_t n_in, const float *weight, const float *bias);
+
+double *doubles_of(const float *values, size_t n); // NULL for NULL. Caller frees.
 
 // ---- Inputs -------------------------------------------------------------------------------------
 

@@ -139,10 +139,17 @@ static void misused_linear(void **state)
     const float weight[12] = {1};
     asc_linear *linear = NULL;
     rig_open(&other, r->kind);
-    MUST_REFUSE(r, "n_in", linear_create(r->backend, 3, 0, weight, NULL, &linear, &r->err));
-    MUST_REFUSE(r, "n_out", linear_create(r->backend, 0, 4, weight, NULL, &linear, &r->err));
-    MUST_REFUSE(r, "n_out", linear_create(r->backend, SIZE_MAX / 2, 4, weight, NULL, &linear, &r->err));
-    MUST_REFUSE(r, "weight", linear_create(r->backend, 3, 4, NULL, NULL, &linear, &r->err));
+    const double weights[12] = {1};
+    const struct {
+        const char *part;
+        linear_spec spec;
+    } wrong[] = {
+        {"n_groups", {0, 3, 4, weights, NULL}},           {"n_in", {1, 3, 0, weights, NULL}},
+        {"n_out", {1, 0, 4, weights, NULL}},              {"n_out", {1, SIZE_MAX / 2, 4, weights, NULL}},
+        {"n_out", {INT32_MAX, INT32_MAX, 4, weights, NULL}}, {"weight", {1, 3, 4, NULL, NULL}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        MUST_REFUSE(r, wrong[i].part, linear_create(r->backend, &wrong[i].spec, &linear, &r->err));
     assert_null(linear);
     linear = make_linear(r, 3, 4, weight, NULL);
     asc_linear *foreign = make_linear(&other, 3, 4, weight, NULL);
@@ -187,13 +194,13 @@ static void misused_transformer(void **state)
     asc_buffer *reals = make_buffer(r, ASC_REAL, 400), *ints = make_buffer(r, ASC_I32, 20);
     const asc_view x = view_at(reals, 0), gamma = view_at(reals, 300), beta = view_at(reals, 310);
     asc_error *err = &r->err;
-    add_norm_args norm = {4, 8, x, view_at(reals, 32), {gamma, beta, 1e-12}, view_at(reals, 8)};
+    add_norm_args norm = {4, 8, x, {.data = view_at(reals, 32)}, {gamma, beta, 1e-12}, view_at(reals, 8)};
     MUST_REFUSE(r, "add_norm: out: overlaps x", op_add_norm(r->stream, &norm, err));
     norm.out = view_at(reals, 290);
     MUST_REFUSE(r, "add_norm: out: overlaps norm.gamma", op_add_norm(r->stream, &norm, err));
     norm.out = x, norm.n_hidden = 0;
     MUST_REFUSE(r, "add_norm: n_hidden", op_add_norm(r->stream, &norm, err));
-    attention_args attention = {2, 5,       2,      2, 4, 1, x, view_at(ints, 0), view_at(reals, 200),
+    attention_args attention = {2, 5,       2,      2, 4, 1, {.data = x}, view_at(ints, 0), view_at(reals, 200),
                                 0, no_view, no_view};
     MUST_REFUSE(r, "attention: max_length", op_attention(r->stream, &attention, err));
     attention.max_length = 3, attention.out = view_at(reals, 119);

@@ -18,6 +18,7 @@ static const op_cases operations[] = {
     {"relabel", cases_relabel},   {"row_masks", cases_row_masks},   {"pack", cases_pack},
     {"embed", cases_embed},       {"linear", cases_linear},         {"attention", cases_attention},
     {"add_norm", cases_add_norm}, {"pool_first", cases_pool_first}, {"record_full", cases_record_full},
+    {"attention_first", cases_attention_first},
     {"values", cases_values},     {"attribute", cases_attribute},
     {"solve", cases_solve},
 };

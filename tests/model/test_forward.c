@@ -1,6 +1,7 @@
 // The forward pass against Hugging Face transformers, layer by layer, on tiny models whose values scripts/make_golden.py recorded:
 // |difference| <= 1e-5 max(1, largest |value| of the layer), on every backend.
 #include "model/forward.h"
+#include "model/savings.h"
 
 #include <jansson.h>
 
@@ -105,7 +106,7 @@ static void run_example(const device_model *model, example *e, asc_backend *back
     const token_table table = {.n_tokens = e->n_tokens, .offsets = view_at(offset_data, 0), .features = view_at(table_data, 0),
                                .ids = view_at(table_data, 512), .positions = view_at(table_data, 1024), .types = view_at(table_data, 1536)};
     const forward_tap tap = {compare_hidden, e};
-    const forward_input input = {.n_sequences = 1, .n_tokens = e->n_tokens, .max_length = e->n_tokens, .table = &table,
+    forward_input input = {.n_sequences = 1, .n_tokens = e->n_tokens, .max_length = e->n_tokens, .table = &table,
                                  .places = view_at(table_data, 2048), .sequence_offsets = view_at(offset_data, 0), .tap = &tap};
     forward_workspace workspace;
     double found[64];
@@ -115,12 +116,16 @@ static void run_example(const device_model *model, example *e, asc_backend *back
     compare(e, json_object_get(e->json, "pooled"), found, "pooled");
     check_ok(buffer_download(e->stream, view_at(workspace.logits, 0), found, model->model->n_classes, &err), &err, "download");
     compare(e, json_object_get(e->json, "logits"), found, "logits");
+    input.tap = NULL; // the last block for the first token alone
+    check_ok(forward_run(model, e->stream, &workspace, &input, &err), &err, "forward");
+    check_ok(buffer_download(e->stream, view_at(workspace.logits, 0), found, model->model->n_classes, &err), &err, "download");
+    compare(e, json_object_get(e->json, "logits"), found, "logits without taps");
     forward_workspace_free(&workspace);
     buffer_destroy(offset_data);
     buffer_destroy(table_data);
 }
 
-static void run_model(const char *name, asc_backend_kind kind)
+static void run_model(const char *name, asc_backend_kind kind, unsigned savings)
 {
     asc_error err;
     char path[1024];
@@ -136,7 +141,7 @@ static void run_model(const char *name, asc_backend_kind kind)
     *strrchr(path, '/') = '\0';
     OK(asc_model_open(path, NULL, &model, &err));
     OK(backend_open(kind, &backend, &err));
-    OK(model_load(model, backend, &device, &err));
+    OK(model_load(model, backend, savings, &device, &err));
     const json_t *inputs = json_object_get(golden, "inputs");
     assert_true(json_array_size(inputs) >= 7);
     for (size_t i = 0; i < json_array_size(inputs); i++) {
@@ -146,7 +151,7 @@ static void run_model(const char *name, asc_backend_kind kind)
         stream_destroy(e.stream);
         worst = fmax(worst, e.worst);
     }
-    print_message("%-14s %-4s largest difference %.1e of the scale\n", name, backend_name(backend), worst);
+    print_message("%-14s %-4s %s: largest difference %.1e of the scale\n", name, backend_name(backend), savings ? "savings" : "dense", worst);
     assert_true(worst > 0);
     model_unload(device);
     backend_close(backend);
@@ -159,7 +164,8 @@ static void every_model_on_every_backend(void **state)
     (void)state;
     for (size_t m = 0; m < sizeof models / sizeof *models; m++)
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-            run_model(models[m], kinds[k]);
+            for (size_t s = 0; s < 2; s++)
+                run_model(models[m], kinds[k], s ? ASC_SAVINGS_ALL : 0);
 }
 
 int main(void)

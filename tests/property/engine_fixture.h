@@ -3,6 +3,7 @@
 #define ASCRIBE_TEST_ENGINE_FIXTURE_H
 
 #include "explain/engine.h"
+#include "model/savings.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -41,7 +41,7 @@ static double largest(const float *values, size_t count)
 }
 
 // Every attribution of row 0 (three classes) against brute force on v(S) taken one sequence at a time.
-static void check_row(const asc_model *model, const asc_rows *rows, asc_backend_kind kind, int32_t mask_id, const explained *found, double tolerance)
+static void check_row(const asc_model *model, const asc_rows *rows, asc_backend_kind kind, int32_t mask_id, const explained *found)
 {
     double v[3][1 << N], phi[N], logits[3];
     for (uint64_t mask = 0; mask < 1 << N; mask++) {
@@ -50,11 +50,12 @@ static void check_row(const asc_model *model, const asc_rows *rows, asc_backend_
             v[c][mask] = logits[c];
     }
     const double scale = largest(found->rows[0].values, N * 3);
+    const double allowed = kind == ASC_BACKEND_CPU ? 5e-6 : 1e-6 * scale; // cpu: float, with all savings; logits are near 1
     assert_true(scale > 0.01);
     for (size_t c = 0; c < 3; c++) {
         brute_force(v[c], N, phi);
         for (size_t i = 0; i < N; i++)
-            if (!(fabs(phi[i] - (double)found->rows[0].values[i * 3 + c]) <= tolerance * scale))
+            if (!(fabs(phi[i] - (double)found->rows[0].values[i * 3 + c]) <= allowed))
                 fail_msg("class %zu feature %zu: brute force %.9g, found %.9g", c, i, phi[i], (double)found->rows[0].values[i * 3 + c]);
     }
 }
@@ -69,7 +70,7 @@ static void exact_is_brute_force(void **state)
         explain_request request = fixture_request(model, kinds[k]);
         request.estimator = ESTIMATOR_EXACT;
         explained *found = fixture_explain(model, &request, rows, two_workers);
-        check_row(model, rows, kinds[k], -1, found, 1e-6);
+        check_row(model, rows, kinds[k], -1, found);
         assert_int_equal(found->rows[0].evaluations, (1 << N) - 2);
         assert_true(largest(found->rows[0].std_errors, N * 3) == 0);
         explained_free(found);
@@ -89,7 +90,7 @@ static void mask_policy_replaces_tokens(void **state)
         request.policy = ASC_POLICY_REPLACE;
         request.mask_token_id = 4;
         explained *found = fixture_explain(model, &request, rows, two_workers);
-        check_row(model, rows, kinds[k], 4, found, 1e-6);
+        check_row(model, rows, kinds[k], 4, found);
         explained_free(found);
     }
     fixture_rows_free(rows);
@@ -135,7 +136,7 @@ static void occlusion_is_leave_one_out(void **state)
     for (size_t i = 0; i < N; i++) {
         fixture_logits(model, ASC_BACKEND_CPU, rows, (fixture_coalition){0, ((1 << N) - 1) ^ (uint64_t)1 << i, -1}, without);
         for (size_t c = 0; c < 3; c++)
-            assert_true(fabs(full[c] - without[c] - (double)found->rows[0].values[i * 3 + c]) <= 1e-6 * fmax(1, fabs(full[c])));
+            assert_true(fabs(full[c] - without[c] - (double)found->rows[0].values[i * 3 + c]) <= 5e-6 * fmax(1, fabs(full[c])));
     }
     assert_int_equal(found->rows[0].evaluations, N);
     assert_int_equal(found->rows[1].evaluations, 9);
