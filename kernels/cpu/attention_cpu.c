@@ -89,10 +89,11 @@ static void copy_values(const sequence *s, size_t head)
     for (size_t t = 0; t < s->length; t++) {
         const float *restrict from = s->rows[t] + (2 * s->n_heads + head) * head_size;
         float *restrict values = s->values + t * s->n_columns;
-        for (size_t e = 0; e < head_size; e++)
-            values[e] = from[e];
-        for (size_t e = head_size; e < s->n_columns; e++)
-            values[e] = 0;
+        size_t e = 0;
+        for (; e + CPU_LANES <= head_size; e += CPU_LANES)
+            memcpy(values + e, from + e, CPU_LANES * sizeof(float));
+        for (; e < s->n_columns; e++)
+            values[e] = e < head_size ? from[e] : 0;
     }
 }
 
@@ -210,9 +211,11 @@ CPU_INLINE void exponentiate(const sequence *s, size_t n_lanes, float inverse[CP
         sums[l] = 0;
     }
     for (size_t key = 1; key < s->length; key++)
+#pragma GCC unroll 1
         for (size_t l = 0; l < n_lanes; l++)
             largest[l] = scores[key * n_lanes + l] > largest[l] ? scores[key * n_lanes + l] : largest[l];
     for (size_t key = 0; key < s->length; key++)
+#pragma GCC unroll 1
         for (size_t l = 0; l < n_lanes; l++) {
             const float e = exp_negative(scores[key * n_lanes + l] - largest[l]);
             scores[key * n_lanes + l] = e;
