@@ -288,12 +288,6 @@ asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err
     return leave(stream, enter(stream)->linear(stream, args, err));
 }
 
-// Rows that the array must hold.
-static size_t shared_count(const shared_rows *rows, size_t n_tokens)
-{
-    return rows->source.buffer ? rows->n_rows : n_tokens;
-}
-
 asc_status op_attention(asc_stream *stream, const attention_args *args, asc_error *err)
 {
     contract c = contract_of(stream, "attention", err);

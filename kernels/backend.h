@@ -141,6 +141,13 @@ typedef struct pack_args {
 } pack_args;
 asc_status op_pack(asc_stream *stream, const pack_args *args, asc_error *err);
 
+// An array whose row for element t is row source[t]: what several elements share stands there once.
+typedef struct shared_rows {
+    asc_view data;    // REAL [n_rows, width]
+    asc_view source;  // I32 [elements]; buffer NULL: element t has row t, and n_rows is not looked at
+    size_t n_rows;
+} shared_rows;
+
 // ---- The transformer ---------------------------------------------------------------------------------------------
 
 typedef enum asc_activation {
@@ -180,13 +187,6 @@ typedef struct linear_args {
     asc_view out; // REAL [T, G, n_out]
 } linear_args;
 asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err);
-
-// An array whose row for token t is row source[t]: what tokens of several sequences share stands there once.
-typedef struct shared_rows {
-    asc_view data;    // REAL [n_rows, width]
-    asc_view source;  // I32 [T]; buffer NULL: token t has row t, and n_rows is not looked at
-    size_t n_rows;
-} shared_rows;
 
 // Self-attention within each sequence: out = softmax(scale * Q K' + B) V per head. qkv rows hold all heads of Q, then of K, then of V.
 // B[query, key] of head h = bias[h, reach + d], d = places[key] - places[query] held within -reach .. reach; 0 without a bias.
@@ -239,12 +239,12 @@ asc_status op_pool_first(asc_stream *stream, const pool_first_args *args, asc_er
 
 // ---- Values and attributions -------------------------------------------------------------------------------------
 
-// Which coalition of which row each of a step's sequences is, and the logits of all of them.
+// Which coalition of which row each of a step's sequences is, and the logits of all of them; those of equal sequences may be shared.
 typedef struct step_logits {
     size_t n_rows, n_coalitions, n_sequences, n_classes;
     asc_view sequence_row;       // I32 [n_sequences]
     asc_view sequence_coalition; // I32 [n_sequences]
-    asc_view logits;             // REAL [n_sequences, C]
+    shared_rows logits;          // REAL [n_sequences, C]
 } step_logits;
 
 // For every sequence that is a row's full coalition (number 0): full_logits[row] = its logits; and, when targets.buffer is not

@@ -301,7 +301,7 @@ static void misused_values(void **state)
     asc_buffer *doubles = make_buffer(r, ASC_F64, 200), *reals = make_buffer(r, ASC_REAL, 40);
     asc_error *err = &r->err;
     const asc_view i = view_at(ints, 0), w = view_at(words, 0), d = view_at(doubles, 0);
-    const step_logits step = {2, 4, 3, 5, i, i, view_at(reals, 0)};
+    const step_logits step = {2, 4, 3, 5, i, i, {.data = view_at(reals, 0)}};
     record_full_args record = {step, view_at(doubles, 195), no_view};
     MUST_REFUSE(r, "record_full: full_logits: 10 elements", op_record_full(r->stream, &record, err));
     record.full_logits = d, record.targets = view_at(ints, 2);
@@ -310,7 +310,7 @@ static void misused_values(void **state)
     MUST_REFUSE(r, "values: n_targets", op_values(r->stream, &values, err));
     values.n_targets = 1, values.step.n_sequences = 9;
     MUST_REFUSE(r, "values: n_sequences", op_values(r->stream, &values, err));
-    values.step.n_sequences = 8, values.step.logits = view_at(reals, 1);
+    values.step.n_sequences = 8, values.step.logits.data = view_at(reals, 1);
     MUST_REFUSE(r, "values: logits: 40 elements from element 1", op_values(r->stream, &values, err));
     const attribute_args good = {2,
                                  3,
