@@ -14,6 +14,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BEGIN = "<!-- cpu-comparison: made by tests/bench/make_benchmarks.py; do not edit -->"
 END = "<!-- cpu-comparison: end -->"
 SOURCE = re.compile(r"^Raw results: `([^`]+)`", re.M)
+QUIET_CPU_SHARE = 0.93
 FORMAT = ("ascribe-cpu-comparison", 1)
 HEADS = (
     "shape", "ascribe, coalitions/s", "% of peak", "PyTorch padded", "% of peak", "ascribe / padded", "PyTorch dropping tokens", "% of peak",
@@ -73,6 +74,14 @@ def row(entry):
     return cells + ["–", "–"]
 
 
+def disturbance(result):
+    """A sentence when other work took more than a twentieth or so of the processors from PyTorch's loops that count, else nothing."""
+    shares = [peer(entry, loop)["cpu_share"] for entry in result["shapes"] for loop in ("padded", "dropped")]
+    if min(shares) >= QUIET_CPU_SHARE:
+        return ""
+    return f" **The machine was not idle: PyTorch's loops had {100 * min(shares):.0f} % of the processors at the worst.**"
+
+
 def conditions(result):
     """The sentences above the table."""
     machine, made, entry = result["hardware"], result["versions"], result["shapes"][0]
@@ -85,10 +94,10 @@ def conditions(result):
         f"{', '.join(machine['flags'])}{'; a virtual machine' if machine['virtual'] else ''}), {machine['memory_gib']} GiB, {machine['system']}. "
         f"ascribe {program.get('version')} at {program.get('commit')} ({program.get('compiler')}, {program.get('matrices')}); "
         f"PyTorch {peer_versions['torch']}, transformers {peer_versions['transformers']}, Python {made['python']}, fp32, inference mode. "
-        f"Best of {n_turns} measurements of about {result['seconds']:g} s each, taken in turns. "
+        f"Measured {n_turns} times in turns, about {result['seconds']:g} s each; the best counts. "
         f"Peak: the fastest fp32 GEMM of either side in the same minutes ({peaks} GFLOP/s); both sides' operations are those they executed, "
         "PyTorch's padding included. In brackets: processes x threads, attention, tokens a batch. "
-        f"Largest difference of logits between the two loops: {max(e['agreement']['largest_difference'] for e in result['shapes']):.1g}."
+        f"Largest difference of logits between the two loops: {max(e['agreement']['largest_difference'] for e in result['shapes']):.1g}." + disturbance(result)
     )
 
 

@@ -20,6 +20,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import statistics
 import sys
 import time
@@ -211,7 +212,8 @@ def serve(pipe, task, start_line):
     import transformers
 
     process = Process(task, start_line)
-    pipe.send({"torch": torch.__version__, "transformers": transformers.__version__, "build": torch.__config__.show()})
+    build = [line.strip(" -") for line in torch.__config__.show().split("\n") if re.search("Math Kernel|MKL-DNN|OpenMP|CPU capability", line)]
+    pipe.send({"torch": torch.__version__, "transformers": transformers.__version__, "build": build})
     for name, arguments in iter(pipe.recv, None):
         pipe.send(getattr(process, name)(*arguments))
 

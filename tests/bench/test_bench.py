@@ -108,7 +108,7 @@ class Batches(unittest.TestCase):
 def peer_turn(loop, speed):
     return {
         "side": "peer", "loop": loop, "processes_x_threads": "2x1", "attention": "sdpa", "batch_tokens": 512, "coalitions_per_s": speed,
-        "gflops": 200.0,
+        "gflops": 200.0, "cpu_share": 0.96,
     }
 
 
@@ -152,6 +152,14 @@ class Table(unittest.TestCase):
         entry["turns"].append(own_turn("bf16", 2000.0))
         self.assertEqual(make_benchmarks.row(entry)[-2:], ["2,000", "8.00"])
         self.assertEqual(make_benchmarks.row(entry)[1], "1,000")
+
+    def test_it_says_when_the_machine_was_busy(self):
+        self.assertNotIn("not idle", make_benchmarks.section(RESULT, "x.json"))
+        busy = copy.deepcopy(RESULT)
+        for turn in busy["shapes"][0]["turns"]:
+            if turn.get("loop") == "dropped":
+                turn["cpu_share"] = 0.5
+        self.assertIn("had 50 % of the processors", make_benchmarks.section(busy, "x.json"))
 
     def test_what_is_missing_is_refused(self):
         entry = copy.deepcopy(RESULT["shapes"][0])
