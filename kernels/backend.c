@@ -6,20 +6,24 @@
 
 // ---- Device and memory --------------------------------------------------------------------------
 
-asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err)
+asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err)
 {
     *out = NULL;
     asc_backend *backend = calloc(1, sizeof *backend);
     if (!backend)
         return fail_memory(err, "backend", sizeof *backend);
     asc_status status;
+    backend->precision = precision;
     switch (kind) {
     case ASC_BACKEND_REF: backend->ops = backend_ref_ops(); break;
     case ASC_BACKEND_REF_GUARDED: backend->ops = backend_ref_guarded_ops(); break;
     case ASC_BACKEND_CPU: backend->ops = backend_cpu_ops(); break;
     default: status = fail(err, ASC_INTERNAL, "backend_open: kind: unknown backend %d", (int)kind); goto done;
     }
-    status = backend->ops.open(backend, err);
+    if (precision == ASC_PRECISION_BF16 && !backend->ops.has_bf16)
+        status = fail(err, ASC_USAGE, "backend %s: bf16 is asked for, but it knows one precision only, its own", backend->ops.name);
+    else
+        status = backend->ops.open(backend, err);
 done:
     if (status != ASC_OK)
         free(backend);
@@ -72,6 +76,14 @@ void stream_destroy(asc_stream *stream)
         return;
     stream->backend->ops.stream_destroy(stream);
     free(stream);
+}
+
+asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
+{
+    *flops_per_s = 0;
+    if (!stream->backend->ops.gemm_rate)
+        return ASC_OK;
+    return leave(stream, enter(stream)->gemm_rate(stream, flops_per_s, err));
 }
 
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err)
@@ -286,12 +298,6 @@ asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err
     if (args->n_tokens == 0)
         return ASC_OK;
     return leave(stream, enter(stream)->linear(stream, args, err));
-}
-
-// Rows that the array must hold.
-static size_t shared_count(const shared_rows *rows, size_t n_tokens)
-{
-    return rows->source.buffer ? rows->n_rows : n_tokens;
 }
 
 asc_status op_attention(asc_stream *stream, const attention_args *args, asc_error *err)

@@ -45,7 +45,14 @@ static inline asc_view view_at(asc_buffer *buffer, size_t first)
 
 // ---- Device and memory -------------------------------------------------------------------------------------------
 
-asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err);
+// What the linear maps with 16 outputs or more multiply in; everything else, and every sum, is in the working type (REAL).
+typedef enum asc_precision {
+    ASC_PRECISION_FULL, // the working type
+    ASC_PRECISION_BF16, // cpu: weights and inputs rounded to bfloat16 (to nearest, ties to even), sums in float
+} asc_precision;
+
+// ASC_USAGE where the backend does not have the precision at all, ASC_NO_DEVICE where this build or this processor lacks it.
+asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err);
 void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone
 
 const char *backend_name(const asc_backend *backend);       // "ref", "cpu"
@@ -55,6 +62,9 @@ const char *backend_kernel_set(const asc_backend *backend);
 asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err);
 asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all work on it; asynchronous faults surface here
 void stream_destroy(asc_stream *stream);                    // accepts NULL
+// The yardstick for speeds: floating-point operations a second that the backend's matrix library reaches on plain products in the working type,
+// on this stream alone, the best of several shapes; 0 where nobody knows (ref). Takes at most about 0.3 s. Several streams may measure at once.
+asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err);
 
 // `count` elements, contents undefined. count may be 0.
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err);
@@ -141,6 +151,13 @@ typedef struct pack_args {
 } pack_args;
 asc_status op_pack(asc_stream *stream, const pack_args *args, asc_error *err);
 
+// An array whose row for element t is row source[t]: what several elements share stands there once.
+typedef struct shared_rows {
+    asc_view data;    // REAL [n_rows, width]
+    asc_view source;  // I32 [elements]; buffer NULL: element t has row t, and n_rows is not looked at
+    size_t n_rows;
+} shared_rows;
+
 // ---- The transformer ---------------------------------------------------------------------------------------------
 
 typedef enum asc_activation {
@@ -180,13 +197,6 @@ typedef struct linear_args {
     asc_view out; // REAL [T, G, n_out]
 } linear_args;
 asc_status op_linear(asc_stream *stream, const linear_args *args, asc_error *err);
-
-// An array whose row for token t is row source[t]: what tokens of several sequences share stands there once.
-typedef struct shared_rows {
-    asc_view data;    // REAL [n_rows, width]
-    asc_view source;  // I32 [T]; buffer NULL: token t has row t, and n_rows is not looked at
-    size_t n_rows;
-} shared_rows;
 
 // Self-attention within each sequence: out = softmax(scale * Q K' + B) V per head. qkv rows hold all heads of Q, then of K, then of V.
 // B[query, key] of head h = bias[h, reach + d], d = places[key] - places[query] held within -reach .. reach; 0 without a bias.
@@ -239,12 +249,12 @@ asc_status op_pool_first(asc_stream *stream, const pool_first_args *args, asc_er
 
 // ---- Values and attributions -------------------------------------------------------------------------------------
 
-// Which coalition of which row each of a step's sequences is, and the logits of all of them.
+// Which coalition of which row each of a step's sequences is, and the logits of all of them; those of equal sequences may be shared.
 typedef struct step_logits {
     size_t n_rows, n_coalitions, n_sequences, n_classes;
     asc_view sequence_row;       // I32 [n_sequences]
     asc_view sequence_coalition; // I32 [n_sequences]
-    asc_view logits;             // REAL [n_sequences, C]
+    shared_rows logits;          // REAL [n_sequences, C]
 } step_logits;
 
 // For every sequence that is a row's full coalition (number 0): full_logits[row] = its logits; and, when targets.buffer is not

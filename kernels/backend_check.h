@@ -28,6 +28,12 @@ static inline size_t plus_one(size_t a)
     return a == SIZE_MAX ? a : a + 1;
 }
 
+// Rows that the data of a shared array must hold.
+static inline size_t shared_count(const shared_rows *rows, size_t n_elements)
+{
+    return rows->source.buffer ? rows->n_rows : n_elements;
+}
+
 typedef enum direction {
     IN,
     IN_OR_OUT, // an input that the operation may overwrite with its output, exactly or not at all

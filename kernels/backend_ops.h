@@ -29,6 +29,8 @@ struct asc_stream {
 typedef struct asc_backend_ops {
     const char *name;
 
+    bool has_bf16; // open takes ASC_PRECISION_BF16
+
     // Backend: `impl` is set up by open and released by close; `kernel_set` must be set by open and live until close.
     asc_status (*open)(asc_backend *backend, asc_error *err);
     void (*close)(asc_backend *backend);
@@ -48,6 +50,8 @@ typedef struct asc_backend_ops {
     void (*enter)(asc_backend *backend);
     void (*leave)(asc_backend *backend);
 
+    asc_status (*gemm_rate)(asc_stream *stream, double *flops_per_s, asc_error *err); // (optional) NULL: not known
+
     asc_status (*relabel)(asc_stream *stream, const relabel_args *args, asc_error *err);
     asc_status (*row_masks)(asc_stream *stream, const row_masks_args *args, asc_error *err);
     asc_status (*pack)(asc_stream *stream, const pack_args *args, asc_error *err);
@@ -65,6 +69,7 @@ typedef struct asc_backend_ops {
 
 struct asc_backend {
     asc_backend_ops ops; // a copy, so that a backend can start from another's table
+    asc_precision precision;
     const char *kernel_set;
     void *impl;
 };

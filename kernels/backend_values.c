@@ -21,7 +21,8 @@ asc_status op_record_full(asc_stream *stream, const record_full_args *args, asc_
     const argument list[] = {
         {"sequence_row", step->sequence_row, ASC_I32, step->n_sequences, IN},
         {"sequence_coalition", step->sequence_coalition, ASC_I32, step->n_sequences, IN},
-        {"logits", step->logits, ASC_REAL, times(step->n_sequences, step->n_classes), IN},
+        {"logits", step->logits.data, ASC_REAL, times(shared_count(&step->logits, step->n_sequences), step->n_classes), IN},
+        {"logits.source", step->logits.source, ASC_I32, step->n_sequences, IN_OPTIONAL},
         {"full_logits", args->full_logits, ASC_F64, times(step->n_rows, step->n_classes), OUT},
         {"targets", args->targets, ASC_I32, step->n_rows, OUT_OPTIONAL},
     };
@@ -43,7 +44,8 @@ asc_status op_values(asc_stream *stream, const values_args *args, asc_error *err
     const argument list[] = {
         {"sequence_row", step->sequence_row, ASC_I32, step->n_sequences, IN},
         {"sequence_coalition", step->sequence_coalition, ASC_I32, step->n_sequences, IN},
-        {"logits", step->logits, ASC_REAL, times(step->n_sequences, step->n_classes), IN},
+        {"logits", step->logits.data, ASC_REAL, times(shared_count(&step->logits, step->n_sequences), step->n_classes), IN},
+        {"logits.source", step->logits.source, ASC_I32, step->n_sequences, IN_OPTIONAL},
         {"targets", args->targets, ASC_I32, times(step->n_rows, args->n_targets), IN},
         {"values", args->values, ASC_F64, n_values, OUT},
     };

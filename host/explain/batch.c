@@ -18,6 +18,13 @@ size_t batch_row_bytes(const design *d, const explain_request *request, const de
     return d->n_coalitions * of_coalition + n_reals * sizeof(double);
 }
 
+size_t batch_n_entries(const batch *b, const device_model *model)
+{
+    if (!forward_takes_entries(model) || b->position_rule != ASC_POSITIONS_KEPT)
+        return 0;
+    return b->request->policy == ASC_POLICY_REPLACE ? 2 * b->n_tokens : b->n_tokens;
+}
+
 static void measure_rows(batch *b)
 {
     const asc_rows *rows = b->rows;
@@ -145,10 +152,10 @@ asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
     b->n_features = inputs->design->host->n_features;
     measure_rows(b);
     b->position_rule = choose_position_rule(b);
-    asc_status status = ASC_OK;
+    asc_status status = batch_find_shared_empty(b, err);
     if (!b->design->host->of_rows)
         count_units(b);
-    else if (b->request->masks) // a file is read here, where there is one thread
+    else if (b->request->masks && status == ASC_OK) // a file is read here, where there is one thread
         status = batch_make_rows(b, err);
     if (status == ASC_OK)
         *out = b;
@@ -177,6 +184,7 @@ void batch_free(batch *b)
     free(b->row_counts);
     free(b->row_weights);
     free(b->row_masks);
+    free(b->shares_empty);
     free(b->first_unit);
     free(b->table_offsets);
     free(b->n_pair_tokens);

@@ -24,6 +24,7 @@ typedef struct batch {
     size_t *n_row_tokens;  // [R] T
     size_t *n_pair_tokens; // [R] tokens of a complement pair: 2 T under REPLACE, else T + fixed
     size_t *first_unit;    // [R + 1] units of STEP_REST before each row (schedule.h)
+    bool *shares_empty;    // [R] whether v(empty) is of the same tokens as the row before's; NULL: not looked at
     size_t n_tokens;       // U: sum of T
     size_t max_length;     // largest T
     asc_position_rule position_rule; // KEPT where no coalition changes a position id
@@ -64,6 +65,12 @@ void batch_free(batch *b); // accepts NULL
 
 // Device bytes of a row of n_tokens tokens in a batch: masks, values and entries, what dominates.
 size_t batch_row_bytes(const design *d, const explain_request *request, const device_model *model, size_t n_tokens);
+
+// Fills shares_empty where ASC_SAVING_DUPLICATES asks for it.
+asc_status batch_find_shared_empty(batch *b, asc_error *err);
+
+// Entries of the token table that are worth computing once (forward_entries); 0 where the model or the policy makes no use of them.
+size_t batch_n_entries(const batch *b, const device_model *model);
 
 // Draws the designs of rows that have their own, on the host; does nothing where that is done or rows share one.
 asc_status batch_make_rows(batch *b, asc_error *err);

@@ -49,7 +49,7 @@ static step_limits choose_limits(const engine_config *config)
     const size_t wanted = config->step_tokens ? config->step_tokens : DEFAULT_STEP_TOKENS;
     const size_t needed = 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
     const size_t max_tokens = wanted > needed ? wanted : needed;
-    return (step_limits){max_tokens, max_tokens / 2 + 2};
+    return (step_limits){max_tokens, max_tokens / 4 + 2};
 }
 
 static asc_status start(engine *e, asc_error *err)
@@ -57,7 +57,7 @@ static asc_status start(engine *e, asc_error *err)
     const engine_config *config = &e->config;
     const size_t n_max_tokens = config->model->config.n_max_tokens;
     e->limits = choose_limits(config);
-    TRY(backend_open(config->request->backend, &e->backend, err));
+    TRY(backend_open(config->request->backend, config->request->precision, &e->backend, err));
     TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
@@ -349,20 +349,28 @@ static asc_status draw_batch(void *context, size_t worker, size_t task, asc_erro
     return batch_make_rows(s->batches[task], err);
 }
 
+double engine_flops(const engine *e, const engine_load *load)
+{
+    const model_config *config = &e->config.model->config;
+    return forward_flops(config, 0, &load->plain) + forward_flops(config, e->config.request->savings, &load->packed);
+}
+
 static asc_status measure_wave(slice *s, asc_error *err)
 {
+    static const step_kind anchors = STEP_ANCHORS;
     engine_load *load = s->load;
     TRY(pool_run(s->e->pool, s->n_batches, draw_batch, s, err));
     for (size_t i = 0; i < s->n_batches; i++) {
-        step_load rest = {0};
-        schedule_measure(s->batches[i], STEP_PLAIN, &load->all);
-        schedule_measure(s->batches[i], STEP_ANCHORS, &load->all);
+        forward_load rest = {0};
+        schedule_measure(s->batches[i], STEP_PLAIN, &load->plain);
         schedule_measure(s->batches[i], STEP_REST, &rest);
-        load->all.sequences += rest.sequences;
-        load->all.tokens += rest.tokens;
-        load->all.squares += rest.squares;
+        forward_load_add(&load->packed, &rest);
+        load->packed.entries += batch_n_entries(s->batches[i], s->e->model);
         load->evaluations += rest.sequences;
     }
+    TRY(list_steps(s, &anchors, 1, err));
+    for (size_t i = 0; i < s->steps.count; i++)
+        schedule_measure_step(&s->steps.steps[i], &load->packed);
     load->batch_bytes = s->wave_bytes > load->batch_bytes ? s->wave_bytes : load->batch_bytes;
     return ASC_OK;
 }
@@ -408,7 +416,11 @@ static asc_status time_step(void *context, size_t worker, size_t task, asc_error
         return ASC_OK;
     TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
     timing->busy_s += clock_seconds() - start_s;
-    schedule_measure_step(next, &timing->load);
+    forward_load load = {.entries = 0};
+    schedule_measure_step(next, &load);
+    if (batch_n_entries(next->batch, s->e->model) > 0)
+        load.entries = 1; // they were made before
+    forward_load_add(&timing->load.packed, &load);
     return ASC_OK;
 }
 
@@ -434,9 +446,7 @@ asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, 
     const asc_status status = run_slice(&s, calibrate_wave, err);
     for (size_t i = 0; status == ASC_OK && i < e->config.n_workers; i++) {
         timing->busy_s += c.workers[i].busy_s;
-        timing->load.sequences += c.workers[i].load.sequences;
-        timing->load.tokens += c.workers[i].load.tokens;
-        timing->load.squares += c.workers[i].load.squares;
+        forward_load_add(&timing->load.packed, &c.workers[i].load.packed);
     }
     explained_free(s.results);
     free(c.workers);

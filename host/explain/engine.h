@@ -41,20 +41,23 @@ typedef struct engine_work {
 } engine_work;
 engine_work engine_work_done(const engine *e);
 
-// What explaining rows takes: everything that goes through the model, the coalitions apart from anchors and plain rows, and the
-// device memory of the largest wave of batches.
+// What explaining rows takes: what goes through the model as it stands and through packing, the coalitions apart from anchors and plain
+// rows, and the device memory of the largest wave of batches.
 typedef struct engine_load {
-    step_load all;
+    forward_load plain, packed;
     uint64_t evaluations;
     size_t batch_bytes;
 } engine_load;
+
+// Floating point operations of a load, with what the engine saves (model/cost.h).
+double engine_flops(const engine *e, const engine_load *load);
 
 // Adds what engine_explain would do with these rows, without running the model: designs are made as they would be. Counts are exact.
 asc_status engine_measure(engine *e, const asc_rows *rows, engine_load *load, asc_error *err);
 
 // Work that was timed: `busy_s` is the sum over the workers.
 typedef struct engine_timing {
-    step_load load;
+    engine_load load; // evaluations and batch_bytes are not filled in
     double busy_s;
 } engine_timing;
 

@@ -1,7 +1,7 @@
 // asc_explain_estimate: the run's own preparations without the run. Every row is read and scheduled as asc_explain would, which makes
 // the counts exact; only the speed is measured, on real steps of a few stretches of the dataset.
 //
-// Operations are counted dense: a token costs 8 D^2 + 4 D F a layer, and attention 4 s D in a sequence of s tokens.
+// Operations are counted as model/cost.h says, for what is executed.
 #include <ascribe/explain.h>
 
 #include "base/clock.h"
@@ -24,13 +24,6 @@ typedef struct estimate {
     double preparing_s;    // reading and designs, which the run spends as well
     engine_timing timing;
 } estimate;
-
-static double count_flops(const run *r, const step_load *load)
-{
-    const model_config *c = &r->model->config;
-    const double width = (double)c->n_hidden, ffn = (double)c->n_ffn;
-    return (double)c->n_layers * ((double)load->tokens * (8 * width * width + 4 * width * ffn) + 4 * width * load->squares);
-}
 
 static size_t real_bytes(const run *r)
 {
@@ -139,8 +132,8 @@ static void conclude(estimate *e)
     const run *r = &e->r;
     asc_explain_cost *cost = e->cost;
     cost->evaluations = e->load.evaluations;
-    cost->tokens = e->load.all.tokens;
-    cost->flops = count_flops(r, &e->load.all);
+    cost->tokens = e->load.plain.tokens + e->load.packed.tokens;
+    cost->flops = engine_flops(r->engine, &e->load);
     cost->n_workers = r->n_workers;
     cost->weight_bytes = count_weights(r);
     cost->worker_bytes = engine_worker_bytes(r->engine, real_bytes(r));
@@ -152,7 +145,7 @@ static void conclude(estimate *e)
     cost->calibration_s = e->timing.busy_s;
     cost->elapsed_s = e->preparing_s;
     if (e->timing.busy_s > 0) {
-        cost->flops_per_s = count_flops(r, &e->timing.load) / e->timing.busy_s * (double)r->n_workers;
+        cost->flops_per_s = engine_flops(r->engine, &e->timing.load) / e->timing.busy_s * (double)r->n_workers;
         cost->elapsed_s += cost->flops / cost->flops_per_s;
     }
 }
@@ -168,7 +161,7 @@ asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *co
     cost->already_complete = e.summary.already_complete;
     if (status == ASC_OK && !cost->already_complete) {
         status = measure_rows(&e);
-        if (status == ASC_OK && e.load.all.tokens > 0)
+        if (status == ASC_OK && e.load.packed.tokens > 0)
             status = time_steps(&e);
         if (status == ASC_OK)
             conclude(&e);

@@ -34,6 +34,11 @@ static size_t unit_row(const batch *b, step_kind kind, size_t unit)
     return low;
 }
 
+bool schedule_shares_empty(const step *s, size_t unit)
+{
+    return s->kind == STEP_ANCHORS && unit > s->first && s->batch->shares_empty && s->batch->shares_empty[unit];
+}
+
 static size_t unit_tokens(const batch *b, step_kind kind, size_t unit)
 {
     const size_t row = unit_row(b, kind, unit);
@@ -68,15 +73,18 @@ static asc_status append(step_list *list, const step *next, asc_error *err)
 
 asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, asc_error *err)
 {
-    const size_t n_units = count_units(b, kind);
-    const size_t n_sequences = schedule_unit_sequences(b, kind);
+    const size_t n_units = count_units(b, kind), per_unit = schedule_unit_sequences(b, kind);
     step open = {.batch = b, .kind = kind};
     for (size_t unit = 0; unit < n_units; unit++) {
-        const size_t n_tokens = unit_tokens(b, kind, unit);
+        const bool shares = schedule_shares_empty(&open, unit);
+        size_t n_tokens = shares ? b->n_row_tokens[unit] : unit_tokens(b, kind, unit);
+        size_t n_sequences = shares ? 1 : per_unit;
         const bool full = open.n_tokens + n_tokens > limits.max_tokens || open.n_sequences + n_sequences > limits.max_sequences;
         if (full && open.n_units > 0) {
             TRY(append(list, &open, err));
             open = (step){.batch = b, .kind = kind, .first = unit};
+            n_tokens = unit_tokens(b, kind, unit);
+            n_sequences = per_unit;
         }
         open.n_units++;
         open.n_sequences += n_sequences;
@@ -115,7 +123,7 @@ static row_lengths lengths_of(const batch *b, size_t row)
     return (row_lengths){n_fixed, b->n_features ? n_maskable / (double)b->n_features : 0};
 }
 
-static void measure_plain(const batch *b, size_t first, size_t count, step_load *load)
+static void measure_plain(const batch *b, size_t first, size_t count, forward_load *load)
 {
     for (size_t row = first; row < first + count; row++) {
         const double length = (double)b->n_row_tokens[row];
@@ -141,7 +149,7 @@ static size_sums sum_sizes(const batch *b, size_t row, size_t first, size_t coun
     return sums;
 }
 
-void schedule_measure(const batch *b, step_kind kind, step_load *load)
+void schedule_measure(const batch *b, step_kind kind, forward_load *load)
 {
     const design *d = b->design->host;
     const bool same_units = kind == STEP_ANCHORS || d->paired;
@@ -167,16 +175,19 @@ void schedule_measure(const batch *b, step_kind kind, step_load *load)
     }
 }
 
-void schedule_measure_step(const step *s, step_load *load)
+void schedule_measure_step(const step *s, forward_load *load)
 {
     const size_t per_unit = schedule_unit_sequences(s->batch, s->kind);
     if (s->kind == STEP_PLAIN) {
         measure_plain(s->batch, s->first, s->n_units, load);
         return;
     }
-    for (size_t q = 0; q < s->n_sequences; q++) {
+    for (size_t q = 0; q < s->n_units * per_unit; q++) {
+        const size_t unit = s->first + q / per_unit;
         int32_t row, coalition;
-        schedule_sequence(s->batch, s->kind, s->first + q / per_unit, q % per_unit, &row, &coalition);
+        if (q % per_unit == 1 && schedule_shares_empty(s, unit))
+            continue;
+        schedule_sequence(s->batch, s->kind, unit, q % per_unit, &row, &coalition);
         const row_lengths l = lengths_of(s->batch, (size_t)row);
         const double length = l.fixed + l.per_feature * (double)coalition_size(s->batch, (size_t)row, (size_t)coalition);
         load->squares += length * length;

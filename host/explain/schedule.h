@@ -3,13 +3,14 @@
 #define ASCRIBE_EXPLAIN_SCHEDULE_H
 
 #include "explain/batch.h"
+#include "model/cost.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum step_kind {
     STEP_PLAIN,   // one unit: a row as it stands, without packing
-    STEP_ANCHORS, // one unit: a row's full and empty coalition
+    STEP_ANCHORS, // one unit: a row's full and empty coalition; the empty one is left out where it equals the row before's in this step
     STEP_REST,    // one unit: a complement pair of a row, or one coalition of an unpaired design
 } step_kind;
 
@@ -18,7 +19,7 @@ typedef struct step {
     batch *batch;
     step_kind kind;
     size_t first, n_units;
-    size_t n_sequences, n_tokens;
+    size_t n_sequences, n_tokens; // that are evaluated
 } step;
 
 typedef struct step_list {
@@ -35,21 +36,18 @@ typedef struct step_limits {
 asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, asc_error *err);
 void schedule_free(step_list *list);
 
+// Whether unit `unit` of a step leaves out its empty coalition.
+bool schedule_shares_empty(const step *s, size_t unit);
+
 // Sequences per unit, and which coalition of which row the unit's sequence i is.
 size_t schedule_unit_sequences(const batch *b, step_kind kind);
 void schedule_sequence(const batch *b, step_kind kind, size_t unit, size_t i, int32_t *row, int32_t *coalition);
 
-// What goes through the model: sequences, their tokens, and the sum of their squared lengths, which attention costs. Counts are exact;
-// the square is that of the length that a coalition of this size has on average, which is exact where features are single tokens.
-typedef struct step_load {
-    uint64_t sequences, tokens;
-    double squares;
-} step_load;
-
-// Adds the load of all steps of one kind over a batch, or of one step, to *load. The batch need not be on the device; rows that
-// have designs of their own must have drawn them (batch_make_rows).
-void schedule_measure(const batch *b, step_kind kind, step_load *load);
-void schedule_measure_step(const step *s, step_load *load);
+// Adds what all steps of one kind over a batch, or one step, put through the model to *load, without entries. Counts are exact; the square
+// is that of the length that a coalition of this size has on average, which is exact where features are single tokens. The batch
+// need not be on the device; rows that have designs of their own must have drawn them (batch_make_rows). STEP_ANCHORS goes step by step.
+void schedule_measure(const batch *b, step_kind kind, forward_load *load);
+void schedule_measure_step(const step *s, forward_load *load);
 
 // Rows that can be explained, ordered by (features, tokens, fixed tokens, position), so that rows of one batch are neighbours.
 typedef struct ordered_row {

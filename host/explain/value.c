@@ -3,21 +3,29 @@
 
 #include <stdlib.h>
 
-// Parts of `sequences`: rows, coalitions, then offsets (one more).
-static size_t coalitions_at(const value_worker *worker)
+// Parts of `sequences`, each with room for one element more than there are sequences: of those that are evaluated, rows, coalitions and
+// offsets; of a step's values where some share a sequence, rows, coalitions and which sequence.
+typedef enum sequence_part { ROWS, COALITIONS, OFFSETS, VALUE_ROWS, VALUE_COALITIONS, VALUE_SOURCE, N_PARTS } sequence_part;
+
+static size_t part_at(const value_worker *worker, sequence_part part)
 {
-    return worker->limits.max_sequences;
+    return (size_t)part * (worker->max_values + 1);
 }
 
-static size_t offsets_at(const value_worker *worker)
+static asc_view part_view(const value_worker *worker, sequence_part part)
 {
-    return 2 * worker->limits.max_sequences;
+    return view_at(worker->sequences, part_at(worker, part));
+}
+
+static asc_status upload_part(value_worker *worker, sequence_part part, size_t count, asc_error *err)
+{
+    return buffer_upload(worker->stream, part_view(worker, part), worker->host_sequences + part_at(worker, part), count, err);
 }
 
 asc_status value_worker_create(const device_model *model, step_limits limits, value_worker *out, asc_error *err)
 {
-    const size_t n_sequences = 3 * limits.max_sequences + 1;
-    *out = (value_worker){.limits = limits};
+    const size_t max_values = 2 * limits.max_sequences, n_sequences = N_PARTS * (max_values + 1);
+    *out = (value_worker){.limits = limits, .max_values = max_values};
     out->host_sequences = malloc(n_sequences * sizeof *out->host_sequences);
     asc_status status = out->host_sequences ? ASC_OK : fail_memory(err, "a step", n_sequences * sizeof(int32_t));
     if (status == ASC_OK)
@@ -56,15 +64,33 @@ size_t value_worker_bytes(const value_worker *worker, size_t real_bytes)
     return bytes;
 }
 
-// Tells the device which coalition of which row each sequence is.
-static asc_status upload_sequences(value_worker *worker, const step *s, asc_error *err)
+// Tells the device which coalition of which row each sequence is, and each value; *n_values is 0 where the values are the sequences.
+static asc_status upload_sequences(value_worker *worker, const step *s, size_t *n_values, asc_error *err)
 {
-    const size_t per_unit = schedule_unit_sequences(s->batch, s->kind);
-    int32_t *rows = worker->host_sequences, *coalitions = rows + coalitions_at(worker);
-    for (size_t q = 0; q < s->n_sequences; q++)
-        schedule_sequence(s->batch, s->kind, s->first + q / per_unit, q % per_unit, &rows[q], &coalitions[q]);
-    TRY(buffer_upload(worker->stream, view_at(worker->sequences, 0), rows, s->n_sequences, err));
-    return buffer_upload(worker->stream, view_at(worker->sequences, coalitions_at(worker)), coalitions, s->n_sequences, err);
+    const size_t per_unit = schedule_unit_sequences(s->batch, s->kind), count = s->n_units * per_unit;
+    int32_t *parts[N_PARTS];
+    size_t n = 0;
+    int32_t empty = 0; // the last empty coalition that is evaluated
+    for (size_t part = 0; part < N_PARTS; part++)
+        parts[part] = worker->host_sequences + part_at(worker, part);
+    for (size_t v = 0; v < count; v++) {
+        const size_t unit = s->first + v / per_unit, i = v % per_unit;
+        const bool shared = i == 1 && schedule_shares_empty(s, unit);
+        schedule_sequence(s->batch, s->kind, unit, i, &parts[VALUE_ROWS][v], &parts[VALUE_COALITIONS][v]);
+        if (!shared) {
+            parts[ROWS][n] = parts[VALUE_ROWS][v];
+            parts[COALITIONS][n] = parts[VALUE_COALITIONS][v];
+            empty = i == 1 ? (int32_t)n : empty;
+        }
+        parts[VALUE_SOURCE][v] = shared ? empty : (int32_t)n;
+        n += !shared;
+    }
+    *n_values = n < count ? count : 0;
+    TRY(upload_part(worker, ROWS, n, err));
+    TRY(upload_part(worker, COALITIONS, n, err));
+    TRY(upload_part(worker, VALUE_ROWS, *n_values, err));
+    TRY(upload_part(worker, VALUE_COALITIONS, *n_values, err));
+    return upload_part(worker, VALUE_SOURCE, *n_values, err);
 }
 
 static asc_status pack(value_worker *worker, const step *s, asc_error *err)
@@ -81,9 +107,9 @@ static asc_status pack(value_worker *worker, const step *s, asc_error *err)
         .n_tokens = s->n_tokens,
         .table = &b->table,
         .masks = view_at(b->masks, 0),
-        .sequence_row = view_at(worker->sequences, 0),
-        .sequence_coalition = view_at(worker->sequences, coalitions_at(worker)),
-        .sequence_offsets = view_at(worker->sequences, offsets_at(worker)),
+        .sequence_row = part_view(worker, ROWS),
+        .sequence_coalition = part_view(worker, COALITIONS),
+        .sequence_offsets = part_view(worker, OFFSETS),
         .source = view_at(worker->source, 0),
         .positions = view_at(worker->positions, 0),
         .places = view_at(worker->places, 0),
@@ -93,9 +119,9 @@ static asc_status pack(value_worker *worker, const step *s, asc_error *err)
 
 asc_status value_make_entries(const device_model *model, value_worker *worker, batch *b, asc_error *err)
 {
-    if (!forward_takes_entries(model) || b->position_rule != ASC_POSITIONS_KEPT)
+    const size_t n_entries = batch_n_entries(b, model);
+    if (n_entries == 0)
         return ASC_OK;
-    const size_t n_entries = b->request->policy == ASC_POLICY_REPLACE ? 2 * b->n_tokens : b->n_tokens;
     return forward_entries_create(model, worker->stream, &worker->workspace, &b->table, n_entries, &b->entries, err);
 }
 
@@ -104,11 +130,10 @@ static asc_status run_plain(const device_model *model, value_worker *worker, con
 {
     const batch *b = s->batch;
     const int32_t first = b->table_offsets[s->first];
-    int32_t *offsets = worker->host_sequences + offsets_at(worker);
+    int32_t *offsets = worker->host_sequences + part_at(worker, OFFSETS);
     for (size_t q = 0; q <= s->n_sequences; q++)
         offsets[q] = b->table_offsets[s->first + q] - first;
-    const asc_view device_offsets = view_at(worker->sequences, offsets_at(worker));
-    TRY(buffer_upload(worker->stream, device_offsets, offsets, s->n_sequences + 1, err));
+    TRY(upload_part(worker, OFFSETS, s->n_sequences + 1, err));
     token_table slice = b->table;
     slice.n_tokens = s->n_tokens;
     slice.features.first += (size_t)first;
@@ -120,7 +145,7 @@ static asc_status run_plain(const device_model *model, value_worker *worker, con
         .n_tokens = s->n_tokens,
         .max_length = b->max_length,
         .table = &slice,
-        .sequence_offsets = device_offsets,
+        .sequence_offsets = part_view(worker, OFFSETS),
         .all_tokens = true, // against which v(all) is checked
     };
     return forward_run(model, worker->stream, &worker->workspace, &input, err);
@@ -137,7 +162,7 @@ static asc_status run_packed(const device_model *model, value_worker *worker, co
         .source = view_at(worker->source, 0),
         .positions = view_at(worker->positions, 0),
         .places = view_at(worker->places, 0),
-        .sequence_offsets = view_at(worker->sequences, offsets_at(worker)),
+        .sequence_offsets = part_view(worker, OFFSETS),
         .entries = s->batch->entries.n_entries ? &s->batch->entries : NULL,
     };
     return forward_run(model, worker->stream, &worker->workspace, &input, err);
@@ -158,16 +183,19 @@ static asc_status record_full(value_worker *worker, const step *s, const step_lo
 asc_status value_run_step(const device_model *model, value_worker *worker, const step *s, asc_error *err)
 {
     const batch *b = s->batch;
+    size_t n_values;
+    TRY(upload_sequences(worker, s, &n_values, err));
     const step_logits logits = {
         .n_rows = b->n_rows,
         .n_coalitions = b->design->host->n_coalitions,
-        .n_sequences = s->n_sequences,
+        .n_sequences = n_values ? n_values : s->n_sequences,
         .n_classes = b->model->n_classes,
-        .sequence_row = view_at(worker->sequences, 0),
-        .sequence_coalition = view_at(worker->sequences, coalitions_at(worker)),
-        .logits = view_at(worker->workspace.logits, 0),
+        .sequence_row = part_view(worker, n_values ? VALUE_ROWS : ROWS),
+        .sequence_coalition = part_view(worker, n_values ? VALUE_COALITIONS : COALITIONS),
+        .logits = {.data = view_at(worker->workspace.logits, 0),
+                   .source = n_values ? part_view(worker, VALUE_SOURCE) : (asc_view){NULL, 0},
+                   .n_rows = s->n_sequences},
     };
-    TRY(upload_sequences(worker, s, err));
     if (s->kind == STEP_PLAIN) {
         TRY(run_plain(model, worker, s, err));
         return record_full(worker, s, &logits, err);

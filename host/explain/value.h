@@ -13,6 +13,7 @@ typedef struct value_worker {
     asc_buffer *source, *positions, *places; // I32 [max_tokens]: what op_pack writes of each token
     int32_t *host_sequences;
     step_limits limits;
+    size_t max_values; // of a step: where rows share empty coalitions, up to two for each sequence
 } value_worker;
 
 asc_status value_worker_create(const device_model *model, step_limits limits, value_worker *out, asc_error *err);

@@ -60,7 +60,7 @@ typedef struct asc_explain_cost {
     size_t n_rows_done;    // of these, in finished parts
     uint64_t n_features;   // of the selection, in all rows
     uint64_t evaluations, tokens; // as in asc_explain_summary
-    double flops;       // for these tokens, by the dense formula: 8 D^2 + 4 D F a token and layer, and 4 s D for attention over s tokens
+    double flops;       // that are executed: 8 D^2 + 4 D F a token and layer, 4 s D for attention over s tokens, less what is saved
     size_t n_workers;
     uint64_t weight_bytes; // memory: the weights, as read and as the backend keeps them,
     uint64_t worker_bytes; // what all workers compute in,

@@ -56,7 +56,7 @@ static asc_status open_cpu(asc_backend *backend, asc_error *err)
     cpu_device *device = calloc(1, sizeof *device);
     if (!device)
         return fail_memory(err, "cpu backend", sizeof *device);
-    const asc_status status = gemm_open(&device->gemm, err);
+    const asc_status status = gemm_open(backend->precision, &device->gemm, err);
     if (status != ASC_OK) {
         free(device);
         return status;
@@ -102,6 +102,12 @@ static void destroy_stream(asc_stream *stream)
     gemm_stream_close(own->gemm);
     free(own->scratch);
     free(own);
+}
+
+static asc_status gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
+{
+    const cpu_device *device = stream->backend->impl;
+    return gemm_peak(device->gemm, flops_per_s, err);
 }
 
 // ---- Memory -----------------------------------------------------------------------------------------------
@@ -157,6 +163,7 @@ asc_backend_ops backend_cpu_ops(void)
 {
     asc_backend_ops ops = backend_ref_ops();
     ops.name = "cpu";
+    ops.has_bf16 = true;
     ops.open = open_cpu;
     ops.close = close_cpu;
     ops.stream_create = create_stream;
@@ -168,6 +175,7 @@ asc_backend_ops backend_cpu_ops(void)
     ops.download = download;
     ops.linear_create = cpu_linear_create;
     ops.linear_destroy = cpu_linear_destroy;
+    ops.gemm_rate = gemm_rate;
     ops.embed = cpu_embed;
     ops.linear = cpu_linear;
     ops.attention = cpu_attention;

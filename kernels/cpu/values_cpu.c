@@ -22,12 +22,13 @@ asc_status cpu_record_full(asc_stream *stream, const record_full_args *args, asc
 {
     (void)stream;
     const step_logits *step = &args->step;
+    TRY(cpu_check_shared("record_full: logits.source", &step->logits, step->n_sequences, err));
     for (size_t q = 0; q < step->n_sequences; q++) {
         place at;
         TRY(find_place(step, q, &at, err));
         if (at.coalition != 0)
             continue;
-        const logit_row logits = {NULL, cpu_real(step->logits) + q * step->n_classes};
+        const logit_row logits = {NULL, cpu_shared_row(&step->logits, q, step->n_classes)};
         for (size_t c = 0; c < step->n_classes; c++)
             cpu_f64(args->full_logits)[at.row * step->n_classes + c] = logit_at(logits, c);
         if (args->targets.buffer)
@@ -41,10 +42,11 @@ asc_status cpu_values(asc_stream *stream, const values_args *args, asc_error *er
     (void)stream;
     const step_logits *step = &args->step;
     const size_t n_targets = args->n_targets;
+    TRY(cpu_check_shared("values: logits.source", &step->logits, step->n_sequences, err));
     for (size_t q = 0; q < step->n_sequences; q++) {
         place at;
         TRY(find_place(step, q, &at, err));
-        const logit_row logits = {NULL, cpu_real(step->logits) + q * step->n_classes};
+        const logit_row logits = {NULL, cpu_shared_row(&step->logits, q, step->n_classes)};
         const int32_t *targets = cpu_i32(args->targets) + at.row * n_targets;
         double *values = cpu_f64(args->values) + (at.row * step->n_coalitions + at.coalition) * n_targets;
         for (size_t k = 0; k < n_targets; k++) {

@@ -12,6 +12,7 @@
 static asc_status check_step(const char *row_name, const char *coalition_name, const step_logits *step,
                              asc_error *err)
 {
+    TRY(ref_check_shared("logits.source", &step->logits, step->n_sequences, err));
     TRY(ref_check_indexes(row_name, i32_data(step->sequence_row), step->n_sequences, 0, step->n_rows, err));
     return ref_check_indexes(coalition_name, i32_data(step->sequence_coalition), step->n_sequences, 0,
                              step->n_coalitions, err);
@@ -26,7 +27,7 @@ asc_status ref_record_full(asc_stream *stream, const record_full_args *args, asc
         if (i32_data(step->sequence_coalition)[q] != 0)
             continue;
         const size_t row = (size_t)i32_data(step->sequence_row)[q];
-        const logit_row logits = {real_data(step->logits) + q * step->n_classes, NULL};
+        const logit_row logits = {ref_shared_row(&step->logits, q, step->n_classes), NULL};
         for (size_t c = 0; c < step->n_classes; c++)
             f64_data(args->full_logits)[row * step->n_classes + c] = logit_at(logits, c);
         if (args->targets.buffer)
@@ -44,7 +45,7 @@ asc_status ref_values(asc_stream *stream, const values_args *args, asc_error *er
     for (size_t q = 0; q < step->n_sequences; q++) {
         const size_t row = (size_t)i32_data(step->sequence_row)[q];
         const size_t coalition = (size_t)i32_data(step->sequence_coalition)[q];
-        const logit_row logits = {real_data(step->logits) + q * step->n_classes, NULL};
+        const logit_row logits = {ref_shared_row(&step->logits, q, step->n_classes), NULL};
         const int32_t *targets = i32_data(args->targets) + row * n_targets;
         double *values = f64_data(args->values) + (row * step->n_coalitions + coalition) * n_targets;
         TRY(ref_check_indexes("values: targets", targets, n_targets, -1, step->n_classes, err));

@@ -27,10 +27,10 @@ static step_frames open_step(rig *r, size_t n_classes, const float *logits)
     step_frames s = {frame_in(r, ASC_I32, N_SEQUENCES, sequence_row),
                      frame_in(r, ASC_I32, N_SEQUENCES, sequence_coalition),
                      frame_in(r, ASC_REAL, N_SEQUENCES * n_classes, logits),
-                     .step = {N_ROWS, N_COALITIONS, N_SEQUENCES, n_classes, {0}, {0}, {0}}};
+                     .step = {N_ROWS, N_COALITIONS, N_SEQUENCES, n_classes, {0}, {0}, {.n_rows = 0}}};
     s.step.sequence_row = s.rows.view;
     s.step.sequence_coalition = s.coalitions.view;
-    s.step.logits = s.logits.view;
+    s.step.logits.data = s.logits.view;
     return s;
 }
 

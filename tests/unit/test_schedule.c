@@ -209,7 +209,7 @@ static void steps_cover_every_unit_once(void **state)
 // The load of a batch, by rule and step by step, is that of its sequences counted one by one.
 static void check_load(batch *b, step_kind kind)
 {
-    step_load whole = {.tokens = 1000}, steps = {0};
+    forward_load whole = {.tokens = 1000}, steps = {0};
     step_list list = {0};
     asc_error err = {0};
     uint64_t n_tokens = 0, n_sequences = 0;
@@ -244,6 +244,47 @@ static void loads_are_those_of_the_sequences(void **state)
         check_load(&m.b, STEP_REST);
         design_free(d);
     }
+}
+
+// Rows that share their empty coalition with the row before: it is evaluated once a step, and the loads say so.
+static void shared_empty_coalitions_are_left_out(void **state)
+{
+    (void)state;
+    static made_batch m;
+    bool shares[MOST_ROWS];
+    asc_error err = {0};
+    design *d = make_design(0, 4);
+    make_batch(&m, d, ASC_POLICY_REMOVE);
+    for (size_t row = 0; row < m.b.n_rows; row++)
+        shares[row] = row % 3 > 0;
+    m.b.shares_empty = shares;
+    for (size_t most = 20; most < 200; most += 30) {
+        step_list list = {0};
+        size_t next = 0;
+        assert_int_equal(schedule_steps(&list, &m.b, STEP_ANCHORS, (step_limits){most, most}, &err), ASC_OK);
+        for (size_t i = 0; i < list.count; i++) {
+            const step *s = &list.steps[i];
+            forward_load load = {.entries = 0};
+            size_t n_tokens = 0, n_sequences = 0;
+            assert_int_equal(s->first, next);
+            next += s->n_units;
+            for (size_t row = s->first; row < next; row++) {
+                const bool left_out = row > s->first && shares[row];
+                assert_int_equal(schedule_shares_empty(s, row), left_out);
+                n_tokens += count_tokens(&m.b, row, 0) + (left_out ? 0 : count_tokens(&m.b, row, 1));
+                n_sequences += left_out ? 1 : 2;
+            }
+            schedule_measure_step(s, &load);
+            assert_int_equal(s->n_tokens, n_tokens);
+            assert_int_equal(s->n_sequences, n_sequences);
+            assert_true(load.tokens == n_tokens && load.sequences == n_sequences);
+            assert_true(s->n_units == 1 || n_tokens <= most);
+        }
+        assert_int_equal(next, m.b.n_rows);
+        schedule_free(&list);
+    }
+    m.b.shares_empty = NULL;
+    design_free(d);
 }
 
 static void one_unit_too_large_stands_alone(void **state)
@@ -302,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_cover_every_unit_once),
         cmocka_unit_test(loads_are_those_of_the_sequences),
+        cmocka_unit_test(shared_empty_coalitions_are_left_out),
         cmocka_unit_test(one_unit_too_large_stands_alone),
         cmocka_unit_test(rows_are_ordered_for_batches),
     };
