@@ -63,7 +63,7 @@ static asc_status open_cpu(asc_backend *backend, asc_error *err)
     }
     gemm_describe(device->gemm, product, sizeof product);
     // Our own loops give the same bits on every instruction set: their version is all that counts. Values and scores in double call libm.
-    snprintf(device->kernel_set, sizeof device->kernel_set, "%s; own loops 1; libm %08x", product, libm_digest());
+    snprintf(device->kernel_set, sizeof device->kernel_set, "%s; own loops 2; libm %08x", product, libm_digest());
     backend->kernel_set = device->kernel_set;
     backend->impl = device;
     return ASC_OK;
