@@ -3,11 +3,9 @@
 // The three phases stand in three functions: open what the run needs, explain part by part, merge. Parts that a run with the same
 // manifest left behind are taken over as they are.
 #include <ascribe/explain.h>
-#include <ascribe/result.h>
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
-#include "explain/accuracy.h"
 #include "explain/mask_export.h"
 #include "explain/run_private.h"
 #include "io/dataset_read.h"
@@ -140,173 +138,6 @@ asc_status run_open(run *r)
     return ASC_OK;
 }
 
-// ---- Explaining --------------------------------------------------------------------------------------------------
-
-// Evaluations of the whole run: counted for the rows that were read, extrapolated to the rest.
-static uint64_t expected_evaluations(const run *r)
-{
-    if (r->rows_known == 0)
-        return 0;
-    return (uint64_t)((double)r->known_evaluations * (double)r->n_rows / (double)r->rows_known);
-}
-
-static void report(const run *r, const char *phase)
-{
-    if (!r->job->progress)
-        return;
-    const engine_work work = r->engine ? engine_work_done(r->engine) : (engine_work){r->summary->evaluations, r->summary->tokens};
-    const uint64_t done = work.evaluations + r->reused_evaluations;
-    const double elapsed_s = clock_seconds() - r->start_s;
-    const uint64_t expected = done > expected_evaluations(r) ? done : expected_evaluations(r);
-    asc_progress progress = {
-        .phase = phase,
-        .rows_done = r->rows_done,
-        .n_rows = (size_t)r->n_rows,
-        .evaluations_done = done,
-        .n_evaluations = expected,
-        .tokens_done = work.tokens,
-        .elapsed_s = elapsed_s,
-        .remaining_s = work.evaluations ? elapsed_s * (double)(expected - done) / (double)work.evaluations : -1,
-    };
-    r->job->progress(r->job->progress_user, &progress);
-}
-
-static void tick(void *context)
-{
-    report(context, "explaining");
-}
-
-// Adds one finished row to the summary.
-static void count_row(run *r, const part_row *row, const asc_rows *rows, size_t index)
-{
-    asc_explain_summary *summary = r->summary;
-    summary->n_rows++;
-    summary->n_unexplained += (row->status & ASC_ROW_UNEXPLAINED) != 0;
-    for (size_t bit = 0; bit < 32; bit++)
-        summary->n_rows_with_status[bit] += row->status >> bit & 1;
-    accuracy_count(&r->request, rows, index, row->scores, r->model->n_classes, summary);
-    for (size_t k = 0; r->request.method->efficient && k < r->request.n_targets; k++)
-        if (row->efficiency_residual[k] > summary->max_residual)
-            summary->max_residual = row->efficiency_residual[k];
-}
-
-// Adds the rows of a part to what is known of the run's size.
-static void count_evaluations(run *r, const asc_rows *rows)
-{
-    for (size_t row = 0; row < rows->n_rows; row++)
-        r->known_evaluations += request_evaluations(&r->request, (size_t)(rows->feature_offsets[row + 1] - rows->feature_offsets[row]));
-    r->rows_known += rows->n_rows;
-}
-
-static asc_status write_part(run *r, const part_header *header, const char *path, const explained *results)
-{
-    part_writer *writer = NULL;
-    TRY(part_create(header, &writer, r->err));
-    for (size_t row = 0; row < results->n_rows; row++) {
-        const asc_status status = part_append(writer, &results->rows[row], r->err);
-        if (status != ASC_OK) {
-            part_abort(writer);
-            return status;
-        }
-    }
-    return part_commit(writer, path, r->err);
-}
-
-static asc_status compute_part(run *r, const asc_rows *rows, const part_header *header, const char *path)
-{
-    explained *results = NULL;
-    TRY(engine_explain(r->engine, rows, &results, r->err));
-    const asc_status status = write_part(r, header, path, results);
-    for (size_t row = 0; status == ASC_OK && row < results->n_rows; row++)
-        count_row(r, &results->rows[row], rows, row);
-    explained_free(results);
-    return status;
-}
-
-asc_status run_find_part(const run *r, const part_header *header, const char *path, part_reader **found)
-{
-    *found = NULL;
-    const asc_status status = part_open(path, header, found, r->err);
-    if (status == ASC_DIFFERENT_RUN && !r->job->options.force)
-        return fail_hint(r->err, status, "finish that run, remove %s, or add --force to start over", r->parts_folder);
-    if (status != ASC_OK)
-        return ASC_OK;
-    const part_header *there = part_reader_header(*found);
-    if (there->first_position == header->first_position && there->n_rows == header->n_rows && !r->job->options.force)
-        return ASC_OK;
-    part_close(*found);
-    *found = NULL;
-    return ASC_OK;
-}
-
-// Takes over a finished part of the same run; *reused = false when there is none. Another run's part is never overwritten unless forced.
-static asc_status reuse_part(run *r, const asc_rows *rows, const part_header *header, const char *path, bool *reused)
-{
-    part_reader *reader = NULL;
-    TRY(run_find_part(r, header, path, &reader));
-    *reused = reader != NULL;
-    for (size_t row = 0; *reused && row < rows->n_rows; row++) {
-        const part_row done = part_read(reader, row);
-        r->reused_evaluations += (uint64_t)done.evaluations;
-        count_row(r, &done, rows, row);
-    }
-    part_close(reader);
-    return ASC_OK;
-}
-
-part_header run_part_header(const run *r, int64_t index)
-{
-    const int64_t first = r->first_position + index * r->rows_per_part;
-    const int64_t left = r->first_position + r->n_rows - first;
-    part_header header = {
-        .index = index,
-        .first_position = first,
-        .n_rows = left < r->rows_per_part ? left : r->rows_per_part,
-        .n_targets = (uint32_t)r->request.n_targets,
-        .n_classes = (uint32_t)r->model->n_classes,
-        .n_fit = (uint32_t)r->request.method->n_fit,
-    };
-    memcpy(header.manifest_hash, r->manifest_hash, sizeof header.manifest_hash);
-    return header;
-}
-
-static asc_status explain_part(run *r, int64_t index)
-{
-    const part_header header = run_part_header(r, index);
-    const int64_t first = header.first_position;
-    asc_rows *rows = NULL;
-    char *path = NULL;
-    bool reused = false;
-    asc_status status = asc_dataset_read(r->dataset, (size_t)first, (size_t)header.n_rows, &rows, r->err);
-    if (status == ASC_OK)
-        count_evaluations(r, rows);
-    if (status == ASC_OK)
-        status = merge_part_path(r->parts_folder, index, &path, r->err);
-    if (status == ASC_OK)
-        status = reuse_part(r, rows, &header, path, &reused);
-    if (status == ASC_OK && !reused)
-        status = compute_part(r, rows, &header, path);
-    r->rows_done += (size_t)header.n_rows;
-    free(path);
-    asc_rows_free(rows);
-    return status;
-}
-
-static asc_status explain_rows(run *r)
-{
-    TRY(run_take_parts(r));
-    engine_set_tick(r->engine, tick, r);
-    report(r, "explaining");
-    for (int64_t index = 0; index < r->n_parts; index++) {
-        TRY(explain_part(r, index));
-        report(r, "explaining");
-    }
-    const engine_work work = engine_work_done(r->engine);
-    r->summary->evaluations = work.evaluations;
-    r->summary->tokens = work.tokens;
-    return ASC_OK;
-}
-
 // ---- Merging -----------------------------------------------------------------------------------------------------
 
 // The merge forks: no thread of ours and no open HDF5 file may be around.
@@ -325,7 +156,7 @@ static asc_status merge_parts(run *r)
     char *granularity = strdup(asc_dataset_describe(r->dataset)->granularity);
     char *run_text = NULL, *temporary_base = NULL;
     asc_status status = granularity ? ASC_OK : fail_memory(r->err, "a name", 16);
-    report(r, "merging");
+    run_report(r, "merging");
     release_for_fork(r);
     r->summary->elapsed_s = clock_seconds() - r->start_s;
     if (status == ASC_OK)
@@ -401,7 +232,7 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
     if (status == ASC_OK)
         status = run_check_output(&r);
     if (status == ASC_OK && !summary->already_complete) {
-        status = explain_rows(&r);
+        status = run_explain_parts(&r);
         if (status == ASC_OK)
             status = merge_parts(&r);
         if (r.parts_lock >= 0)

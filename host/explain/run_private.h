@@ -48,6 +48,12 @@ asc_status run_take_parts(run *r);
 void run_remove_parts(const run *r);
 void run_release_parts(run *r);
 
+// Reads, explains and writes all parts (run_parts.c); what of them is there already is taken over.
+asc_status run_explain_parts(run *r);
+
+// Tells the caller where the run stands.
+void run_report(const run *r, const char *phase);
+
 // Beginning of a name in the folder of parts for the unfinished result; *base = NULL where OUT is on another disk. The caller frees it.
 asc_status run_temporary_base(const run *r, char **base);
 
