@@ -28,7 +28,7 @@ static void print_counts(const explain_values *values, const asc_explain_cost *c
     print_label("coalitions");
     printf("%llu, %llu tokens\n", (unsigned long long)cost->evaluations, (unsigned long long)cost->tokens);
     print_label("operations");
-    printf("%s (dense, floating point)\n", format_short(flops, cost->flops));
+    printf("%s (floating point, those that are executed)\n", format_short(flops, cost->flops));
 }
 
 static void print_sizes(const explain_values *values, const asc_explain_cost *cost)

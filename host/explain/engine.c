@@ -49,7 +49,7 @@ static step_limits choose_limits(const engine_config *config)
     const size_t wanted = config->step_tokens ? config->step_tokens : DEFAULT_STEP_TOKENS;
     const size_t needed = 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
     const size_t max_tokens = wanted > needed ? wanted : needed;
-    return (step_limits){max_tokens, max_tokens / 2 + 2};
+    return (step_limits){max_tokens, max_tokens / 4 + 2};
 }
 
 static asc_status start(engine *e, asc_error *err)
