@@ -18,10 +18,12 @@
 enum { MOST_SHAPE_ROWS = 1 << 16 };
 #define WARM_UP_SECONDS 0.5
 
-void bench_say(const bench *b, const char *what)
+void bench_say(const bench *b, const char *what, double about_s)
 {
+    char text[128];
+    snprintf(text, sizeof text, "%s, about %.*f s", what, about_s < 10 ? 1 : 0, about_s);
     if (b->job->say)
-        b->job->say(b->job->say_user, what);
+        b->job->say(b->job->say_user, about_s > 0 ? text : what);
 }
 
 // ---- Opening -----------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ asc_status bench_resolve(const bench *b, const asc_explain_options *options, exp
 static asc_status open_inputs(bench *b)
 {
     const asc_bench_job *job = b->job;
-    bench_say(b, job->shape ? "generating the model" : "reading the model");
+    bench_say(b, job->shape ? "generating the model" : "reading the model", 0);
     if (job->shape) {
         TRY(shape_model(shape_find(job->shape), &b->model, b->err));
         b->data = shape_dataset();
@@ -120,7 +122,7 @@ static void describe(const bench *b)
 static asc_status measure_peak(bench *b)
 {
     double flops_per_s = 0;
-    bench_say(b, "measuring matrix multiplication");
+    bench_say(b, "measuring matrix multiplication", 0);
     TRY(peak_measure(b->request.backend, b->n_workers, &flops_per_s, b->err));
     if (b->gemm_flops_per_s == 0)
         b->gemm_flops_per_s = flops_per_s;
@@ -235,10 +237,10 @@ static asc_status measure(bench *b)
     engine *e = NULL;
     TRY(measure_peak(b));
     TRY(bench_choose_rows(b));
-    bench_say(b, "loading the weights");
+    bench_say(b, "loading the weights", 0);
     TRY(bench_open_engine(b, &b->request, &e));
     snprintf(b->report->kernel_set, sizeof b->report->kernel_set, "%s", engine_kernel_set(e));
-    bench_say(b, "measuring");
+    bench_say(b, "measuring", b->expected_s > b->job->seconds ? b->expected_s : b->job->seconds);
     const asc_status status = run_passes(b, e);
     engine_destroy(e);
     if (status == ASC_OK && b->job->savings)

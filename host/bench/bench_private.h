@@ -22,10 +22,12 @@ typedef struct bench {
     double gemm_flops_per_s; // measured before; 0: not known
     asc_rows **slices;       // the rows, in pieces as the engine gets them
     size_t n_slices;
+    double expected_s; // of a pass, roughly
     asc_error *err;
 } bench;
 
-void bench_say(const bench *b, const char *what);
+// What is being done, and, where it is more than 0, about how long that will take.
+void bench_say(const bench *b, const char *what, double about_s);
 
 // Chooses rows, and for a shape the budget, by what should fit the time; reads or makes them.
 asc_status bench_choose_rows(bench *b);

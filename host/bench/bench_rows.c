@@ -84,6 +84,7 @@ static asc_status make_rows(bench *b)
     const row_size row = {n_features, (double)job->length, (double)(job->length - n_features)};
     TRY(fit_budget(b, row));
     const size_t n_rows = b->options.n_rows >= 0 ? (size_t)b->options.n_rows : rows_that_fit(b, row, MOST_SLICE_ROWS);
+    b->expected_s = (double)n_rows * row_seconds(b, row);
     TRY(add_slices(b, 1));
     TRY(shape_rows(&(shape_rows_plan){n_rows, job->length, n_features}, &b->slices[0], b->err));
     b->n_slices = 1;
@@ -122,12 +123,13 @@ static asc_status read_rows(bench *b)
 {
     const asc_dataset_info *data = &b->data;
     const size_t first = (size_t)b->options.first_row, available = data->n_rows - first;
-    if (b->options.n_rows >= 0)
-        return read_all(b, first, (size_t)b->options.n_rows < available ? (size_t)b->options.n_rows : available);
     const double n_rows = (double)data->n_rows, n_tokens = (double)data->n_tokens / n_rows;
     const row_size mean = {(size_t)((double)data->n_features / n_rows) + 1, n_tokens, 2};
-    const size_t fitting = rows_that_fit(b, mean, available);
-    return fitting == available ? read_all(b, first, available) : read_stretches(b, first, available, fitting);
+    const bool is_given = b->options.n_rows >= 0;
+    size_t count = is_given ? (size_t)b->options.n_rows : rows_that_fit(b, mean, available);
+    count = count < available ? count : available;
+    b->expected_s = (double)count * row_seconds(b, mean);
+    return is_given || count == available ? read_all(b, first, count) : read_stretches(b, first, available, count);
 }
 
 asc_status bench_choose_rows(bench *b)

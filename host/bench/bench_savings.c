@@ -35,7 +35,7 @@ static asc_status take_turn(bench *b, asc_bench_saving *saving)
 asc_status bench_savings(bench *b)
 {
     asc_bench_report *report = b->report;
-    bench_say(b, "measuring the savings one by one");
+    bench_say(b, "measuring the savings one by one", N_TURNS * N_SETTINGS * report->passes.best_s);
     report->n_savings = N_SETTINGS;
     for (size_t i = 0; i < N_SETTINGS; i++)
         report->savings[i].name = settings[i];
