@@ -10,14 +10,6 @@ typedef struct peak {
     double *flops_per_s; // [n_workers]
 } peak;
 
-static asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
-{
-    (void)stream;
-    (void)err;
-    *flops_per_s = 0;
-    return ASC_OK;
-}
-
 static asc_status measure_one(void *context, size_t worker, size_t task, asc_error *err)
 {
     const peak *p = context;
