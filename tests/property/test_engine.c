@@ -122,6 +122,47 @@ static void wls_at_full_budget_is_exact(void **state)
     asc_model_close(model);
 }
 
+// Rows whose empty coalitions differ in a token, a type or a place, next to rows where they are the same: sharing changes no bit.
+static void shared_empty_coalitions_change_nothing(void **state)
+{
+    (void)state;
+    enum { N_ROWS = 6 };
+    static const asc_policy policies[] = {ASC_POLICY_REMOVE, ASC_POLICY_DELETE, ASC_POLICY_REPLACE};
+    asc_model *model = fixture_model("bert-f32");
+    const size_t sizes[N_ROWS] = {3, 3, 3, 3, 3, 3};
+    asc_rows *rows = fixture_rows(sizes, N_ROWS);
+    for (size_t row = 0; row < N_ROWS; row++) {
+        const size_t first = (size_t)rows->token_offsets[row], last = (size_t)rows->token_offsets[row + 1] - 1;
+        rows->tokens[last] += row == 1;
+        rows->token_types[last] = row == 2;
+        if (row == 4) { // one more fixed token, elsewhere
+            rows->token_features[first + 1] = -1;
+            rows->token_features[first + 2] = 0;
+        }
+    }
+    for (size_t p = 0; p < 3; p++) {
+        explain_request request = fixture_request(model, ASC_BACKEND_REF);
+        request.policy = policies[p];
+        request.mask_token_id = 4;
+        explained *apart = fixture_explain(model, &request, rows, two_workers);
+        request.savings = ASC_SAVING_DUPLICATES;
+        explained *shared = fixture_explain(model, &request, rows, two_workers);
+        for (size_t row = 0; row < N_ROWS; row++) {
+            assert_int_equal(apart->rows[row].status, 0);
+            assert_memory_equal(apart->rows[row].base_values, shared->rows[row].base_values, 3 * sizeof(float));
+            assert_memory_equal(apart->rows[row].values, shared->rows[row].values, 3 * 3 * sizeof(float));
+        }
+        assert_true(apart->rows[0].base_values[0] != apart->rows[1].base_values[0]);
+        assert_true(apart->rows[0].base_values[0] != apart->rows[2].base_values[0]);
+        assert_true(apart->rows[0].base_values[0] != apart->rows[4].base_values[0]);
+        assert_true(apart->rows[0].base_values[0] == apart->rows[3].base_values[0]);
+        explained_free(shared);
+        explained_free(apart);
+    }
+    fixture_rows_free(rows);
+    asc_model_close(model);
+}
+
 static void occlusion_is_leave_one_out(void **state)
 {
     (void)state;
@@ -276,6 +317,7 @@ int main(void)
         cmocka_unit_test(exact_is_brute_force),
         cmocka_unit_test(mask_policy_replaces_tokens),
         cmocka_unit_test(wls_at_full_budget_is_exact),
+        cmocka_unit_test(shared_empty_coalitions_change_nothing),
         cmocka_unit_test(occlusion_is_leave_one_out),
         cmocka_unit_test(outputs_and_targets),
         cmocka_unit_test(edge_rows_have_their_status),
