@@ -111,6 +111,7 @@ static void describe(const bench *b)
     report->n_ffn = model->n_ffn;
     report->n_parameters = model->n_parameters;
     report->n_workers = b->n_workers;
+    report->precision = request_precision_name(&b->request);
     report->backend = b->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
     if (asc_device_list(devices, 8, &n_devices, NULL) != ASC_OK)
         return;
@@ -264,7 +265,7 @@ asc_status asc_bench_run(const asc_bench_job *job, asc_bench_report *report, asc
 {
     bench b = {.job = job, .report = report, .options = job->options, .err = err};
     struct rusage used;
-    *report = (asc_bench_report){.backend = ""};
+    *report = (asc_bench_report){.backend = "", .precision = ""};
     snprintf(report->budget, sizeof report->budget, "%s", job->options.budget ? job->options.budget : "");
     TRY(check_job(job, err));
     b.n_workers = job->options.n_workers ? (size_t)job->options.n_workers : pool_available_cores();

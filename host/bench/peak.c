@@ -38,7 +38,7 @@ asc_status peak_measure(asc_backend_kind kind, size_t n_workers, double *flops_p
     peak p = {.flops_per_s = calloc(n_workers, sizeof *p.flops_per_s)};
     if (!p.flops_per_s)
         return fail_memory(err, "the peak", n_workers * sizeof *p.flops_per_s);
-    asc_status status = backend_open(kind, &p.backend, err);
+    asc_status status = backend_open(kind, ASC_PRECISION_FULL, &p.backend, err);
     if (status == ASC_OK)
         status = measure_all(&p, n_workers, flops_per_s, err);
     backend_close(p.backend);

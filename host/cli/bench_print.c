@@ -33,8 +33,8 @@ static void print_what(const asc_bench_job *job, const asc_bench_report *report)
            report->n_layers, report->n_hidden, report->n_heads, report->n_ffn,
            format_short(parameters, (double)report->n_parameters), job->shape ? "random " : "");
     print_label("machine");
-    printf("%s, %zu worker%s, backend %s\n", report->device, report->n_workers, report->n_workers == 1 ? "" : "s",
-           report->backend);
+    printf("%s, %zu worker%s, backend %s, %s\n", report->device, report->n_workers, report->n_workers == 1 ? "" : "s",
+           report->backend, report->precision);
     print_label("kernels");
     printf("%s\n", report->kernel_set);
     print_label("rows");
@@ -122,7 +122,7 @@ static void print_precision(const asc_bench_job *job, const asc_bench_report *re
         printf("not compared: %s\n", precision->reason);
         return;
     }
-    printf("%s differs from float by %.2g of a row's range at most, %.2g RMS, over %zu rows\n", precision->name,
+    printf("%s differs from fp32 by %.2g of a row's range at most, %.2g RMS, over %zu rows\n", precision->name,
            precision->max_difference, precision->rms_difference, precision->n_rows);
     print_label("");
     if (isnan(precision->rms_std_error))
@@ -161,13 +161,13 @@ static json_t *join(json_t *into, json_t *from)
 
 static json_t *describe_what(const asc_bench_job *job, const asc_bench_report *report)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I}", "version", asc_version(),
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "version", asc_version(),
                      "shape", json_text(job->shape), "model", json_text(job->model_path), "data",
                      json_text(job->dataset_path), "architecture", json_text(report->architecture), "layers",
                      (json_int_t)report->n_layers, "hidden", (json_int_t)report->n_hidden, "heads",
                      (json_int_t)report->n_heads, "ffn", (json_int_t)report->n_ffn, "parameters",
                      (json_int_t)report->n_parameters, "device", json_text(report->device), "kernel_set",
-                     json_text(report->kernel_set), "backend", json_text(report->backend), "workers",
+                     json_text(report->kernel_set), "backend", json_text(report->backend), "precision", json_text(report->precision), "workers",
                      (json_int_t)report->n_workers);
 }
 

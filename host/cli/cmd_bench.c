@@ -41,6 +41,8 @@ static const option_spec options[] = {
 
     {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(job.options.backend),
      .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
+    {.name = "precision", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(job.options.precision),
+     .help = "of the linear maps: fp32; bf16"},
     {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
      .offset = FIELD(job.options.n_workers), .help = "threads"},
     {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true, .offset = FIELD(job.options.step_tokens),
@@ -52,7 +54,7 @@ static const option_spec options[] = {
     {.name = "savings", .kind = OPTION_SET, .offset = FIELD(job.savings),
      .help = "also the same work with every exact saving off, each alone on, and all on, in turns; each takes about that long"},
     {.name = "precision-check", .kind = OPTION_SET, .offset = FIELD(job.precision_check),
-     .help = "also compare attributions in 16 bits with those in float, beside the standard error of sampling"},
+     .help = "also compare the attributions of bf16 with those of fp32, beside the standard error of sampling"},
 
     {.name = "json", .kind = OPTION_SET, .offset = FIELD(json), .group = "Messages", .help = "one JSON object"},
     {.name = "quiet", .letter = 'q', .kind = OPTION_SET, .offset = FIELD(quiet),

@@ -33,7 +33,7 @@ typedef struct asc_bench_job {
     asc_explain_options options;
     double seconds;       // about how long to measure
     bool savings;         // also measure each exact saving alone, none and all
-    bool precision_check; // also compare 16-bit attributions with those of float
+    bool precision_check; // also compare bf16's attributions with those of fp32
     asc_log log;
     void (*say)(void *user, const char *what); // what is being done, now and then; may be NULL
     void *say_user;
@@ -66,13 +66,13 @@ typedef struct asc_bench_saving {
     asc_bench_passes passes;
 } asc_bench_saving;
 
-// Attributions in 16 bits against those in float, each difference relative to its row's range (largest minus smallest attribution of the class).
+// Attributions in bf16 against those in fp32, each difference relative to its row's range (largest minus smallest attribution of the class).
 typedef struct asc_bench_precision {
     const char *name;   // static; NULL: not compared,
-    const char *reason; // and why not
+    char reason[256];   // and why not
     size_t n_rows;      // compared
     double max_difference, rms_difference;
-    double rms_std_error; // of sampling, in float; NaN where there is none
+    double rms_std_error; // of sampling, in fp32; NaN where there is none
 } asc_bench_precision;
 
 typedef struct asc_bench_report {
@@ -80,7 +80,7 @@ typedef struct asc_bench_report {
     char architecture[64];
     size_t n_layers, n_hidden, n_heads, n_ffn, n_parameters;
     char device[128], kernel_set[256];
-    const char *backend; // static
+    const char *backend, *precision; // static
     size_t n_workers;
     size_t n_rows, n_features;  // measured; features in all of them
     size_t n_longest;           // tokens of the longest row
