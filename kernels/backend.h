@@ -45,7 +45,14 @@ static inline asc_view view_at(asc_buffer *buffer, size_t first)
 
 // ---- Device and memory -------------------------------------------------------------------------------------------
 
-asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err);
+// What the linear maps with 16 outputs or more multiply in; everything else, and every sum, is in the working type (REAL).
+typedef enum asc_precision {
+    ASC_PRECISION_FULL, // the working type
+    ASC_PRECISION_BF16, // cpu: weights and inputs rounded to bfloat16 (to nearest, ties to even), sums in float
+} asc_precision;
+
+// ASC_USAGE where the backend does not have the precision at all, ASC_NO_DEVICE where this build or this processor lacks it.
+asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err);
 void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone
 
 const char *backend_name(const asc_backend *backend);       // "ref", "cpu"

@@ -49,7 +49,7 @@ static void conclude(const bench *b, const char *precision, explained *const *re
     difference sum = {0};
     for (size_t i = 0; i < b->n_slices; i++)
         difference_add(&sum, reference[i], other[i]);
-    b->report->precision = (asc_bench_precision){
+    b->report->precision_check = (asc_bench_precision){
         .name = precision,
         .n_rows = sum.n_rows,
         .max_difference = sum.n_values ? sum.largest : NAN,
@@ -60,7 +60,7 @@ static void conclude(const bench *b, const char *precision, explained *const *re
 
 asc_status bench_precision(bench *b)
 {
-    asc_bench_precision *report = &b->report->precision;
+    asc_bench_precision *report = &b->report->precision_check;
     explained **reference = NULL, **other = NULL;
     if (b->request.backend != ASC_BACKEND_CPU) {
         snprintf(report->reason, sizeof report->reason, "backend %s computes in double alone", b->report->backend);

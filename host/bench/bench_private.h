@@ -50,7 +50,7 @@ typedef struct bench_observer {
 } bench_observer;
 asc_status bench_pass(const bench *b, engine *e, asc_bench_passes *passes, const bench_observer *observer);
 
-// Fills report->savings, report->precision.
+// Fills report->savings, report->precision_check.
 asc_status bench_savings(bench *b);
 asc_status bench_precision(bench *b);
 

@@ -113,7 +113,7 @@ static void print_savings(const asc_bench_report *report)
 
 static void print_precision(const asc_bench_job *job, const asc_bench_report *report)
 {
-    const asc_bench_precision *precision = &report->precision;
+    const asc_bench_precision *precision = &report->precision_check;
 
     if (!job->precision_check)
         return;
@@ -219,7 +219,7 @@ static json_t *describe_savings(const asc_bench_report *report)
 
 static json_t *describe_precision(const asc_bench_report *report)
 {
-    const asc_bench_precision *precision = &report->precision;
+    const asc_bench_precision *precision = &report->precision_check;
 
     if (!precision->name)
         return json_pack("{s:{s:b, s:o}}", "precision_check", "compared", 0, "reason", json_text(precision->reason));

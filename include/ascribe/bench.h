@@ -94,7 +94,7 @@ typedef struct asc_bench_report {
     uint64_t peak_memory_bytes; // most that the process had resident so far
     size_t n_savings;           // 0: not measured
     asc_bench_saving savings[ASC_BENCH_MOST_SAVINGS];
-    asc_bench_precision precision;
+    asc_bench_precision precision_check;
 } asc_bench_report;
 
 // Measures. ASC_USAGE names the option; else the statuses of asc_explain. Writes nothing.
