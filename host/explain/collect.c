@@ -175,6 +175,12 @@ static void score(const asc_model *model, const double *logits, float *scores)
             scores[c] = (float)(model->sigmoid ? 1 / (1 + exp(-logits[c])) : exp(logits[c] - largest) / sum);
 }
 
+// The plain pass saves nothing, so in bf16 the two round differently: each by up to 0.015, measured against double on BERT-base and MiniLM.
+static double consistency_limit(const explain_request *request)
+{
+    return request->precision == ASC_PRECISION_BF16 ? 4e-2 : 1e-4;
+}
+
 // v(all) through packing must equal a plain forward pass of the row: |difference| <= limit max(1, largest |logit|).
 static bool consistent(const double *full, const double *plain, size_t n_classes, double limit)
 {
@@ -201,8 +207,7 @@ static void store_row(const batch *b, size_t row, const solved *s, explained *re
         into->fit[i] = (float)s->fit[row * b->request->method->n_fit * n_targets + i];
     if (!finite && s->targets[row * n_targets] >= 0)
         facts->status |= ASC_ROW_NON_FINITE;
-    const double limit = b->request->precision == ASC_PRECISION_BF16 ? 1e-2 : 1e-4;
-    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes, limit))
+    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes, consistency_limit(b->request)))
         facts->status |= ASC_ROW_INCONSISTENT;
     score(b->model, s->full_logits + row * n_classes, into->scores);
     for (size_t k = 0; k < n_targets; k++) {
