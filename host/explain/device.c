@@ -2,8 +2,8 @@
 #include <ascribe/device.h>
 
 #include "backend.h"
+#include "base/thread_pool.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,10 +29,9 @@ static void fill(asc_device_info *device, asc_backend_kind kind)
 {
     asc_backend *backend = NULL;
     asc_error err = {.status = ASC_OK};
-    cpu_set_t cores;
     *device = (asc_device_info){.usable = 1};
     processor_name(device->name, sizeof device->name);
-    device->n_cores = sched_getaffinity(0, sizeof cores, &cores) == 0 ? (size_t)CPU_COUNT(&cores) : 1;
+    device->n_cores = pool_available_cores();
     device->memory_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     snprintf(device->backend, sizeof device->backend, "%s", kind == ASC_BACKEND_CPU ? "cpu" : "ref");
     if (backend_open(kind, ASC_PRECISION_FULL, &backend, &err) == ASC_OK) {

@@ -28,6 +28,7 @@ struct engine {
     thread_pool *pool;
     value_worker *workers; // [n_workers]
     asc_stream **streams;  // [n_workers], the workers' own
+    forward_profile *profiles; // [n_workers]; NULL: not asked for
     design_cache *designs;
     step_limits limits;
     bool warned_small_budget, warned_short_walk;
@@ -93,6 +94,7 @@ void engine_destroy(engine *e)
         value_worker_free(&e->workers[i]);
     free(e->workers);
     free(e->streams);
+    free(e->profiles);
     design_cache_destroy(e->designs);
     model_unload(e->model);
     backend_close(e->backend);
@@ -117,6 +119,27 @@ void engine_set_tick(engine *e, void (*tick)(void *context), void *context)
 engine_work engine_work_done(const engine *e)
 {
     return (engine_work){atomic_load(&e->evaluations), atomic_load(&e->tokens)};
+}
+
+asc_status engine_profile_start(engine *e, asc_error *err)
+{
+    const size_t n_workers = e->config.n_workers;
+    if (!e->profiles)
+        e->profiles = calloc(n_workers, sizeof *e->profiles);
+    if (!e->profiles)
+        return fail_memory(err, "the profile", n_workers * sizeof *e->profiles);
+    for (size_t i = 0; i < n_workers; i++)
+        e->workers[i].workspace.profile = &e->profiles[i];
+    return ASC_OK;
+}
+
+forward_profile engine_profile(const engine *e)
+{
+    forward_profile sum = {0};
+    for (size_t i = 0; e->profiles && i < e->config.n_workers; i++)
+        for (size_t stage = 0; stage < N_FORWARD_STAGES; stage++)
+            sum.seconds[stage] += e->profiles[i].seconds[stage];
+    return sum;
 }
 
 // ---- One slice of rows -------------------------------------------------------------------------------------------

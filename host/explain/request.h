@@ -45,7 +45,7 @@ typedef struct explain_request {
 } explain_request;
 
 // ASC_USAGE names the option and what is possible. `log` may be NULL.
-asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err);
 void request_free(explain_request *request);
 
