@@ -32,6 +32,7 @@ exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 71 out of m
 74 input/output error
 """
 SINGLE, INDEX, OUTPUT = "pytorch_model.bin", "pytorch_model.bin.index.json", "model.safetensors"
+METADATA = "__metadata__"
 
 
 class Source(NamedTuple):
@@ -118,6 +119,11 @@ def find_sources(folder: str) -> List[str]:
     return [os.path.join(folder, name) for name in names]
 
 
+def is_name(name: str) -> bool:
+    """Whether a safetensors file can hold a tensor of this name: text in UTF-8, and not the key of the header's own entry."""
+    return name != METADATA and not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def load(paths: List[str]) -> Dict[str, Source]:
     """All tensors by name."""
     tensors: Dict[str, Source] = {}
@@ -126,6 +132,8 @@ def load(paths: List[str]) -> Dict[str, Source]:
         for name, tensor in file.tensors.items():
             if name in tensors:
                 raise PrepareError(MALFORMED, quote(path, 200), "every tensor once", quote(name) + " again")
+            if not is_name(name):
+                raise PrepareError(MALFORMED, quote(path, 200), "names that safetensors can hold", quote(name))
             tensors[name] = Source(file, tensor)
     return tensors
 
@@ -133,7 +141,7 @@ def load(paths: List[str]) -> Dict[str, Source]:
 def header_of(tensors: Dict[str, Source]) -> "tuple[bytes, List[str]]":
     """The header with its length, and the order of the tensors."""
     order = sorted(tensors, key=lambda name: (-tensors[name].tensor.width, name))
-    entries: Dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    entries: Dict[str, Any] = {METADATA: {"format": "pt"}}
     begin = 0
     for name in order:
         tensor = tensors[name].tensor

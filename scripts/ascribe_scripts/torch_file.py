@@ -189,11 +189,13 @@ class TorchFile:
         state = _Unpickler(io.BytesIO(text), self._path).load()
         if not isinstance(state, dict) or not state:
             raise ValueError("no named tensors but %s" % type(state).__name__)
-        for name, tensor in state.items():
+        found = {}
+        for name, tensor in dict.items(state):  # not state.items(): a pickle can hang a function of that name on an OrderedDict
             if not isinstance(name, str) or not isinstance(tensor, Tensor):
                 raise ValueError("%s, a %s that is no tensor" % (quote(name), type(tensor).__name__))
             self._check_storage(tensor.storage)
-        return dict(state)
+            found[name] = tensor
+        return found
 
     def _entry_of(self, storage: Storage) -> str:
         return "%sdata/%s" % (self._root, storage.key)
@@ -216,7 +218,7 @@ class TorchFile:
         if tensor.n_elements == 0:
             return b""
         elements = np.frombuffer(raw, dtype="u%d" % tensor.width)[tensor.offset :]  # bits, never numbers
-        strides = [stride * tensor.width for stride in tensor.strides]
+        strides = [stride * tensor.width if size > 1 else 0 for size, stride in zip(tensor.shape, tensor.strides)]  # what no step uses may be huge
         return np.lib.stride_tricks.as_strided(elements, tensor.shape, strides, writeable=False).tobytes()
 
 

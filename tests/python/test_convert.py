@@ -107,13 +107,14 @@ class ByHand(Case):
                 ("empty", self.floats(0, 3)),
                 ("half", by_hand.tensor(by_hand.storage("HalfStorage", "1", 3), [3])),
                 ("brain", by_hand.tensor(by_hand.storage("BFloat16Storage", "1", 3), [3])),
+                ("single", self.floats(1, 2, strides=[(1 << 62) - 1, 1])),
             ]),
             {"0": FLOATS, "1": b"abcdef"},
             more=[("archive/byteorder", b"little")],
         )
         status, out, err = self.run_convert()
         self.assertEqual((status, err), (0, ""))
-        self.assertIn("8 tensors", out)
+        self.assertIn("9 tensors", out)
         floats = lambda *numbers: struct.pack("<%df" % len(numbers), *numbers)
         self.assertEqual(self.read(), {
             "plain": ("F32", [2, 3], FLOATS),
@@ -124,6 +125,7 @@ class ByHand(Case):
             "empty": ("F32", [0, 3], b""),
             "half": ("F16", [3], b"abcdef"),
             "brain": ("BF16", [3], b"abcdef"),
+            "single": ("F32", [1, 2], floats(0, 1)),
         })
 
     def test_a_plain_dict_is_a_state(self):
@@ -145,6 +147,19 @@ class ByHand(Case):
                        by_hand.name("collections", "OrderedDict"), by_hand.storage("FloatStorage", "0", 6), self.floats(6)):
             self.save(target + change + b"0" + by_hand.state([("a", self.floats(6))]))
             self.assert_refused(65, "nothing but weights")
+
+    def test_methods_that_a_state_brings(self):
+        """BUILD with {"items": OrderedDict, "keys": OrderedDict}: whoever asked the state itself would see no items."""
+        own = b"".join(by_hand.text(method) + by_hand.name("collections", "OrderedDict") for method in ("items", "keys"))
+        for held in (by_hand.number(7), self.floats(7, n_elements=7)):
+            self.save(by_hand.ordered([("a", held)]) + b"}(" + own + b"ub")
+            self.assert_refused(65, "nothing but weights")
+
+    def test_names_that_safetensors_cannot_hold(self):
+        lone = b"X" + struct.pack("<I", 3) + b"\xed\xa0\x80"  # half of a surrogate pair
+        for name in (by_hand.text("__metadata__"), lone):
+            self.save(b"}" + name + self.floats(6) + b"s")
+            self.assert_refused(65, "names that safetensors can hold")
 
     def test_tensors_beyond_their_storage(self):
         for made in (self.floats(7), self.floats(2, 3, offset=1), self.floats(2, strides=[6]), self.floats(9, strides=[0]),
