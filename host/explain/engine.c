@@ -378,6 +378,20 @@ double engine_flops(const engine *e, const engine_load *load)
     return forward_flops(config, 0, &load->plain) + forward_flops(config, e->config.request->savings, &load->packed);
 }
 
+// Adds packed sequences of a batch, whose entries are made apart.
+static void add_packed(const slice *s, const batch *b, forward_load load, forward_load *sum)
+{
+    load.looked_up = batch_n_entries(b, s->e->model) > 0 ? load.tokens : 0;
+    forward_load_add(sum, &load);
+}
+
+static void add_step(const slice *s, const step *packed, forward_load *sum)
+{
+    forward_load load = {0};
+    schedule_measure_step(packed, &load);
+    add_packed(s, packed->batch, load, sum);
+}
+
 static asc_status measure_wave(slice *s, asc_error *err)
 {
     static const step_kind anchors = STEP_ANCHORS;
@@ -387,13 +401,13 @@ static asc_status measure_wave(slice *s, asc_error *err)
         forward_load rest = {0};
         schedule_measure(s->batches[i], STEP_PLAIN, &load->plain);
         schedule_measure(s->batches[i], STEP_REST, &rest);
-        forward_load_add(&load->packed, &rest);
+        add_packed(s, s->batches[i], rest, &load->packed);
         load->packed.entries += batch_n_entries(s->batches[i], s->e->model);
         load->evaluations += rest.sequences;
     }
     TRY(list_steps(s, &anchors, 1, err));
     for (size_t i = 0; i < s->steps.count; i++)
-        schedule_measure_step(&s->steps.steps[i], &load->packed);
+        add_step(s, &s->steps.steps[i], &load->packed);
     load->batch_bytes = s->wave_bytes > load->batch_bytes ? s->wave_bytes : load->batch_bytes;
     return ASC_OK;
 }
@@ -439,11 +453,7 @@ static asc_status time_step(void *context, size_t worker, size_t task, asc_error
         return ASC_OK;
     TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
     timing->busy_s += clock_seconds() - start_s;
-    forward_load load = {.entries = 0};
-    schedule_measure_step(next, &load);
-    if (batch_n_entries(next->batch, s->e->model) > 0)
-        load.entries = 1; // they were made before
-    forward_load_add(&timing->load.packed, &load);
+    add_step(s, next, &timing->load.packed);
     return ASC_OK;
 }
 

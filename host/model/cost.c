@@ -8,6 +8,7 @@ void forward_load_add(forward_load *sum, const forward_load *term)
     sum->sequences += term->sequences;
     sum->tokens += term->tokens;
     sum->entries += term->entries;
+    sum->looked_up += term->looked_up;
     sum->squares += term->squares;
 }
 
@@ -20,7 +21,5 @@ double forward_flops(const model_config *config, unsigned savings, const forward
     double flops = n_full * (tokens * linear + 4 * width * load->squares);
     if (last_alone)
         flops += (double)load->sequences * linear + tokens * 4 * n_heads * width;
-    if (load->entries > 0)
-        flops += ((double)load->entries - tokens) * qkv;
-    return flops;
+    return flops + ((double)load->entries - (double)load->looked_up) * qkv;
 }

@@ -10,15 +10,16 @@
 
 #include <stdint.h>
 
-// What goes through the model: sequences, their tokens, the sum of their squared lengths, and entries of token tables.
+// What goes through the model: sequences, their tokens, entries of token tables, the tokens that are looked up among them, and the sum of the
+// squared lengths.
 typedef struct forward_load {
-    uint64_t sequences, tokens, entries;
+    uint64_t sequences, tokens, entries, looked_up;
     double squares;
 } forward_load;
 
 void forward_load_add(forward_load *sum, const forward_load *term);
 
-// With these savings (ASC_SAVING_*) as they apply: `entries` 0 says that block 0 was computed for every token.
+// With these savings (ASC_SAVING_*); ASC_SAVING_FIRST_LAYER is in the load.
 double forward_flops(const model_config *config, unsigned savings, const forward_load *load);
 
 #endif

@@ -168,6 +168,37 @@ static void operations_follow_the_formula(void **state)
     }
 }
 
+// Row 0 in RoBERTa's own positions; row 1, of another batch, has padding among its features, so that replacing it moves what follows and
+// block 0 is computed for every token.
+static void row_with_padding(size_t row, run_row *out)
+{
+    enum { ROBERTA_PAD = 1 };
+    out->id = row;
+    out->label = -1;
+    out->n_features = 4 + row;
+    run_row_token(out, RUN_CLS, -1);
+    for (int32_t feature = 0; feature < (int32_t)out->n_features; feature++)
+        run_row_token(out, row == 1 && feature == 2 ? ROBERTA_PAD : RUN_FIRST_ID + feature, feature);
+    run_row_token(out, RUN_SEP, -1);
+}
+
+static void operations_of_rows_add_up(void **state)
+{
+    static const int64_t rows[3][2] = {{0, 1}, {1, 1}, {0, 2}};
+    double flops[3];
+    (void)state;
+    run_dataset_write(run_path(place.folder, "padding.h5"), &(run_plan){.n_rows = 2, .make_row = row_with_padding});
+    for (size_t i = 0; i < 3; i++) {
+        asc_explain_job job = run_job(&place, ASCRIBE_DATA_DIR "/golden/models/roberta");
+        job.dataset_path = run_path(place.folder, "padding.h5");
+        job.options.policy = "id:4";
+        job.options.first_row = rows[i][0];
+        job.options.n_rows = rows[i][1];
+        flops[i] = estimate(&job).flops;
+    }
+    assert_true(fabs(flops[0] + flops[1] - flops[2]) <= 1e-12 * flops[2]);
+}
+
 // ---- Sizes and time ----------------------------------------------------------------------------------------------
 
 static void sizes_are_those_of_the_files(void **state)
@@ -284,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_what_the_run_executes),
         cmocka_unit_test(operations_follow_the_formula),
+        cmocka_unit_test(operations_of_rows_add_up),
         cmocka_unit_test(sizes_are_those_of_the_files),
         cmocka_unit_test(a_large_result_is_about_as_large_as_estimated),
         cmocka_unit_test(speed_and_memory_are_measured),
