@@ -2,6 +2,7 @@
 // backend.h and backend_check.h.
 #include "backend_check.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
 
 // ---- Device and memory --------------------------------------------------------------------------
@@ -28,12 +29,43 @@ done:
     return status;
 }
 
+asc_status backend_open_module(const char *path, asc_backend **out, asc_error *err)
+{
+    *out = NULL;
+    asc_status status = ASC_OK;
+    asc_backend *backend = calloc(1, sizeof *backend);
+    if (!backend)
+        return fail_memory(err, "backend", sizeof *backend);
+    backend->module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const asc_backend_module *module = backend->module ? dlsym(backend->module, ASC_BACKEND_MODULE_SYMBOL) : NULL;
+    if (!module)
+        status = fail(err, ASC_NO_DEVICE, "%s", dlerror());
+    else if (module->interface_version != ASC_BACKEND_INTERFACE)
+        status = fail(err, ASC_NO_DEVICE, "%s: expected version %d of the interface, found %u", path, ASC_BACKEND_INTERFACE,
+                      (unsigned)module->interface_version);
+    if (status == ASC_OK) {
+        backend->ops = module->ops();
+        status = backend->ops.open(backend, err);
+    }
+    if (status == ASC_OK) {
+        *out = backend;
+        return ASC_OK;
+    }
+    if (backend->module)
+        dlclose(backend->module);
+    free(backend);
+    return status;
+}
+
 void backend_close(asc_backend *backend)
 {
     if (!backend)
         return;
+    void *module = backend->module;
     backend->ops.close(backend);
     free(backend);
+    if (module)
+        dlclose(module);
 }
 
 const char *backend_name(const asc_backend *backend)

@@ -26,6 +26,7 @@ typedef enum asc_backend_kind {
     ASC_BACKEND_REF,         // the specification: plain C, values stored and computed in double
     ASC_BACKEND_REF_GUARDED, // ref whose buffers cannot be touched outside its operations: proves that the host never does
     ASC_BACKEND_CPU,         // float, vendor GEMM, one thread per stream
+    ASC_BACKEND_CUDA,        // an NVIDIA GPU; its module is loaded when it is opened
 } asc_backend_kind;
 
 // What an element of a buffer is. REAL is the backend's own working type for weights and activations (double on ref, float on cpu);
@@ -40,12 +41,15 @@ typedef struct asc_view {
 
 static inline asc_view view_at(asc_buffer *buffer, size_t first)
 {
-    return (asc_view){buffer, first};
+    const asc_view view = {buffer, first};
+    return view;
 }
 
 // ---- Device and memory -------------------------------------------------------------------------------------------
 
 asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err);
+// A backend from the module at `path`. ASC_NO_DEVICE when it is not there, is of another version, or finds no device.
+asc_status backend_open_module(const char *path, asc_backend **out, asc_error *err);
 void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone
 
 const char *backend_name(const asc_backend *backend);       // "ref", "cpu"

@@ -67,12 +67,21 @@ struct asc_backend {
     asc_backend_ops ops; // a copy, so that a backend can start from another's table
     const char *kernel_set;
     void *impl;
+    void *module; // what dlopen gave, or NULL
 };
 
 // The tables. Each is filled by its backend_<kind>.c.
 asc_backend_ops backend_ref_ops(void);
 asc_backend_ops backend_ref_guarded_ops(void);
 asc_backend_ops backend_cpu_ops(void);
+
+// A backend in a module of its own, which is loaded when it is asked for: the symbol ASC_BACKEND_MODULE_SYMBOL of this type.
+typedef struct asc_backend_module {
+    uint32_t interface_version; // ASC_BACKEND_INTERFACE of the headers it was built with
+    asc_backend_ops (*ops)(void);
+} asc_backend_module;
+enum { ASC_BACKEND_INTERFACE = 1 };
+#define ASC_BACKEND_MODULE_SYMBOL "ascribe_backend_module"
 
 static inline void *view_data(asc_view view, size_t element_bytes)
 {

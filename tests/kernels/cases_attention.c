@@ -151,7 +151,7 @@ static void check_attention(asc_backend_kind kind, const attention_case *c)
              c->n_tokens, c->n_heads, c->head_size);
     if (n > 0)
         expect_not_trivial(what, n, expected);
-    const double tolerance = kind == ASC_BACKEND_REF ? 1e-13 : kind == ASC_BACKEND_CPU ? 1e-6 : 0;
+    const double tolerance = kind == ASC_BACKEND_REF ? 1e-13 : is_float(kind) ? 1e-6 : 0;
     expect_close(what, n, found, expected, tolerance, scales);
     free(expected);
     free(found);
@@ -208,7 +208,7 @@ static void check_uniform(asc_backend_kind kind)
     for (size_t i = 0; i < 32; i++)
         expected[i] = 12 + (double)(i % 8);
     double *found = attention_on(kind, &c);
-    expect_close("mean of V", 32, found, expected, kind == ASC_BACKEND_CPU ? 5e-6 : 1e-14, NULL);
+    expect_close("mean of V", 32, found, expected, is_float(kind) ? 5e-6 : 1e-14, NULL);
     free(found);
     free(c.qkv);
 }

@@ -102,7 +102,7 @@ static void check_linear(asc_backend_kind kind, const linear_case *c)
              (int)c->activation);
     if (n > 8)
         expect_not_trivial(what, n, expected);
-    const double tolerance = kind == ASC_BACKEND_REF ? 1e-14 : kind == ASC_BACKEND_CPU ? 1e-5 : 0;
+    const double tolerance = kind == ASC_BACKEND_REF ? 1e-14 : is_float(kind) ? 1e-5 : 0;
     expect_close(what, n, found, expected, tolerance, scales);
     free(expected);
     free(found);
@@ -151,7 +151,7 @@ static void check_activations(asc_backend_kind kind)
     for (size_t a = 0; a < sizeof known / sizeof known[0]; a++) {
         const linear_case c = {1, N_POINTS, 1, 1, known[a].activation, x, &one, NULL};
         double *found = linear_on(kind, &c);
-        const double tolerance = kind == ASC_BACKEND_CPU ? 5e-7 : 1e-15;
+        const double tolerance = is_float(kind) ? 5e-7 : 1e-15;
         for (int i = 0; i < N_POINTS; i++) {
             expected[i] = (double)activate(c.activation, x[i]);
             scales[i] = fmax(1, fabs(x[i]));

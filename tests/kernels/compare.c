@@ -21,15 +21,24 @@ const char *kind_name(asc_backend_kind kind)
     case ASC_BACKEND_REF: return "ref";
     case ASC_BACKEND_REF_GUARDED: return "ref_guarded";
     case ASC_BACKEND_CPU: return "cpu";
+    case ASC_BACKEND_CUDA: return "cuda";
     }
     return "unknown";
+}
+
+bool is_float(asc_backend_kind kind)
+{
+    return kind == ASC_BACKEND_CPU || kind == ASC_BACKEND_CUDA;
 }
 
 void rig_open(rig *r, asc_backend_kind kind)
 {
     memset(r, 0, sizeof *r);
     r->kind = kind;
-    MUST(r, backend_open(kind, &r->backend, &r->err));
+    if (kind == ASC_BACKEND_CUDA)
+        MUST(r, backend_open_module(ASCRIBE_CUDA_MODULE, &r->backend, &r->err));
+    else
+        MUST(r, backend_open(kind, &r->backend, &r->err));
     MUST(r, stream_create(r->backend, &r->stream, &r->err));
 }
 
@@ -53,6 +62,17 @@ void must_refuse(const rig *r, asc_status status, const char *part, int line)
     if (!strstr(r->err.message, part))
         fail_msg("%s, line %d: expected a message with '%s', found '%s'", kind_name(r->kind), line, part,
                  r->err.message);
+}
+
+void must_refuse_content(rig *r, asc_status status, const char *part, int line)
+{
+    if (r->kind != ASC_BACKEND_CUDA) {
+        must_refuse(r, status, part, line);
+        return;
+    }
+    must_succeed(r, status, part, line);
+    must_refuse(r, stream_sync(r->stream, &r->err), "a kernel found", line);
+    must_succeed(r, stream_sync(r->stream, &r->err), "waiting once more", line);
 }
 
 double pattern_double(void)

@@ -18,6 +18,7 @@ typedef struct rig {
 } rig;
 
 const char *kind_name(asc_backend_kind kind);
+bool is_float(asc_backend_kind kind); // REAL is float, and the contents of index arrays are not checked at once
 void rig_open(rig *r, asc_backend_kind kind);
 void rig_close(rig *r);
 
@@ -25,8 +26,11 @@ void rig_close(rig *r);
 // a message that contains `part`.
 #define MUST(r, call) must_succeed(r, call, #call, __LINE__)
 #define MUST_REFUSE(r, part, call) must_refuse(r, call, part, __LINE__)
+// The same for what is wrong with the contents of device memory: a GPU says so when it is waited for, in its own words.
+#define MUST_REFUSE_CONTENT(r, part, call) must_refuse_content(r, call, part, __LINE__)
 void must_succeed(const rig *r, asc_status status, const char *call, int line);
 void must_refuse(const rig *r, asc_status status, const char *part, int line);
+void must_refuse_content(rig *r, asc_status status, const char *part, int line);
 
 // `count` elements in the middle of a larger buffer whose other elements hold a pattern. On ref_guarded
 // nothing follows the view, so that an overrun faults.

@@ -1,4 +1,4 @@
-// All operations on all backends: test_ops [--backend ref|ref_guarded|cpu].
+// All operations on all backends: test_ops [--backend ref|ref_guarded|cpu|cuda]. cuda: kernels/cuda compiled for the host (tests/cuda_host).
 #include "cases.h"
 #include "compare.h"
 
@@ -53,10 +53,10 @@ static int run_kind(asc_backend_kind kind)
 
 int main(int argc, char **argv)
 {
-    const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU};
+    const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU, ASC_BACKEND_CUDA};
     const char *only = argc == 3 && strcmp(argv[1], "--backend") == 0 ? argv[2] : NULL;
     if (argc != 1 && !only) {
-        fprintf(stderr, "usage: test_ops [--backend ref|ref_guarded|cpu]\n");
+        fprintf(stderr, "usage: test_ops [--backend ref|ref_guarded|cpu|cuda]\n");
         return ASC_USAGE;
     }
     int n_failed = 0, n_run = 0;

@@ -1,0 +1,159 @@
+// See emulate.h.
+#include "emulate.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <ucontext.h>
+#include <vector>
+
+dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace {
+
+enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, ENDED };
+
+struct Fiber {
+    ucontext_t context;
+    std::vector<char> stack;
+    State state;
+    dim3 index;
+    unsigned char brought[32]; // to a warp exchange
+};
+
+enum { STACK_BYTES = 256 << 10 };
+
+std::mutex one_launch;
+std::vector<Fiber> fibers;
+std::vector<unsigned char> shared_memory;
+ucontext_t scheduler;
+Fiber *running;
+const std::function<void()> *body;
+bool descending;
+
+void enter()
+{
+    (*body)();
+    running->state = State::ENDED;
+    swapcontext(&running->context, &scheduler);
+}
+
+void wait_as(State state)
+{
+    running->state = state;
+    swapcontext(&running->context, &scheduler);
+}
+
+size_t warp_of(size_t thread) { return thread / warpSize; }
+
+// Lets threads [first, last) go on when all that have not ended wait at a barrier of this kind; whether it did.
+bool release(size_t first, size_t last, State barrier)
+{
+    size_t n_waiting = 0;
+    for (size_t t = first; t < last; t++) {
+        if (fibers[t].state != State::ENDED && fibers[t].state != barrier)
+            return false;
+        n_waiting += fibers[t].state == barrier;
+    }
+    for (size_t t = first; t < last; t++)
+        if (fibers[t].state == barrier)
+            fibers[t].state = State::READY;
+    return n_waiting > 0;
+}
+
+bool run_ready(size_t n_threads)
+{
+    bool ran = false;
+    for (size_t i = 0; i < n_threads; i++) {
+        Fiber &fiber = fibers[descending ? n_threads - 1 - i : i];
+        if (fiber.state != State::READY)
+            continue;
+        running = &fiber;
+        threadIdx = fiber.index;
+        swapcontext(&scheduler, &fiber.context);
+        ran = true;
+    }
+    return ran;
+}
+
+void run_block(size_t n_threads)
+{
+    for (size_t t = 0; t < n_threads; t++) {
+        Fiber &fiber = fibers[t];
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.data();
+        fiber.context.uc_stack.ss_size = fiber.stack.size();
+        fiber.context.uc_link = nullptr;
+        makecontext(&fiber.context, enter, 0);
+        fiber.state = State::READY;
+        fiber.index = dim3((unsigned)t % blockDim.x, (unsigned)t / blockDim.x % blockDim.y, (unsigned)t / blockDim.x / blockDim.y);
+    }
+    for (;;) {
+        bool moved = run_ready(n_threads);
+        for (size_t first = 0; first < n_threads; first += warpSize)
+            moved |= release(first, first + warpSize < n_threads ? first + warpSize : n_threads, State::AT_WARP_BARRIER);
+        moved |= release(0, n_threads, State::AT_BLOCK_BARRIER);
+        bool all_ended = true;
+        for (size_t t = 0; t < n_threads; t++)
+            all_ended &= fibers[t].state == State::ENDED;
+        if (all_ended)
+            return;
+        if (!moved) {
+            std::fprintf(stderr, "emulated kernel: threads of block (%u, %u, %u) wait at a barrier that others do not reach\n", blockIdx.x,
+                         blockIdx.y, blockIdx.z);
+            std::abort();
+        }
+    }
+}
+
+} // namespace
+
+void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread)
+{
+    std::lock_guard<std::mutex> lock(one_launch);
+    const size_t n_threads = (size_t)block.x * block.y * block.z;
+    if (fibers.size() < n_threads)
+        fibers.resize(n_threads);
+    for (size_t t = 0; t < n_threads; t++)
+        fibers[t].stack.resize(STACK_BYTES);
+    body = &thread;
+    descending = !descending;
+    gridDim = grid;
+    blockDim = block;
+    for (unsigned z = 0; z < grid.z; z++)
+        for (unsigned y = 0; y < grid.y; y++)
+            for (unsigned x = 0; x < grid.x; x++) {
+                blockIdx = dim3(x, y, z);
+                shared_memory.assign(shared_bytes + 32, 0xFF);
+                run_block(n_threads);
+            }
+}
+
+void *emulate_shared()
+{
+    const uintptr_t address = (uintptr_t)shared_memory.data();
+    return shared_memory.data() + (16 - address % 16) % 16;
+}
+
+void __syncthreads() { wait_as(State::AT_BLOCK_BARRIER); }
+
+void __syncwarp(unsigned) { wait_as(State::AT_WARP_BARRIER); }
+
+void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane)
+{
+    const size_t own = (size_t)(running - fibers.data());
+    if (bytes > sizeof running->brought)
+        std::abort();
+    std::memcpy(running->brought, mine, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+    std::memcpy(theirs, fibers[warp_of(own) * warpSize + lane].brought, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+}
+
+unsigned __ballot_sync(unsigned, int predicate)
+{
+    unsigned votes = 0;
+    for (unsigned lane = 0; lane < warpSize; lane++)
+        votes |= (unsigned)(__shfl_sync(0xffffffffu, predicate, (int)lane) != 0) << lane;
+    return votes;
+}
