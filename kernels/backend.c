@@ -7,20 +7,24 @@
 
 // ---- Device and memory --------------------------------------------------------------------------
 
-asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err)
+asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err)
 {
     *out = NULL;
     asc_backend *backend = calloc(1, sizeof *backend);
     if (!backend)
         return fail_memory(err, "backend", sizeof *backend);
     asc_status status;
+    backend->precision = precision;
     switch (kind) {
     case ASC_BACKEND_REF: backend->ops = backend_ref_ops(); break;
     case ASC_BACKEND_REF_GUARDED: backend->ops = backend_ref_guarded_ops(); break;
     case ASC_BACKEND_CPU: backend->ops = backend_cpu_ops(); break;
     default: status = fail(err, ASC_INTERNAL, "backend_open: kind: unknown backend %d", (int)kind); goto done;
     }
-    status = backend->ops.open(backend, err);
+    if (precision == ASC_PRECISION_BF16 && !backend->ops.has_bf16)
+        status = fail(err, ASC_USAGE, "backend %s: bf16 is asked for, but it knows one precision only, its own", backend->ops.name);
+    else
+        status = backend->ops.open(backend, err);
 done:
     if (status != ASC_OK)
         free(backend);

@@ -29,6 +29,8 @@ struct asc_stream {
 typedef struct asc_backend_ops {
     const char *name;
 
+    bool has_bf16; // open takes ASC_PRECISION_BF16
+
     // Backend: `impl` is set up by open and released by close; `kernel_set` must be set by open and live until close.
     asc_status (*open)(asc_backend *backend, asc_error *err);
     void (*close)(asc_backend *backend);
@@ -67,6 +69,7 @@ typedef struct asc_backend_ops {
 
 struct asc_backend {
     asc_backend_ops ops; // a copy, so that a backend can start from another's table
+    asc_precision precision;
     const char *kernel_set;
     void *impl;
     void *module; // what dlopen gave, or NULL

@@ -103,6 +103,8 @@ static const option_spec options[] = {
 
     {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.backend),
      .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
+    {.name = "precision", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.precision),
+     .help = "fp32; bf16: linear maps in bfloat16, fast on AMX and AMD Zen 4, slower than fp32 elsewhere"},
     {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
      .offset = FIELD(options.n_workers), .help = "threads; never changes a result"},
     {.name = "savings", .kind = OPTION_STRING, .argument = "LIST", .hidden = true, .offset = FIELD(options.savings),

@@ -175,14 +175,14 @@ static void score(const asc_model *model, const double *logits, float *scores)
             scores[c] = (float)(model->sigmoid ? 1 / (1 + exp(-logits[c])) : exp(logits[c] - largest) / sum);
 }
 
-// v(all) through packing must equal a plain forward pass of the row: |difference| <= 1e-4 max(1, largest |logit|).
-static bool consistent(const double *full, const double *plain, size_t n_classes)
+// v(all) through packing must equal a plain forward pass of the row: |difference| <= limit max(1, largest |logit|).
+static bool consistent(const double *full, const double *plain, size_t n_classes, double limit)
 {
     double scale = 1;
     for (size_t c = 0; c < n_classes; c++)
         scale = fabs(plain[c]) > scale ? fabs(plain[c]) : scale;
     for (size_t c = 0; c < n_classes; c++)
-        if (!(fabs(full[c] - plain[c]) <= 1e-4 * scale))
+        if (!(fabs(full[c] - plain[c]) <= limit * scale))
             return false;
     return true;
 }
@@ -201,7 +201,8 @@ static void store_row(const batch *b, size_t row, const solved *s, explained *re
         into->fit[i] = (float)s->fit[row * b->request->method->n_fit * n_targets + i];
     if (!finite && s->targets[row * n_targets] >= 0)
         facts->status |= ASC_ROW_NON_FINITE;
-    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes))
+    const double limit = b->request->precision == ASC_PRECISION_BF16 ? 1e-2 : 1e-4;
+    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes, limit))
         facts->status |= ASC_ROW_INCONSISTENT;
     score(b->model, s->full_logits + row * n_classes, into->scores);
     for (size_t k = 0; k < n_targets; k++) {

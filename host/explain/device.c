@@ -35,7 +35,7 @@ static void fill(asc_device_info *device, asc_backend_kind kind)
     device->n_cores = sched_getaffinity(0, sizeof cores, &cores) == 0 ? (size_t)CPU_COUNT(&cores) : 1;
     device->memory_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     snprintf(device->backend, sizeof device->backend, "%s", kind == ASC_BACKEND_CPU ? "cpu" : "ref");
-    if (backend_open(kind, &backend, &err) == ASC_OK) {
+    if (backend_open(kind, ASC_PRECISION_FULL, &backend, &err) == ASC_OK) {
         snprintf(device->kernel_set, sizeof device->kernel_set, "%s", backend_kernel_set(backend));
     } else {
         device->usable = 0;

@@ -56,7 +56,7 @@ static asc_status start(engine *e, asc_error *err)
     const engine_config *config = &e->config;
     const size_t n_max_tokens = config->model->config.n_max_tokens;
     e->limits = choose_limits(config);
-    TRY(backend_open(config->request->backend, &e->backend, err));
+    TRY(backend_open(config->request->backend, config->request->precision, &e->backend, err));
     TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);

@@ -20,6 +20,7 @@ typedef struct word {
 
 static const word outputs[] = {{"logit", ASC_OUTPUT_LOGIT}, {"probability", ASC_OUTPUT_PROBABILITY}, {"logodds", ASC_OUTPUT_LOGODDS}};
 static const word backends[] = {{"auto", ASC_BACKEND_CPU}, {"cpu", ASC_BACKEND_CPU}, {"ref", ASC_BACKEND_REF}};
+static const word precisions[] = {{"fp32", ASC_PRECISION_FULL}, {"bf16", ASC_PRECISION_BF16}};
 
 #define FIND_WORD(words, text, value) find_word(words, sizeof(words) / sizeof *(words), text, value)
 
@@ -38,7 +39,7 @@ asc_explain_options asc_explain_options_default(void)
     return (asc_explain_options){
         .method = "shapley", .estimator = "auto", .policy = "remove", .output = "logit", .target = "auto", .budget = "auto",
         .exact_limit = 16, .l1_reg = "off", .lime_selection = "auto", .lime_features = 10, .savings = "auto", .backend = "auto",
-        .n_rows = -1, .keep_text = true,
+        .precision = "fp32", .n_rows = -1, .keep_text = true,
     };
 }
 
@@ -128,6 +129,11 @@ static asc_status check_choices(const asc_explain_options *options, asc_error *e
             return fail(err, ASC_NO_DEVICE, "--backend cuda: this build holds no CUDA backend; use cpu");
         return fail(err, ASC_USAGE, "--backend '%s' is unknown, expected auto, cpu or ref", options->backend);
     }
+    int precision;
+    if (!FIND_WORD(precisions, options->precision, &precision))
+        return fail(err, ASC_USAGE, "--precision '%s' is unknown, expected fp32 or bf16", options->precision);
+    if (precision == ASC_PRECISION_BF16 && value != ASC_BACKEND_CPU)
+        return fail(err, ASC_USAGE, "--precision bf16 belongs to backend cpu, but --backend is %s, which computes in double", options->backend);
     unsigned savings;
     return resolve_savings(options->savings, (asc_backend_kind)value, &savings, err);
 }
@@ -316,6 +322,8 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     out->output = (asc_output)value;
     (void)FIND_WORD(backends, options->backend, &value);
     out->backend = (asc_backend_kind)value;
+    (void)FIND_WORD(precisions, options->precision, &value);
+    out->precision = (asc_precision)value;
     TRY(resolve_savings(options->savings, out->backend, &out->savings, err));
     out->exact_limit = (size_t)options->exact_limit;
     out->seed = options->seed;
@@ -411,4 +419,11 @@ const char *request_output_name(const explain_request *request)
 const char *request_policy_name(const explain_request *request)
 {
     return request->policy_name;
+}
+
+const char *request_precision_name(const explain_request *request)
+{
+    if (request->backend != ASC_BACKEND_CPU)
+        return "fp64";
+    return request->precision == ASC_PRECISION_BF16 ? "bf16" : "fp32";
 }

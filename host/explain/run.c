@@ -129,7 +129,7 @@ static asc_status check_job(const asc_explain_job *job, asc_error *err)
         {"options.policy", o->policy},       {"options.output", o->output},
         {"options.target", o->target},       {"options.budget", o->budget},
         {"options.l1_reg", o->l1_reg},       {"options.lime_selection", o->lime_selection},
-        {"options.backend", o->backend},
+        {"options.backend", o->backend},     {"options.precision", o->precision},
     };
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!needed[i].value)

@@ -34,6 +34,7 @@ typedef struct asc_explain_options {
     const char *savings;   // exact savings, for tests and the benchmark: "auto" (default: all, on ref none), "all", "none", or some of
                            // "first_layer", "last_layer", "fold", "duplicates" separated by commas
     const char *backend;   // "auto" (default), "cpu", "ref"
+    const char *precision; // of the linear maps: "fp32" (default; ref computes in double all the same) or, on cpu, "bf16"
     int n_workers;         // threads; 0 = one per available core. Never changes a result
     size_t step_tokens;    // tokens per step and worker; 0 = default. Never changes a result
     size_t rows_per_part;  // 0 = chosen from the model's and the rows' size. Never changes a result

@@ -36,10 +36,22 @@ void rig_open(rig *r, asc_backend_kind kind)
     memset(r, 0, sizeof *r);
     r->kind = kind;
     if (kind == ASC_BACKEND_CUDA)
-        MUST(r, backend_open_module(ASCRIBE_CUDA_MODULE, &r->backend, &r->err));
+        MUST(r, backend_open_cuda(&(cuda_choice){.module = ASCRIBE_CUDA_MODULE}, &r->backend, &r->err));
     else
-        MUST(r, backend_open(kind, &r->backend, &r->err));
+        MUST(r, backend_open(kind, ASC_PRECISION_FULL, &r->backend, &r->err));
     MUST(r, stream_create(r->backend, &r->stream, &r->err));
+}
+
+bool rig_open_bf16(rig *r)
+{
+    memset(r, 0, sizeof *r);
+    r->kind = ASC_BACKEND_CPU;
+    const asc_status status = backend_open(r->kind, ASC_PRECISION_BF16, &r->backend, &r->err);
+    if (status == ASC_NO_DEVICE)
+        return false;
+    MUST(r, status);
+    MUST(r, stream_create(r->backend, &r->stream, &r->err));
+    return true;
 }
 
 void rig_close(rig *r)

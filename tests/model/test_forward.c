@@ -140,7 +140,7 @@ static void run_model(const char *name, asc_backend_kind kind, unsigned savings)
         fail_msg("%s: %s", path, problem.text);
     *strrchr(path, '/') = '\0';
     OK(asc_model_open(path, NULL, &model, &err));
-    OK(backend_open(kind, &backend, &err));
+    OK(backend_open(kind, ASC_PRECISION_FULL, &backend, &err));
     OK(model_load(model, backend, savings, &device, &err));
     const json_t *inputs = json_object_get(golden, "inputs");
     assert_true(json_array_size(inputs) >= 7);

@@ -193,7 +193,7 @@ static void check_backend(stage s, asc_backend_kind kind, const asc_rows *rows, 
 {
     asc_error err;
     const json_t *values = json_object_get(policies, "values");
-    OK(backend_open(kind, &s.backend, &err));
+    OK(backend_open(kind, ASC_PRECISION_FULL, &s.backend, &err));
     OK(model_load(s.model, s.backend, s.savings, &s.device, &err));
     OK(value_worker_create(s.device, (step_limits){100, 52}, &s.worker, &err));
     OK(pool_create(1, &s.pool, &err));
