@@ -72,6 +72,8 @@ typedef struct gpu_facts {
     size_t memory_bytes, n_multiprocessors;
     int compute_major, compute_minor; // compute capability
 } gpu_facts;
+// Whether that GPU could be opened, without opening it: ASC_OK or ASC_NO_DEVICE, with the reason. The precision is not looked at.
+asc_status backend_check_cuda(const cuda_choice *choice, asc_error *err);
 // Whether there is a module at `module`, or, for NULL, at one of the places where it is looked for.
 bool backend_has_cuda_module(const char *module);
 // Facts of up to `capacity` GPUs, and how many there are. ASC_NO_DEVICE, with the reason, when there is none to be had.

@@ -201,7 +201,7 @@ static void store_row(const batch *b, size_t row, const solved *s, explained *re
         into->fit[i] = (float)s->fit[row * b->request->method->n_fit * n_targets + i];
     if (!finite && s->targets[row * n_targets] >= 0)
         facts->status |= ASC_ROW_NON_FINITE;
-    const double limit = b->request->precision == ASC_PRECISION_BF16 ? 1e-2 : 1e-4;
+    const double limit = request_is_coarse(b->request) ? 1e-2 : 1e-4;
     if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes, limit))
         facts->status |= ASC_ROW_INCONSISTENT;
     score(b->model, s->full_logits + row * n_classes, into->scores);
