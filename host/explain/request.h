@@ -75,7 +75,5 @@ const char *request_precision_name(const explain_request *request); // "fp64" on
 
 // Bytes of an element of the backend's REAL.
 size_t request_real_bytes(const explain_request *request);
-// Whether products are rounded to 8 or 11 bits, so that the last digits of equal rows may differ more.
-bool request_is_coarse(const explain_request *request);
 
 #endif

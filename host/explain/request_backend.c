@@ -154,8 +154,3 @@ size_t request_real_bytes(const explain_request *request)
     const bool is_half = request->precision == ASC_PRECISION_FP16 || request->precision == ASC_PRECISION_BF16;
     return request->backend == ASC_BACKEND_CUDA && is_half ? sizeof(uint16_t) : sizeof(float);
 }
-
-bool request_is_coarse(const explain_request *request)
-{
-    return request->precision != ASC_PRECISION_FULL;
-}
