@@ -97,4 +97,15 @@ static inline void *view_data(asc_view view, size_t element_bytes)
     return (char *)view.buffer->data + view.first * element_bytes;
 }
 
+// Entries that a token table can hold: at most 2 U, and no more than its buffers do.
+static inline size_t table_entries(const token_table *table)
+{
+    const asc_view views[] = {table->ids, table->positions, table->types};
+    size_t n_entries = 2 * table->n_tokens;
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        if (views[i].buffer->count - views[i].first < n_entries)
+            n_entries = views[i].buffer->count - views[i].first;
+    return n_entries;
+}
+
 #endif

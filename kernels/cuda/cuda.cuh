@@ -27,7 +27,7 @@ extern "C" {
     type *name = reinterpret_cast<type *>(cuda_shared_bytes)
 #else
 #define CUDA_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
-    emulate_launch(grid, block, shared_bytes, [=]() { kernel(__VA_ARGS__); })
+    ((void)(stream), emulate_launch(grid, block, shared_bytes, [=]() { kernel(__VA_ARGS__); }))
 #define CUDA_SHARED(type, name) type *name = static_cast<type *>(emulate_shared())
 #endif
 

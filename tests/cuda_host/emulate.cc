@@ -152,8 +152,13 @@ void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigne
 
 unsigned __ballot_sync(unsigned, int predicate)
 {
+    const size_t own = (size_t)(running - fibers.data()), first = warp_of(own) * warpSize;
+    const size_t n_threads = (size_t)blockDim.x * blockDim.y * blockDim.z;
     unsigned votes = 0;
-    for (unsigned lane = 0; lane < warpSize; lane++)
-        votes |= (unsigned)(__shfl_sync(0xffffffffu, predicate, (int)lane) != 0) << lane;
+    running->brought[0] = predicate != 0;
+    wait_as(State::AT_WARP_BARRIER);
+    for (size_t t = first; t < first + warpSize && t < n_threads; t++)
+        votes |= (unsigned)(fibers[t].state != State::ENDED && fibers[t].brought[0]) << (t - first);
+    wait_as(State::AT_WARP_BARRIER);
     return votes;
 }

@@ -87,6 +87,16 @@ void must_refuse_content(rig *r, asc_status status, const char *part, int line)
     must_succeed(r, stream_sync(r->stream, &r->err), "waiting once more", line);
 }
 
+asc_status found_later(rig *r, asc_status status)
+{
+    return r->kind == ASC_BACKEND_CUDA && status == ASC_OK ? stream_sync(r->stream, &r->err) : status;
+}
+
+const char *content_part(const rig *r, const char *part)
+{
+    return r->kind == ASC_BACKEND_CUDA ? "a kernel found" : part;
+}
+
 double pattern_double(void)
 {
     return -123456.0;
