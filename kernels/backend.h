@@ -74,8 +74,8 @@ typedef struct gpu_facts {
 } gpu_facts;
 // Whether that GPU could be opened, without opening it: ASC_OK or ASC_NO_DEVICE, with the reason. The precision is not looked at.
 asc_status backend_check_cuda(const cuda_choice *choice, asc_error *err);
-// Whether there is a module at `module`, or, for NULL, at one of the places where it is looked for.
-bool backend_has_cuda_module(const char *module);
+// Whether this machine has an NVIDIA driver, so that a GPU is to be expected.
+bool backend_has_nvidia_driver(void);
 // Facts of up to `capacity` GPUs, and how many there are. ASC_NO_DEVICE, with the reason, when there is none to be had.
 asc_status backend_list_cuda(const char *module, gpu_facts *gpus, size_t capacity, size_t *count, asc_error *err);
 void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone

@@ -67,12 +67,6 @@ static bool find_module(char *path)
     return access(path, F_OK) == 0;
 }
 
-bool backend_has_cuda_module(const char *module)
-{
-    char path[MOST_PATH];
-    return module ? access(module, F_OK) == 0 : find_module(path);
-}
-
 // ---- Loading -----------------------------------------------------------------------------------------------------
 
 static asc_status refuse_absent(const char *path, asc_error *err)
@@ -95,14 +89,19 @@ static asc_status refuse_unloadable(const char *path, asc_error *err)
     return fail_hint(err, ASC_NO_DEVICE, "install the CUDA toolkit's libraries (cuBLAS), or name their folder in LD_LIBRARY_PATH");
 }
 
+bool backend_has_nvidia_driver(void)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    if (driver)
+        dlclose(driver);
+    return driver != NULL;
+}
+
 // The driver's own library is looked for first: loading the module costs half a gigabyte of address space.
 static asc_status check_driver(asc_error *err)
 {
-    void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-    if (driver) {
-        dlclose(driver);
+    if (backend_has_nvidia_driver())
         return ASC_OK;
-    }
     (void)fail(err, ASC_NO_DEVICE, "there is no NVIDIA driver: libcuda.so.1 cannot be loaded");
     return fail_hint(err, ASC_NO_DEVICE, "install the driver (in a container: start it with its GPUs), or use --backend cpu");
 }
@@ -110,12 +109,10 @@ static asc_status check_driver(asc_error *err)
 static asc_status load_module(const char *wanted, const asc_backend_module **out, asc_error *err)
 {
     char found[MOST_PATH];
-    if (!backend_has_cuda_module(wanted))
+    if (wanted ? access(wanted, F_OK) != 0 : !find_module(found))
         return refuse_absent(wanted, err);
-    if (!wanted) {
-        (void)find_module(found);
+    if (!wanted)
         TRY(check_driver(err));
-    }
     const char *path = wanted ? wanted : found;
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle)

@@ -105,7 +105,7 @@ static asc_status choose_automatically(const asc_explain_options *options, const
         (void)fail(err, ASC_NO_DEVICE, "--precision %s takes a GPU: %s", precision->name, reason.message);
         return fail_hint(err, ASC_NO_DEVICE, "the cpu backend has --precision fp32 and bf16");
     }
-    if (backend_has_cuda_module(NULL))
+    if (backend_has_nvidia_driver())
         tell_reason(log, &reason);
     return ASC_OK;
 }

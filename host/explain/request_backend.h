@@ -7,8 +7,8 @@
 // Whether the words are known and belong together (ASC_USAGE); where a GPU is demanded, whether there is one (ASC_NO_DEVICE).
 asc_status request_backend_check(const asc_explain_options *options, asc_error *err);
 
-// Fills backend, device, precision and savings. "auto" takes the GPU where one is usable; where a CUDA module is installed and none is,
-// it logs the reason and takes the processor.
+// Fills backend, device, precision and savings. "auto" takes the GPU where one is usable, else the processor; on a machine with
+// an NVIDIA driver it logs why.
 asc_status request_backend_resolve(const asc_explain_options *options, const asc_log *log, explain_request *out, asc_error *err);
 
 #endif
