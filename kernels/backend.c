@@ -106,6 +106,14 @@ void stream_destroy(asc_stream *stream)
     free(stream);
 }
 
+asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
+{
+    *flops_per_s = 0;
+    if (!stream->backend->ops.gemm_rate)
+        return ASC_OK;
+    return leave(stream, enter(stream)->gemm_rate(stream, flops_per_s, err));
+}
+
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err)
 {
     *out = NULL;

@@ -59,6 +59,9 @@ const char *backend_kernel_set(const asc_backend *backend);
 asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err);
 asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all work on it; asynchronous faults surface here
 void stream_destroy(asc_stream *stream);                    // accepts NULL
+// The yardstick for speeds: floating-point operations a second that the backend's matrix library reaches on plain products in the working type,
+// on this stream alone, the best of several shapes; 0 where nobody knows (ref). Takes at most about 0.3 s. Several streams may measure at once.
+asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err);
 
 // `count` elements, contents undefined. count may be 0.
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err);

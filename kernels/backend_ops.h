@@ -48,6 +48,8 @@ typedef struct asc_backend_ops {
     void (*enter)(asc_backend *backend);
     void (*leave)(asc_backend *backend);
 
+    asc_status (*gemm_rate)(asc_stream *stream, double *flops_per_s, asc_error *err); // (optional) NULL: not known
+
     asc_status (*relabel)(asc_stream *stream, const relabel_args *args, asc_error *err);
     asc_status (*row_masks)(asc_stream *stream, const row_masks_args *args, asc_error *err);
     asc_status (*pack)(asc_stream *stream, const pack_args *args, asc_error *err);

@@ -104,6 +104,12 @@ static void destroy_stream(asc_stream *stream)
     free(own);
 }
 
+static asc_status gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
+{
+    const cpu_device *device = stream->backend->impl;
+    return gemm_peak(device->gemm, flops_per_s, err);
+}
+
 // ---- Memory -----------------------------------------------------------------------------------------------
 
 static size_t element_bytes(asc_type type)
@@ -168,6 +174,7 @@ asc_backend_ops backend_cpu_ops(void)
     ops.download = download;
     ops.linear_create = cpu_linear_create;
     ops.linear_destroy = cpu_linear_destroy;
+    ops.gemm_rate = gemm_rate;
     ops.embed = cpu_embed;
     ops.linear = cpu_linear;
     ops.attention = cpu_attention;

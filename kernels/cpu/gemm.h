@@ -37,9 +37,13 @@ size_t gemm_next_tile(const gemm_weights *weights, size_t n_left);
 asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t tile, const float *x, float *out,
                     asc_error *err);
 
+// The best rate, in operations a second, of the library's own float products with n_rows rows free to choose: the yardstick for gemm_run.
+// At most about 0.3 s.
+asc_status gemm_peak(gemm *library, double *flops_per_s, asc_error *err);
+
 // ---- For gemm_<library>.c ---------------------------------------------------------------------------------
 
-enum { GEMM_MOST_TILES = 4 };
+enum { GEMM_MOST_TILES = 8 };
 
 // Tile sizes in falling order.
 typedef struct gemm_tiles {
@@ -57,5 +61,18 @@ typedef struct gemm_shape {
 } gemm_shape;
 asc_status gemm_tiles_agreeing(gemm *library, const gemm_weights *weights, gemm_shape shape,
                                const gemm_tiles *candidates, gemm_tiles *agreeing, asc_error *err);
+
+// out [n_rows, n_out] = x [n_rows, n_in] weight' without bias or tiles, in each way that the library offers.
+typedef struct plain_product {
+    size_t n_rows;
+    gemm_shape shape;
+    const float *x, *weight; // weight [n_out, n_in]
+    float *out;
+    void *ready; // what plain_prepare made
+} plain_product;
+size_t plain_count(void); // ways
+asc_status plain_prepare(gemm *library, plain_product *product, asc_error *err);
+asc_status plain_run(const plain_product *product, size_t way, asc_error *err); // way < plain_count()
+void plain_release(plain_product *product); // also after plain_prepare failed
 
 #endif

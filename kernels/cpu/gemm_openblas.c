@@ -156,3 +156,30 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
         memcpy(out + row * n_out, result + row * n_columns, n_out * sizeof *out);
     return ASC_OK;
 }
+
+// ---- The yardstick ----------------------------------------------------------------------------------------
+
+size_t plain_count(void)
+{
+    return 1;
+}
+
+asc_status plain_prepare(gemm *library, plain_product *product, asc_error *err)
+{
+    (void)library, (void)product, (void)err;
+    return ASC_OK;
+}
+
+asc_status plain_run(const plain_product *product, size_t way, asc_error *err)
+{
+    (void)way, (void)err;
+    const blasint n_rows = (blasint)product->n_rows, n_out = (blasint)product->shape.n_out, n_in = (blasint)product->shape.n_in;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n_rows, n_out, n_in, 1, product->x, n_in, product->weight, n_in, 0, product->out,
+                n_out);
+    return ASC_OK;
+}
+
+void plain_release(plain_product *product)
+{
+    (void)product;
+}
