@@ -205,7 +205,7 @@ static asc_status download(asc_stream *stream, asc_view from, void *to, size_t c
 
 // ---- Device ------------------------------------------------------------------------------------------------------
 
-static void describe(cuda_device *device)
+void cuda_describe(cuda_device *device)
 {
     static const char *const precisions[] = {"fp32", "tf32", "fp16", "bf16"};
     char product[128];
@@ -260,7 +260,7 @@ static asc_status open_device(asc_backend *backend, asc_error *err)
         backend->impl = nullptr;
         return status;
     }
-    describe(device);
+    cuda_describe(device);
     backend->kernel_set = device->kernel_set;
     return ASC_OK;
 }

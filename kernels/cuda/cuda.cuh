@@ -81,13 +81,17 @@ asc_status cuda_check(cudaError_t outcome, const char *what, asc_error *err);
 // After a launch: whether it was accepted.
 asc_status cuda_launched(const char *kernel, asc_error *err);
 
+// Writes the device's kernel set anew, when what belongs to it has changed.
+void cuda_describe(cuda_device *device);
+
 // The stream's scratch on the device, at least `bytes`, aligned to 256, contents undefined, until the next call on this stream.
 asc_status cuda_scratch(asc_stream *stream, size_t bytes, void **out, asc_error *err);
 
-// Runs `statement` with the type `real` = REAL of the stream's precision.
-#define CUDA_BY_REAL(stream, statement)                                  \
+// Runs `statement` with the type `real` = REAL of the precision, or of the stream's.
+#define CUDA_BY_REAL(stream, statement) CUDA_BY_PRECISION(cuda_device_of(stream)->precision, statement)
+#define CUDA_BY_PRECISION(of, statement)                                 \
     do {                                                                 \
-        switch (cuda_device_of(stream)->precision) {                     \
+        switch (of) {                                                    \
         case CUDA_FP32:                                                  \
         case CUDA_TF32: { typedef float real; statement; break; }        \
         case CUDA_FP16: { typedef __half real; statement; break; }       \
@@ -110,6 +114,13 @@ static __device__ __forceinline__ float warp_sum(float x)
 {
     for (int lanes = warpSize / 2; lanes > 0; lanes /= 2)
         x += __shfl_xor_sync(0xffffffffu, x, lanes);
+    return x;
+}
+
+static __device__ __forceinline__ float warp_max(float x)
+{
+    for (int lanes = warpSize / 2; lanes > 0; lanes /= 2)
+        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, lanes));
     return x;
 }
 

@@ -1,6 +1,8 @@
 // The runtime's calls on host memory; each counts, and can be made to fail (emulate_fail).
 #include "cuda_runtime.h"
 
+#include "calls.h"
+
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -20,8 +22,7 @@ enum { RUNTIME_VERSION = 13000 };
 
 cudaError_t enter(cudaError_t failure)
 {
-    const unsigned call = ++n_calls, failing = failing_call;
-    return failing && (call == failing || (for_ever && call > failing)) ? failure : cudaSuccess;
+    return emulated_call(cudaSuccess, failure);
 }
 
 cudaError_t allocate(void **memory, size_t bytes)
@@ -54,6 +55,12 @@ cudaError_t release(void *memory)
 }
 
 } // namespace
+
+bool emulated_call_fails()
+{
+    const unsigned call = ++n_calls, failing = failing_call;
+    return failing && (call == failing || (for_ever && call > failing));
+}
 
 void emulate_fail(unsigned at, bool forever)
 {

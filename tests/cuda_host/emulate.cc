@@ -150,6 +150,18 @@ void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigne
     wait_as(State::AT_WARP_BARRIER);
 }
 
+void emulate_warp_gather(const void *mine, void *all, size_t bytes)
+{
+    const size_t own = (size_t)(running - fibers.data());
+    if (bytes > sizeof running->brought)
+        std::abort();
+    std::memcpy(running->brought, mine, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+    for (size_t lane = 0; lane < warpSize; lane++)
+        std::memcpy((char *)all + lane * bytes, fibers[warp_of(own) * warpSize + lane].brought, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+}
+
 unsigned __ballot_sync(unsigned, int predicate)
 {
     const size_t own = (size_t)(running - fibers.data()), first = warp_of(own) * warpSize;

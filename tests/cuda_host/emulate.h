@@ -36,6 +36,7 @@ enum { warpSize = 32 };
 void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread);
 void *emulate_shared(); // the block's dynamic shared memory, aligned to 16 bytes
 void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane); // theirs = what `lane` of the warp brought
+void emulate_warp_gather(const void *mine, void *all, size_t bytes); // all = what lanes 0 ... 31 brought, back to back
 
 void __syncthreads();
 void __syncwarp(unsigned mask = 0xffffffffu);
@@ -77,6 +78,10 @@ template <typename T> T __shfl_up_sync(unsigned, T value, unsigned lanes, int = 
 }
 
 unsigned __ballot_sync(unsigned mask, int predicate);
+
+// The tensor cores' product of 16 x 16 and 8 x 16 values of 16 bits (mma.sync m16n8k16), and ldmatrix.x4: see kernels/cuda/mma.cuh.
+void emulate_mma(float d[4], const unsigned a[4], const unsigned b[2], float (*value)(uint16_t bits));
+void emulate_load_matrices(unsigned r[4], const void *row, bool transposed);
 
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }

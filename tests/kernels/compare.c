@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { MARGIN_BEFORE = 5, MARGIN_AFTER = 7, PATTERN_BYTE = 0x5A, TEST_PURPOSE = 1000 };
+enum { MARGIN_BEFORE = 8, MARGIN_AFTER = 7, PATTERN_BYTE = 0x5A, TEST_PURPOSE = 1000 };
 
 // ---- Running ------------------------------------------------------------------------------------
 
