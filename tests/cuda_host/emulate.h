@@ -81,6 +81,7 @@ unsigned __ballot_sync(unsigned mask, int predicate);
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int __ffsll(long long x) { return __builtin_ffsll(x); }
 template <typename T> T __ldg(const T *p) { return *p; }
 
 // What the runtime was asked so far counts as calls; call number `at` (from 1) fails, and with `forever` every one after it. 0: none.
