@@ -38,10 +38,11 @@ static asc_status check_fault(int fault, asc_error *err)
 {
     static const char *const words[] = {
         "", "an index out of bounds", "offsets that fall or end elsewhere", "a sequence of unexpected length", "an unexpected number of tokens",
+        "coalitions that are no walks", "normal equations without a solution",
     };
     if (fault == CUDA_FAULT_NONE)
         return ASC_OK;
-    if (fault < 0 || fault > CUDA_FAULT_COUNT)
+    if (fault < 0 || fault >= CUDA_FAULTS)
         return fail(err, ASC_INTERNAL, "a kernel found something unknown (%d)", fault);
     return fail(err, ASC_INTERNAL, "a kernel found %s", words[fault]);
 }

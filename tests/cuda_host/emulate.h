@@ -86,6 +86,7 @@ void emulate_load_matrices(unsigned r[4], const void *row, bool transposed);
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int __ffsll(long long x) { return __builtin_ffsll(x); }
 template <typename T> T __ldg(const T *p) { return *p; }
 
 // For tests, which find them by name in the module (tests/cuda_module.h).
