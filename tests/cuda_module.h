@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TEST_SKIPPED = 77 };
 
@@ -22,9 +23,22 @@ static inline bool cuda_module_is_emulated(void)
     return getenv("ASCRIBE_TEST_CUDA_MODULE") == NULL;
 }
 
+// Whether a program was started for the cuda backend alone: PROGRAM --backend cuda.
+static inline bool only_cuda_is_wanted(int argc, char **argv)
+{
+    return argc == 3 && strcmp(argv[1], "--backend") == 0 && strcmp(argv[2], "cuda") == 0;
+}
+
 static inline cuda_choice cuda_module_choice(asc_precision precision)
 {
     return (cuda_choice){.module = cuda_module_path(), .precision = precision};
+}
+
+// A backend of any kind, cuda from this module.
+static inline asc_status test_backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err)
+{
+    const cuda_choice choice = cuda_module_choice(ASC_PRECISION_FULL);
+    return kind == ASC_BACKEND_CUDA ? backend_open_cuda(&choice, out, err) : backend_open(kind, ASC_PRECISION_FULL, out, err);
 }
 
 // Whether there is a GPU for it; if not, prints why. A test of label gpu then exits with TEST_SKIPPED.

@@ -37,11 +37,7 @@ void rig_open(rig *r, asc_backend_kind kind)
 {
     memset(r, 0, sizeof *r);
     r->kind = kind;
-    const cuda_choice choice = cuda_module_choice(ASC_PRECISION_FULL);
-    if (kind == ASC_BACKEND_CUDA)
-        MUST(r, backend_open_cuda(&choice, &r->backend, &r->err));
-    else
-        MUST(r, backend_open(kind, ASC_PRECISION_FULL, &r->backend, &r->err));
+    MUST(r, test_backend_open(kind, &r->backend, &r->err));
     MUST(r, stream_create(r->backend, &r->stream, &r->err));
 }
 

@@ -181,11 +181,7 @@ void fixture_logits(const asc_model *model, asc_backend_kind backend_kind, const
     int32_t data[4 * MAX_TOKENS] = {0};
     const size_t n_tokens = fill_table(rows, coalition, data);
     const int32_t offsets[2] = {0, (int32_t)n_tokens};
-    const cuda_choice choice = cuda_module_choice(ASC_PRECISION_FULL);
-    if (backend_kind == ASC_BACKEND_CUDA)
-        must(backend_open_cuda(&choice, &backend, &err), &err);
-    else
-        must(backend_open(backend_kind, ASC_PRECISION_FULL, &backend, &err), &err);
+    must(test_backend_open(backend_kind, &backend, &err), &err);
     must(model_load(model, backend, 0, &device, &err), &err);
     must(stream_create(backend, &stream, &err), &err);
     must(buffer_create(backend, ASC_I32, 4 * MAX_TOKENS, &table_data, &err), &err);
