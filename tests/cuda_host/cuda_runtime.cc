@@ -13,6 +13,8 @@ struct emulated_stream {
 
 namespace {
 
+const size_t PATTERN_BYTES = 1 << 20; // of new memory; not all, because workspaces are large and often opened
+
 std::atomic<unsigned> n_calls, failing_call;
 std::atomic<bool> for_ever;
 std::atomic<size_t> n_live;
@@ -30,7 +32,7 @@ cudaError_t allocate(void **memory, size_t bytes)
     *memory = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
     if (!*memory)
         return cudaErrorMemoryAllocation;
-    std::memset(*memory, 0xFF, bytes);
+    std::memset(*memory, 0xFF, bytes < PATTERN_BYTES ? bytes : PATTERN_BYTES);
     ++n_live;
     return cudaSuccess;
 }

@@ -1,6 +1,7 @@
 // See emulate.h.
 #include "emulate.h"
 
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -14,7 +15,9 @@ namespace {
 enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, ENDED };
 
 struct Fiber {
-    ucontext_t context;
+    ucontext_t context; // how it begins
+    jmp_buf place;      // where it goes on; unlike swapcontext, _longjmp makes no system call
+    bool began;
     std::vector<char> stack;
     State state;
     dim3 index;
@@ -26,7 +29,7 @@ enum { STACK_BYTES = 256 << 10 };
 std::mutex one_launch;
 std::vector<Fiber> fibers;
 std::vector<unsigned char> shared_memory;
-ucontext_t scheduler;
+jmp_buf scheduler;
 Fiber *running;
 const std::function<void()> *body;
 bool descending;
@@ -35,13 +38,14 @@ void enter()
 {
     (*body)();
     running->state = State::ENDED;
-    swapcontext(&running->context, &scheduler);
+    _longjmp(scheduler, 1);
 }
 
 void wait_as(State state)
 {
     running->state = state;
-    swapcontext(&running->context, &scheduler);
+    if (_setjmp(running->place) == 0)
+        _longjmp(scheduler, 1);
 }
 
 size_t warp_of(size_t thread) { return thread / warpSize; }
@@ -61,6 +65,19 @@ bool release(size_t first, size_t last, State barrier)
     return n_waiting > 0;
 }
 
+// Until it waits or ends.
+void go_on(Fiber &fiber)
+{
+    running = &fiber;
+    threadIdx = fiber.index;
+    if (_setjmp(scheduler) != 0)
+        return;
+    if (running->began)
+        _longjmp(running->place, 1);
+    running->began = true;
+    setcontext(&running->context);
+}
+
 bool run_ready(size_t n_threads)
 {
     bool ran = false;
@@ -68,9 +85,7 @@ bool run_ready(size_t n_threads)
         Fiber &fiber = fibers[descending ? n_threads - 1 - i : i];
         if (fiber.state != State::READY)
             continue;
-        running = &fiber;
-        threadIdx = fiber.index;
-        swapcontext(&scheduler, &fiber.context);
+        go_on(fiber);
         ran = true;
     }
     return ran;
@@ -86,6 +101,7 @@ void run_block(size_t n_threads)
         fiber.context.uc_link = nullptr;
         makecontext(&fiber.context, enter, 0);
         fiber.state = State::READY;
+        fiber.began = false;
         fiber.index = dim3((unsigned)t % blockDim.x, (unsigned)t / blockDim.x % blockDim.y, (unsigned)t / blockDim.x / blockDim.y);
     }
     for (;;) {
