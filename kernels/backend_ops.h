@@ -29,6 +29,8 @@ struct asc_stream {
 typedef struct asc_backend_ops {
     const char *name;
 
+    bool has_bf16; // open takes ASC_PRECISION_BF16
+
     // Backend: `impl` is set up by open and released by close; `kernel_set` must be set by open and live until close.
     asc_status (*open)(asc_backend *backend, asc_error *err);
     void (*close)(asc_backend *backend);
@@ -67,9 +69,10 @@ typedef struct asc_backend_ops {
 
 struct asc_backend {
     asc_backend_ops ops; // a copy, so that a backend can start from another's table
+    asc_precision precision;
     const char *kernel_set;
     void *impl;
-    void *module; // what dlopen gave, or NULL
+    int device; // of cuda: which GPU
 };
 
 // The tables. Each is filled by its backend_<kind>.c.
@@ -79,8 +82,12 @@ asc_backend_ops backend_cpu_ops(void);
 
 // A backend in a module of its own, which is loaded when it is asked for: the symbol ASC_BACKEND_MODULE_SYMBOL of this type.
 typedef struct asc_backend_module {
-    uint32_t interface_version; // ASC_BACKEND_INTERFACE of the headers it was built with
+    uint32_t interface_version; // ASC_BACKEND_INTERFACE of the headers it was built with; raised when this file or backend.h changes
     asc_backend_ops (*ops)(void);
+    // ASC_NO_DEVICE, with the reason, rather than a count of 0.
+    asc_status (*count_devices)(size_t *count, asc_error *err);
+    asc_status (*describe_device)(int device, gpu_facts *facts, asc_error *err);
+    asc_status (*check_device)(int device, asc_error *err); // ASC_NO_DEVICE when it is not there or too old
 } asc_backend_module;
 enum { ASC_BACKEND_INTERFACE = 1 };
 #define ASC_BACKEND_MODULE_SYMBOL "ascribe_backend_module"
@@ -88,6 +95,17 @@ enum { ASC_BACKEND_INTERFACE = 1 };
 static inline void *view_data(asc_view view, size_t element_bytes)
 {
     return (char *)view.buffer->data + view.first * element_bytes;
+}
+
+// Entries that a token table can hold: at most 2 U, and no more than its buffers do.
+static inline size_t table_entries(const token_table *table)
+{
+    const asc_view views[] = {table->ids, table->positions, table->types};
+    size_t n_entries = 2 * table->n_tokens;
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        if (views[i].buffer->count - views[i].first < n_entries)
+            n_entries = views[i].buffer->count - views[i].first;
+    return n_entries;
 }
 
 #endif

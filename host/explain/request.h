@@ -35,6 +35,9 @@ typedef struct explain_request {
     int32_t *label_class;  // [n_label_names] class of each label name of the dataset, -1 = none; NULL without labels
     size_t n_label_names;
     asc_backend_kind backend;
+    asc_precision precision;
+    int device;              // of backend cuda
+    const char *cuda_module; // of backend cuda, for tests; NULL: where it is looked for
     unsigned savings; // ASC_SAVING_*
     const row_sampler *sampler; // NULL: rows share designs
     asc_selection selection;    // of the sampler's solver, and what it allows
@@ -67,5 +70,10 @@ int32_t request_label_class(const explain_request *request, int32_t label);
 // The words for results: "logit", "remove", ...
 const char *request_output_name(const explain_request *request);
 const char *request_policy_name(const explain_request *request);
+const char *request_backend_name(const explain_request *request);
+const char *request_precision_name(const explain_request *request); // "fp64" on ref, "fp32", "bf16", ...
+
+// Bytes of an element of the backend's REAL.
+size_t request_real_bytes(const explain_request *request);
 
 #endif

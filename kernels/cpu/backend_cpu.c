@@ -56,7 +56,7 @@ static asc_status open_cpu(asc_backend *backend, asc_error *err)
     cpu_device *device = calloc(1, sizeof *device);
     if (!device)
         return fail_memory(err, "cpu backend", sizeof *device);
-    const asc_status status = gemm_open(&device->gemm, err);
+    const asc_status status = gemm_open(backend->precision, &device->gemm, err);
     if (status != ASC_OK) {
         free(device);
         return status;
@@ -163,6 +163,7 @@ asc_backend_ops backend_cpu_ops(void)
 {
     asc_backend_ops ops = backend_ref_ops();
     ops.name = "cpu";
+    ops.has_bf16 = true;
     ops.open = open_cpu;
     ops.close = close_cpu;
     ops.stream_create = create_stream;

@@ -8,7 +8,7 @@
 #ifndef ASCRIBE_CPU_GEMM_H
 #define ASCRIBE_CPU_GEMM_H
 
-#include "base/fail.h"
+#include "backend.h"
 
 #include <stddef.h>
 
@@ -16,7 +16,8 @@ typedef struct gemm gemm;                 // the library, one per backend
 typedef struct gemm_stream gemm_stream;   // one thread's handles and scratch
 typedef struct gemm_weights gemm_weights; // read-only, shared by all streams
 
-asc_status gemm_open(gemm **out, asc_error *err);
+// What gemm_run multiplies in; gemm_peak is of float always. ASC_NO_DEVICE when the library has no fast bf16 on this processor.
+asc_status gemm_open(asc_precision precision, gemm **out, asc_error *err);
 void gemm_close(gemm *library); // accepts NULL
 // What decides the bits: library, version, kernels, tiles. At most `size` bytes with the NUL.
 void gemm_describe(const gemm *library, char *text, size_t size);
@@ -24,7 +25,7 @@ void gemm_describe(const gemm *library, char *text, size_t size);
 asc_status gemm_stream_open(gemm *library, gemm_stream **out, asc_error *err);
 void gemm_stream_close(gemm_stream *stream); // accepts NULL
 
-// weight [n_out, n_in] row-major, bias [n_out] or NULL for zeros; both are copied. ASC_NO_DEVICE when the
+// weight [n_out, n_in] row-major, bias [n_out] or NULL for zeros; both are copied, the weights rounded to the precision. ASC_NO_DEVICE when the
 // library's kernels on this machine give a row other bits at another place.
 asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight,
                                const float *bias, gemm_weights **out, asc_error *err);

@@ -7,14 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-// 192 is as fast as any M; the others keep the padding small. Those above 16 leave no rows over from blocks of six, 16 leaves four.
-static const gemm_tiles tile_candidates = {7, {192, 96, 48, 24, 16, 12, 6}};
+// 192 is as fast as any M; the others keep the padding small. All but 32 (two) and 16 (four) leave no rows over from blocks of six.
+static const gemm_tiles tile_candidates = {8, {192, 96, 48, 32, 24, 16, 12, 6}};
 
 struct gemm_stream {
     gemm *library;
     dnnl_stream_t stream;
     float *scratch;
     size_t scratch_bytes;
+    uint16_t *rounded; // a tile's x in bf16
+    size_t n_rounded;
 };
 
 struct gemm_weights {
@@ -28,12 +30,39 @@ struct gemm_weights {
 
 // ---- Library and streams ----------------------------------------------------------------------------------
 
-asc_status gemm_open(gemm **out, asc_error *err)
+static const char *isa_name(dnnl_cpu_isa_t isa)
+{
+    switch (isa) {
+    case dnnl_cpu_isa_sse41: return "sse41";
+    case dnnl_cpu_isa_avx: return "avx";
+    case dnnl_cpu_isa_avx2: return "avx2";
+    case dnnl_cpu_isa_avx2_vnni: return "avx2_vnni";
+    case dnnl_cpu_isa_avx512_core: return "avx512_core";
+    case dnnl_cpu_isa_avx512_core_vnni: return "avx512_core_vnni";
+    case dnnl_cpu_isa_avx512_core_bf16: return "avx512_core_bf16";
+    case dnnl_cpu_isa_avx512_core_amx: return "avx512_core_amx";
+    default: return "plain";
+    }
+}
+
+// bf16 without the processor's instructions would be emulated: right, but slower than float everywhere.
+static asc_status check_precision(asc_precision precision, asc_error *err)
+{
+    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    if (precision != ASC_PRECISION_BF16 || (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16)
+        return ASC_OK;
+    (void)fail(err, ASC_NO_DEVICE, "bf16: expected a processor with avx512_core_bf16 or AMX, oneDNN finds %s", isa_name(isa));
+    return fail_hint(err, ASC_NO_DEVICE, "use fp32, which is faster on this processor");
+}
+
+asc_status gemm_open(asc_precision precision, gemm **out, asc_error *err)
 {
     *out = NULL;
+    TRY(check_precision(precision, err));
     gemm *library = calloc(1, sizeof *library);
     if (!library)
         return fail_memory(err, "matrix products", sizeof *library);
+    library->precision = precision;
     const asc_status status =
         onednn_passed(dnnl_engine_create(&library->engine, dnnl_cpu, 0), "opening the engine", err);
     if (status != ASC_OK)
@@ -51,27 +80,11 @@ void gemm_close(gemm *library)
     free(library);
 }
 
-static const char *isa_name(dnnl_cpu_isa_t isa)
-{
-    switch (isa) {
-    case dnnl_cpu_isa_sse41: return "sse41";
-    case dnnl_cpu_isa_avx: return "avx";
-    case dnnl_cpu_isa_avx2: return "avx2";
-    case dnnl_cpu_isa_avx2_vnni: return "avx2_vnni";
-    case dnnl_cpu_isa_avx512_core: return "avx512_core";
-    case dnnl_cpu_isa_avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl_cpu_isa_avx512_core_bf16: return "avx512_core_bf16";
-    case dnnl_cpu_isa_avx512_core_amx: return "avx512_core_amx";
-    default: return "plain";
-    }
-}
-
 void gemm_describe(const gemm *library, char *text, size_t size)
 {
-    (void)library;
     const dnnl_version_t *version = dnnl_version();
-    snprintf(text, size, "oneDNN %d.%d.%d, %s, f32, tiles up to %zu", version->major, version->minor,
-             version->patch, isa_name(dnnl_get_effective_cpu_isa()), tile_candidates.rows[0]);
+    snprintf(text, size, "oneDNN %d.%d.%d, %s, %s, tiles up to %zu", version->major, version->minor, version->patch,
+             isa_name(dnnl_get_effective_cpu_isa()), library->precision == ASC_PRECISION_BF16 ? "bf16" : "f32", tile_candidates.rows[0]);
 }
 
 asc_status gemm_stream_open(gemm *library, gemm_stream **out, asc_error *err)
@@ -96,6 +109,7 @@ void gemm_stream_close(gemm_stream *stream)
     if (!stream)
         return;
     dnnl_stream_destroy(stream->stream);
+    free(stream->rounded);
     free(stream->scratch);
     free(stream);
 }
@@ -121,6 +135,7 @@ static asc_status create_product(gemm_weights *weights, size_t i, asc_error *err
     const product_spec spec = {
         .n_rows = tile_candidates.rows[i],
         .shape = weights->shape,
+        .precision = weights->library->precision,
         .has_bias = true,
         .layout = i > 0 ? &weights->products[0].weight : NULL,
     };
@@ -143,7 +158,7 @@ static asc_status copy_weights(gemm_weights *weights, const float *weight, const
         memcpy(weights->bias, bias, n_out * sizeof *bias);
     else
         memset(weights->bias, 0, n_out * sizeof *bias);
-    TRY(onednn_matrix(&bias_layout, 1, n_out, dnnl_ab, err));
+    TRY(onednn_matrix(&bias_layout, &(matrix_spec){1, n_out, ASC_PRECISION_FULL, dnnl_ab}, err));
     TRY(onednn_memory(weights->library, &bias_layout, weights->bias, &weights->bias_memory, err));
     TRY(onednn_memory(weights->library, layout, weights->packed, &weights->packed_memory, err));
     return onednn_pack(weights->library, weights->shape, weight, layout, weights->packed_memory, err);
@@ -213,6 +228,37 @@ size_t gemm_next_tile(const gemm_weights *weights, size_t n_left)
     return gemm_tiles_next(&weights->tiles, n_left);
 }
 
+// To nearest, ties to even; NaN stays NaN.
+CPU_CLONES
+static void round_to_bf16(const float *x, size_t n, uint16_t *rounded)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        const uint32_t quiet = bits >> 16 | 0x40, nearest = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+        rounded[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : nearest);
+    }
+}
+
+// What the library is to read instead of x [n].
+static asc_status round_input(gemm_stream *stream, const float *x, size_t n, const void **out, asc_error *err)
+{
+    *out = x;
+    if (stream->library->precision != ASC_PRECISION_BF16)
+        return ASC_OK;
+    if (n > stream->n_rounded) {
+        free(stream->rounded);
+        stream->n_rounded = 0;
+        stream->rounded = (uint16_t *)cpu_floats((n + 1) / 2);
+        if (!stream->rounded)
+            return fail_memory(err, "input of a matrix product", n * sizeof *stream->rounded);
+        stream->n_rounded = n;
+    }
+    round_to_bf16(x, n, stream->rounded);
+    *out = stream->rounded;
+    return ASC_OK;
+}
+
 asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t tile, const float *x, float *out,
                     asc_error *err)
 {
@@ -221,10 +267,12 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
         i++;
     const onednn_product *product = &weights->products[i];
     gemm *library = weights->library;
+    const void *input;
     TRY(grow_scratch(stream, dnnl_memory_desc_get_size(&product->scratch), err));
+    TRY(round_input(stream, x, tile * weights->shape.n_in, &input, err));
     dnnl_memory_t x_memory = NULL, out_memory = NULL, scratch_memory = NULL; // making them costs less than keeping and finding them
     const int n_threads = enter_single_thread();
-    asc_status status = onednn_memory(library, &product->x, x, &x_memory, err);
+    asc_status status = onednn_memory(library, &product->x, input, &x_memory, err);
     if (status == ASC_OK)
         status = onednn_memory(library, &product->out, out, &out_memory, err);
     if (status == ASC_OK)

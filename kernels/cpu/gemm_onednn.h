@@ -10,6 +10,7 @@
 
 struct gemm {
     dnnl_engine_t engine;
+    asc_precision precision;
 };
 
 // out [n_rows, n_out] = x [n_rows, n_in] weight' (+ bias [1, n_out]), all but the weights row-major.
@@ -21,6 +22,7 @@ typedef struct onednn_product {
 typedef struct product_spec {
     size_t n_rows;
     gemm_shape shape;
+    asc_precision precision; // of x and weight; out and bias are float
     bool has_bias;
     const dnnl_memory_desc_t *layout; // of the weights; NULL: the library's choice
 } product_spec;
@@ -32,7 +34,12 @@ asc_status onednn_passed(dnnl_status_t status, const char *what, asc_error *err)
 int enter_single_thread(void);
 void leave_single_thread(int n_threads);
 
-asc_status onednn_matrix(dnnl_memory_desc_t *out, size_t n_rows, size_t n_columns, dnnl_format_tag_t tag, asc_error *err);
+typedef struct matrix_spec {
+    size_t n_rows, n_columns;
+    asc_precision precision;
+    dnnl_format_tag_t tag;
+} matrix_spec;
+asc_status onednn_matrix(dnnl_memory_desc_t *out, const matrix_spec *spec, asc_error *err);
 asc_status onednn_product_create(gemm *library, const product_spec *spec, onednn_product *out, asc_error *err);
 asc_status onednn_memory(gemm *library, const dnnl_memory_desc_t *layout, const void *data, dnnl_memory_t *out, asc_error *err);
 // packed, in the given layout, = weight [n_out, n_in].

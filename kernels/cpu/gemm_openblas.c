@@ -32,8 +32,13 @@ struct gemm_weights {
     float *bias;                   // [n_columns]
 };
 
-asc_status gemm_open(gemm **out, asc_error *err)
+asc_status gemm_open(asc_precision precision, gemm **out, asc_error *err)
 {
+    *out = NULL;
+    if (precision == ASC_PRECISION_BF16) {
+        (void)fail(err, ASC_NO_DEVICE, "bf16: this build's matrix library is OpenBLAS, which has no products in bf16 here");
+        return fail_hint(err, ASC_NO_DEVICE, "use fp32, or build with oneDNN 2 (ASCRIBE_GEMM=onednn)");
+    }
     *out = calloc(1, sizeof **out);
     if (!*out)
         return fail_memory(err, "matrix products", sizeof **out);

@@ -58,6 +58,9 @@ enum cuda_fault {
     CUDA_FAULT_OFFSETS, // offsets that fall, or do not end where they should
     CUDA_FAULT_LENGTH,  // a sequence longer than was said, or empty where it must not be
     CUDA_FAULT_COUNT,   // packing gave another number of tokens than was said
+    CUDA_FAULT_WALKS,   // coalitions that are no walks
+    CUDA_FAULT_SYSTEM,  // normal equations without a solution: weights that are not finite
+    CUDA_FAULTS,
 };
 
 static inline cuda_device *cuda_device_of(const asc_stream *stream)

@@ -18,6 +18,9 @@ const size_t PATTERN_BYTES = 1 << 20; // of new memory; not all, because workspa
 std::atomic<unsigned> n_calls, failing_call;
 std::atomic<bool> for_ever;
 std::atomic<size_t> n_live;
+std::atomic<int> driver_version{13000}, n_devices{1}, compute_major{9};
+std::atomic<size_t> memory_bytes{(size_t)4 << 30}, n_bytes;
+enum { RUNTIME_VERSION = 13000 };
 
 cudaError_t enter(cudaError_t failure)
 {
@@ -27,20 +30,29 @@ cudaError_t enter(cudaError_t failure)
 cudaError_t allocate(void **memory, size_t bytes)
 {
     *memory = nullptr;
-    if (enter(cudaErrorMemoryAllocation) != cudaSuccess)
+    if (enter(cudaErrorMemoryAllocation) != cudaSuccess || n_bytes + bytes > memory_bytes)
         return cudaErrorMemoryAllocation;
-    *memory = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
-    if (!*memory)
+    char *block = static_cast<char *>(std::aligned_alloc(256, (bytes + 256 + 255) / 256 * 256));
+    if (!block)
         return cudaErrorMemoryAllocation;
+    std::memcpy(block, &bytes, sizeof bytes); // in front of what is handed out
+    *memory = block + 256;
     std::memset(*memory, 0xFF, bytes < PATTERN_BYTES ? bytes : PATTERN_BYTES);
+    n_bytes += bytes;
     ++n_live;
     return cudaSuccess;
 }
 
 cudaError_t release(void *memory)
 {
-    n_live -= memory != nullptr;
-    std::free(memory);
+    if (memory) {
+        char *block = static_cast<char *>(memory) - 256;
+        size_t bytes;
+        std::memcpy(&bytes, block, sizeof bytes);
+        n_bytes -= bytes;
+        --n_live;
+        std::free(block);
+    }
     return enter(cudaErrorLaunchFailure);
 }
 
@@ -59,26 +71,36 @@ void emulate_fail(unsigned at, bool forever)
     for_ever = forever;
 }
 
+void emulate_machine(int driver, int devices, int major, size_t bytes)
+{
+    driver_version = driver;
+    n_devices = devices;
+    compute_major = major;
+    memory_bytes = bytes;
+}
+
 unsigned emulate_calls() { return n_calls; }
 size_t emulate_live_allocations() { return n_live; }
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
-    *count = 1;
-    return enter(cudaErrorNoDevice);
+    *count = n_devices;
+    if (driver_version < RUNTIME_VERSION)
+        return cudaErrorInsufficientDriver;
+    return n_devices == 0 ? cudaErrorNoDevice : enter(cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-    return device == 0 ? enter(cudaErrorInvalidDevice) : cudaErrorInvalidDevice;
+    return device < n_devices ? enter(cudaErrorInvalidDevice) : cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 {
     *properties = cudaDeviceProp();
     std::snprintf(properties->name, sizeof properties->name, "emulated");
-    properties->totalGlobalMem = (size_t)4 << 30;
-    properties->major = 9;
+    properties->totalGlobalMem = memory_bytes;
+    properties->major = compute_major;
     properties->multiProcessorCount = 2;
     properties->sharedMemPerBlockOptin = 227 << 10;
     return enter(cudaErrorInvalidDevice);
@@ -86,13 +108,13 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
-    *version = 13000;
+    *version = driver_version;
     return enter(cudaErrorLaunchFailure);
 }
 
 cudaError_t cudaRuntimeGetVersion(int *version)
 {
-    *version = 13000;
+    *version = RUNTIME_VERSION;
     return enter(cudaErrorLaunchFailure);
 }
 
@@ -103,8 +125,8 @@ cudaError_t cudaFreeHost(void *memory) { return release(memory); }
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
 {
-    *free_bytes = (size_t)3 << 30;
-    *total_bytes = (size_t)4 << 30;
+    *free_bytes = memory_bytes > n_bytes ? memory_bytes - n_bytes : 0;
+    *total_bytes = memory_bytes;
     return enter(cudaErrorLaunchFailure);
 }
 

@@ -1,9 +1,11 @@
 // See emulate.h.
 #include "emulate.h"
 
-#include <csetjmp>
 #include <cstdio>
+#include <csetjmp>
 #include <cstdlib>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <ucontext.h>
 #include <vector>
@@ -14,12 +16,14 @@ namespace {
 
 enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, ENDED };
 
+// Made once, on its own stack, and used for a thread of every block from then on. Switching by _setjmp takes no system call.
 struct Fiber {
-    ucontext_t context; // how it begins
-    jmp_buf place;      // where it goes on; unlike swapcontext, _longjmp makes no system call
-    bool began;
-    std::vector<char> stack;
+    ucontext_t context; // where it begins
+    jmp_buf at;         // where it goes on
+    bool begun;
+    std::unique_ptr<char[]> stack; // not touched before it is used
     State state;
+    size_t number;
     dim3 index;
     unsigned char brought[32]; // to a warp exchange
 };
@@ -27,25 +31,54 @@ struct Fiber {
 enum { STACK_BYTES = 256 << 10 };
 
 std::mutex one_launch;
-std::vector<Fiber> fibers;
+std::deque<Fiber> fibers;
 std::vector<unsigned char> shared_memory;
 jmp_buf scheduler;
 Fiber *running;
 const std::function<void()> *body;
 bool descending;
 
-void enter()
-{
-    (*body)();
-    running->state = State::ENDED;
-    _longjmp(scheduler, 1);
-}
-
 void wait_as(State state)
 {
     running->state = state;
-    if (_setjmp(running->place) == 0)
+    if (_setjmp(running->at) == 0)
         _longjmp(scheduler, 1);
+}
+
+void enter()
+{
+    for (;;) {
+        (*body)();
+        wait_as(State::ENDED);
+    }
+}
+
+// Runs a fiber until it waits.
+void resume(Fiber &fiber)
+{
+    running = &fiber;
+    threadIdx = fiber.index;
+    if (_setjmp(scheduler) != 0)
+        return;
+    if (fiber.begun)
+        _longjmp(fiber.at, 1);
+    fiber.begun = true;
+    setcontext(&fiber.context);
+}
+
+void make_fibers(size_t count)
+{
+    while (fibers.size() < count) {
+        fibers.emplace_back();
+        Fiber &fiber = fibers.back();
+        fiber.number = fibers.size() - 1;
+        fiber.stack.reset(new char[STACK_BYTES]);
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.get();
+        fiber.context.uc_stack.ss_size = STACK_BYTES;
+        fiber.context.uc_link = nullptr;
+        makecontext(&fiber.context, enter, 0);
+    }
 }
 
 size_t warp_of(size_t thread) { return thread / warpSize; }
@@ -65,19 +98,6 @@ bool release(size_t first, size_t last, State barrier)
     return n_waiting > 0;
 }
 
-// Until it waits or ends.
-void go_on(Fiber &fiber)
-{
-    running = &fiber;
-    threadIdx = fiber.index;
-    if (_setjmp(scheduler) != 0)
-        return;
-    if (running->began)
-        _longjmp(running->place, 1);
-    running->began = true;
-    setcontext(&running->context);
-}
-
 bool run_ready(size_t n_threads)
 {
     bool ran = false;
@@ -85,7 +105,7 @@ bool run_ready(size_t n_threads)
         Fiber &fiber = fibers[descending ? n_threads - 1 - i : i];
         if (fiber.state != State::READY)
             continue;
-        go_on(fiber);
+        resume(fiber);
         ran = true;
     }
     return ran;
@@ -95,13 +115,7 @@ void run_block(size_t n_threads)
 {
     for (size_t t = 0; t < n_threads; t++) {
         Fiber &fiber = fibers[t];
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = fiber.stack.size();
-        fiber.context.uc_link = nullptr;
-        makecontext(&fiber.context, enter, 0);
         fiber.state = State::READY;
-        fiber.began = false;
         fiber.index = dim3((unsigned)t % blockDim.x, (unsigned)t / blockDim.x % blockDim.y, (unsigned)t / blockDim.x / blockDim.y);
     }
     for (;;) {
@@ -128,10 +142,7 @@ void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::funct
 {
     std::lock_guard<std::mutex> lock(one_launch);
     const size_t n_threads = (size_t)block.x * block.y * block.z;
-    if (fibers.size() < n_threads)
-        fibers.resize(n_threads);
-    for (size_t t = 0; t < n_threads; t++)
-        fibers[t].stack.resize(STACK_BYTES);
+    make_fibers(n_threads);
     body = &thread;
     descending = !descending;
     gridDim = grid;
@@ -157,7 +168,7 @@ void __syncwarp(unsigned) { wait_as(State::AT_WARP_BARRIER); }
 
 void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane)
 {
-    const size_t own = (size_t)(running - fibers.data());
+    const size_t own = running->number;
     if (bytes > sizeof running->brought)
         std::abort();
     std::memcpy(running->brought, mine, bytes);
@@ -168,7 +179,7 @@ void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigne
 
 void emulate_warp_gather(const void *mine, void *all, size_t bytes)
 {
-    const size_t own = (size_t)(running - fibers.data());
+    const size_t own = running->number;
     if (bytes > sizeof running->brought)
         std::abort();
     std::memcpy(running->brought, mine, bytes);
@@ -180,10 +191,13 @@ void emulate_warp_gather(const void *mine, void *all, size_t bytes)
 
 unsigned __ballot_sync(unsigned, int predicate)
 {
-    int all[warpSize];
+    const size_t own = running->number, first = warp_of(own) * warpSize;
+    const size_t n_threads = (size_t)blockDim.x * blockDim.y * blockDim.z;
     unsigned votes = 0;
-    emulate_warp_gather(&predicate, all, sizeof predicate);
-    for (unsigned lane = 0; lane < warpSize; lane++)
-        votes |= (unsigned)(all[lane] != 0) << lane;
+    running->brought[0] = predicate != 0;
+    wait_as(State::AT_WARP_BARRIER);
+    for (size_t t = first; t < first + warpSize && t < n_threads; t++)
+        votes |= (unsigned)(fibers[t].state != State::ENDED && fibers[t].brought[0]) << (t - first);
+    wait_as(State::AT_WARP_BARRIER);
     return votes;
 }

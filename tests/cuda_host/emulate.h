@@ -86,11 +86,18 @@ void emulate_load_matrices(unsigned r[4], const void *row, bool transposed);
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int __ffsll(long long x) { return __builtin_ffsll(x); }
 template <typename T> T __ldg(const T *p) { return *p; }
 
+// For tests, which find them by name in the module (tests/cuda_module.h).
+extern "C" {
 // What the runtime was asked so far counts as calls; call number `at` (from 1) fails, and with `forever` every one after it. 0: none.
 void emulate_fail(unsigned at, bool forever);
 unsigned emulate_calls(); // since the last emulate_fail
 size_t emulate_live_allocations();
+// What there is: the driver's version as CUDA counts it, 0 for no driver; the number of GPUs; their compute capability's first number; bytes
+// that may be allocated on each.
+void emulate_machine(int driver_version, int n_devices, int compute_major, size_t memory_bytes);
+}
 
 #endif

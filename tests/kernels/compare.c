@@ -1,6 +1,8 @@
 // Running, framing, random inputs and comparing for the kernel tests; see compare.h.
 #include "compare.h"
 
+#include "../cuda_module.h"
+
 #include "philox.h"
 
 #include <math.h>
@@ -35,11 +37,20 @@ void rig_open(rig *r, asc_backend_kind kind)
 {
     memset(r, 0, sizeof *r);
     r->kind = kind;
-    if (kind == ASC_BACKEND_CUDA)
-        MUST(r, backend_open_module(ASCRIBE_CUDA_MODULE, &r->backend, &r->err));
-    else
-        MUST(r, backend_open(kind, &r->backend, &r->err));
+    MUST(r, test_backend_open(kind, &r->backend, &r->err));
     MUST(r, stream_create(r->backend, &r->stream, &r->err));
+}
+
+bool rig_open_bf16(rig *r)
+{
+    memset(r, 0, sizeof *r);
+    r->kind = ASC_BACKEND_CPU;
+    const asc_status status = backend_open(r->kind, ASC_PRECISION_BF16, &r->backend, &r->err);
+    if (status == ASC_NO_DEVICE)
+        return false;
+    MUST(r, status);
+    MUST(r, stream_create(r->backend, &r->stream, &r->err));
+    return true;
 }
 
 void rig_close(rig *r)
@@ -73,6 +84,16 @@ void must_refuse_content(rig *r, asc_status status, const char *part, int line)
     must_succeed(r, status, part, line);
     must_refuse(r, stream_sync(r->stream, &r->err), "a kernel found", line);
     must_succeed(r, stream_sync(r->stream, &r->err), "waiting once more", line);
+}
+
+asc_status found_later(rig *r, asc_status status)
+{
+    return r->kind == ASC_BACKEND_CUDA && status == ASC_OK ? stream_sync(r->stream, &r->err) : status;
+}
+
+const char *content_part(const rig *r, const char *part)
+{
+    return r->kind == ASC_BACKEND_CUDA ? "a kernel found" : part;
 }
 
 double pattern_double(void)

@@ -19,7 +19,9 @@ typedef struct rig {
 
 const char *kind_name(asc_backend_kind kind);
 bool is_float(asc_backend_kind kind); // REAL is float, and the contents of index arrays are not checked at once
-void rig_open(rig *r, asc_backend_kind kind);
+void rig_open(rig *r, asc_backend_kind kind); // in full precision
+// False, and nothing to close, when this build or this processor lacks bf16.
+bool rig_open_bf16(rig *r);
 void rig_close(rig *r);
 
 // Fails the test unless `call`, which reports into (r)->err, succeeds; or unless it answers ASC_INTERNAL with
@@ -31,6 +33,10 @@ void rig_close(rig *r);
 void must_succeed(const rig *r, asc_status status, const char *call, int line);
 void must_refuse(const rig *r, asc_status status, const char *part, int line);
 void must_refuse_content(rig *r, asc_status status, const char *part, int line);
+// For helpers that also read the result: what a GPU found wrong after an operation that was accepted, ASC_OK elsewhere; and the part of the
+// message by which MUST_REFUSE knows it.
+asc_status found_later(rig *r, asc_status status);
+const char *content_part(const rig *r, const char *part);
 
 // `count` elements in the middle of a larger buffer whose other elements hold a pattern. On ref_guarded
 // nothing follows the view, so that an overrun faults.

@@ -543,7 +543,7 @@ static void unknown_kind(void **state)
     (void)state;
     asc_backend *backend = (asc_backend *)&backend;
     asc_error err;
-    assert_int_equal(backend_open((asc_backend_kind)77, &backend, &err), ASC_INTERNAL);
+    assert_int_equal(backend_open((asc_backend_kind)77, ASC_PRECISION_FULL, &backend, &err), ASC_INTERNAL);
     assert_null(backend);
 }
 
