@@ -162,7 +162,7 @@ static int32_t property(const cublasLtMatmulAlgo_t *algo, cublasLtMatmulAlgoConf
 
 static asc_status prefer(cublasLtMatmulPreferenceOpaque_t *preference, asc_error *err)
 {
-    const uint32_t no_splits = CUBLASLT_REDUCTION_SCHEME_NONE, alignment = GEMM_ALIGNMENT;
+    const uint32_t no_splits = CUBLASLT_REDUCTION_SCHEME_NONE, alignment = CUDA_ALIGNMENT;
     const cublasLtMatmulPreferenceAttributes_t alignments[] = {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES,
@@ -293,9 +293,9 @@ asc_status gemm_run(asc_stream *stream, const gemm_plan *plan, const void *x, si
     const cuda_device *device = cuda_device_of(stream);
     const float one = 1, zero = 0;
     layouts at;
-    cublasLtMatmulDescOpaque_t operation = plan->operation;
+    cublasLtMatmulDescOpaque_t *operation = const_cast<cublasLtMatmulDescOpaque_t *>(&plan->operation); // is only read
     TRY(lay_out_all(device->precision, &plan->shape, n_rows, &at, err));
-    return check(cublasLtMatmul(gemm_of(device)->handle, &operation, &one, plan->weight, &at.weight, x, &at.x, &zero, out, &at.out, out,
+    return check(cublasLtMatmul(gemm_of(device)->handle, operation, &one, plan->weight, &at.weight, x, &at.x, &zero, out, &at.out, out,
                                 &at.out, &plan->algo, cuda_of(stream)->gemm, WORKSPACE_BYTES, cuda_of(stream)->stream),
                  "multiplying", err);
 }

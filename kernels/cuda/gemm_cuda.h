@@ -7,10 +7,7 @@
 
 #include "cuda/cuda.cuh"
 
-enum {
-    GEMM_TILE = 128,     // rows come in multiples of it
-    GEMM_ALIGNMENT = 16, // bytes: of every operand's address, and of n_in and n_out elements
-};
+enum { GEMM_TILE = 128 }; // rows come in multiples of it
 
 // The library's handle belongs to the device, its workspace to the stream.
 asc_status gemm_cuda_open(cuda_device *device, asc_error *err);
@@ -26,7 +23,8 @@ typedef struct gemm_shape {
     size_t n_groups, n_out, n_in;
 } gemm_shape;
 
-// A product with its algorithm, weights and bias. Read only: several streams may run it at once.
+// A product with its algorithm, weights and bias. Read only: several streams may run it at once. Every address, and every extent in bytes, must
+// be a multiple of CUDA_ALIGNMENT.
 typedef struct gemm_plan gemm_plan;
 
 // weight: device, REAL [G, n_out, n_in]; bias: device, REAL [G, n_out]. Both stay the caller's and must outlive the plan. ASC_NO_DEVICE where the

@@ -205,11 +205,6 @@ static asc_status multiply_copies(asc_stream *stream, const asc_linear *linear, 
     return copy(stream, &back, err);
 }
 
-static bool is_aligned(const void *address)
-{
-    return reinterpret_cast<uintptr_t>(address) % GEMM_ALIGNMENT == 0;
-}
-
 template <typename real> static asc_status multiply(asc_stream *stream, const linear_args *args, asc_error *err)
 {
     const asc_linear *linear = args->weights;
@@ -217,8 +212,8 @@ template <typename real> static asc_status multiply(asc_stream *stream, const li
     const size_t n_tokens = args->n_tokens, n_in = linear->n_groups * linear->n_in, n_out = linear->n_groups * linear->n_out;
     const real *x = cuda_data<real>(args->x);
     real *out = cuda_data<real>(args->out);
-    const bool in_place = n_tokens >= GEMM_TILE && weights->n_in == linear->n_in && weights->n_out == linear->n_out && is_aligned(x) &&
-                          is_aligned(out);
+    const bool in_place = n_tokens >= GEMM_TILE && weights->n_in == linear->n_in && weights->n_out == linear->n_out && cuda_is_aligned(x) &&
+                          cuda_is_aligned(out);
     const size_t n_whole = n_tokens / GEMM_TILE * GEMM_TILE, last = n_tokens - GEMM_TILE;
     if (in_place) {
         TRY(gemm_run(stream, weights->plan, x, n_whole, out, err));
@@ -233,21 +228,17 @@ template <typename real> static asc_status multiply(asc_stream *stream, const li
 
 // ---- Activation ----------------------------------------------------------------------------------------------------
 
-// 16 bytes of elements a thread where x is aligned, else one element.
-template <typename real> struct alignas(16) piece {
-    real x[16 / sizeof(real)];
-};
-
+// A piece a thread; all but the last one at once where x is aligned.
 template <asc_activation act, typename real> static __global__ void sweep_kernel(real *x, size_t n, bool aligned)
 {
-    enum { N = 16 / sizeof(real) };
+    enum { N = CUDA_ALIGNMENT / sizeof(real) };
     const size_t thread = (size_t)blockIdx.x * SWEEP_THREADS + threadIdx.x, first = thread * N;
     if (aligned && first + N <= n) {
-        piece<real> p = reinterpret_cast<piece<real> *>(x)[thread];
+        cuda_piece<real> p = reinterpret_cast<cuda_piece<real> *>(x)[thread];
 #pragma unroll
         for (int i = 0; i < N; i++)
             p.x[i] = from_float<real>(activate<act>(to_float(p.x[i])));
-        reinterpret_cast<piece<real> *>(x)[thread] = p;
+        reinterpret_cast<cuda_piece<real> *>(x)[thread] = p;
         return;
     }
     for (size_t i = first; i < n && i < first + N; i++)
@@ -258,8 +249,8 @@ template <typename real> static asc_status sweep(asc_stream *stream, const linea
 {
     const size_t n = args->n_tokens * args->weights->n_groups * args->weights->n_out;
     real *x = cuda_data<real>(args->out);
-    const bool aligned = is_aligned(x);
-    const dim3 grid(cuda_blocks(n, SWEEP_THREADS * 16 / sizeof(real))), block(SWEEP_THREADS);
+    const bool aligned = cuda_is_aligned(x);
+    const dim3 grid(cuda_blocks(n, SWEEP_THREADS * CUDA_ALIGNMENT / sizeof(real))), block(SWEEP_THREADS);
     CUDA_BY_ACTIVATION(args->activation, CUDA_LAUNCH((sweep_kernel<act, real>), grid, block, 0, stream, x, n, aligned));
     return cuda_launched("activation", err);
 }
