@@ -91,9 +91,9 @@ asc_status found_later(rig *r, asc_status status)
     return r->kind == ASC_BACKEND_CUDA && status == ASC_OK ? stream_sync(r->stream, &r->err) : status;
 }
 
-const char *content_part(const rig *r, const char *part)
+const char *content_part(const rig *r, const char *part, const char *found)
 {
-    return r->kind == ASC_BACKEND_CUDA ? "a kernel found" : part;
+    return r->kind == ASC_BACKEND_CUDA ? found : part;
 }
 
 double pattern_double(void)
