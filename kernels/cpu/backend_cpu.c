@@ -171,6 +171,7 @@ asc_backend_ops backend_cpu_ops(void)
 {
     asc_backend_ops ops = backend_ref_ops();
     ops.name = "cpu";
+    ops.row_chunk = 192; // the largest tile of gemm_onednn.c and gemm_openblas.c
     ops.has_bf16 = true;
     ops.open = open_cpu;
     ops.close = close_cpu;
