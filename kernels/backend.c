@@ -47,6 +47,11 @@ const char *backend_name(const asc_backend *backend)
     return backend->ops.name;
 }
 
+size_t backend_row_chunk(const asc_backend *backend)
+{
+    return backend->ops.row_chunk ? backend->ops.row_chunk : SIZE_MAX;
+}
+
 const char *backend_kernel_set(const asc_backend *backend)
 {
     return backend->kernel_set;

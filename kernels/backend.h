@@ -84,6 +84,10 @@ const char *backend_name(const asc_backend *backend);       // "ref", "cpu"
 // What decides a result's last bits: library, version, kernel names, tile. Part of a run's manifest.
 const char *backend_kernel_set(const asc_backend *backend);
 
+// Rows that a chain of operations on rows (linear maps, norms) should be given at a time, so that what passes from one to the next stays in
+// the cache; SIZE_MAX: all at once.
+size_t backend_row_chunk(const asc_backend *backend);
+
 asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err);
 asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all work on it; asynchronous faults surface here
 void stream_destroy(asc_stream *stream);                    // accepts NULL

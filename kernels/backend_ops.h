@@ -28,6 +28,7 @@ struct asc_stream {
 
 typedef struct asc_backend_ops {
     const char *name;
+    size_t row_chunk; // backend_row_chunk; 0: all at once
 
     bool has_bf16; // open takes ASC_PRECISION_BF16
 

@@ -37,9 +37,10 @@ RULES = {
     "host/base/": rule("base/*", "status.h log.h", "openssl/*"),
     "host/base/build_facts.c.in": rule("", "device.h version.h"),  # the public functions that it implements
     "host/io/": rule("io/* base/*", "status.h log.h dataset.h result.h version.h", "hdf5.h jansson.h"),
-    "host/model/": rule("model/* io/* base/* backend.h", "status.h log.h model.h", "jansson.h"),
+    "host/model/": rule("model/* io/* base/* backend.h philox.h", "status.h log.h model.h", "jansson.h"),
     "host/coalition/": rule("coalition/* base/* philox.h shapes.h"),
     "host/explain/": rule("explain/* model/* coalition/* io/* base/* backend.h shapes.h", "*", "jansson.h"),
+    "host/bench/": rule("bench/* explain/* model/* io/* base/* backend.h philox.h", "*"),
     "host/cli/": rule("own folder", "*", "jansson.h"),
 }
 SUFFIXES = (".c", ".h", ".cu", ".cuh", ".c.in", ".h.in")
@@ -124,6 +125,9 @@ FORBIDDEN = [
     ("host/explain/run.c", '#include "cli/optable.h"'),
     ("host/explain/run.c", '#include "../io/h5file.h"'),
     ("host/explain/run.c", '#include "cpu/cpu.h"'),
+    ("host/explain/run.c", '#include "bench/peak.h"'),
+    ("host/bench/bench.c", "#include <hdf5.h>"),
+    ("host/bench/bench.c", '#include "cpu/cpu.h"'),
     ("host/cli/main.c", '#include "base/fail.h"'),
     ("host/cli/main.c", "#include <openssl/sha.h>"),
     ("host/cli/main.c", "#include CONFIGURED_HEADER"),
@@ -138,6 +142,7 @@ PERMITTED = [
     ("host/io/h5file.h", "#include <hdf5.h> // here only"),
     ("host/model/model.h", '#include "backend.h"'),
     ("host/explain/run.c", '#include "io/merge.h"'),
+    ("host/bench/bench.c", '#include "explain/engine.h"'),
     ("host/cli/main.c", '#include "optable.h"'),
     ("host/cli/main.c", "#include <ascribe/explain.h>"),
 ]

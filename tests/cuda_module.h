@@ -23,10 +23,10 @@ static inline bool cuda_module_is_emulated(void)
     return getenv("ASCRIBE_TEST_CUDA_MODULE") == NULL;
 }
 
-// Whether a program was started for the cuda backend alone: PROGRAM --backend cuda.
+// Whether a program was started for the cuda backend alone: PROGRAM --backend cuda (cuda_fp16, ...).
 static inline bool only_cuda_is_wanted(int argc, char **argv)
 {
-    return argc == 3 && strcmp(argv[1], "--backend") == 0 && strcmp(argv[2], "cuda") == 0;
+    return argc == 3 && strcmp(argv[1], "--backend") == 0 && strncmp(argv[2], "cuda", 4) == 0;
 }
 
 static inline cuda_choice cuda_module_choice(asc_precision precision)

@@ -2,8 +2,8 @@
 #include <ascribe/device.h>
 
 #include "backend.h"
+#include "base/thread_pool.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,10 +31,9 @@ static void fill(asc_device_info *device, asc_backend_kind kind)
 {
     asc_backend *backend = NULL;
     asc_error err = {.status = ASC_OK};
-    cpu_set_t cores;
     *device = (asc_device_info){.usable = 1};
     processor_name(device->name, sizeof device->name);
-    device->n_cores = sched_getaffinity(0, sizeof cores, &cores) == 0 ? (size_t)CPU_COUNT(&cores) : 1;
+    device->n_cores = pool_available_cores();
     device->memory_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     snprintf(device->backend, sizeof device->backend, "%s", kind == ASC_BACKEND_CPU ? "cpu" : "ref");
     if (backend_open(kind, ASC_PRECISION_FULL, &backend, &err) == ASC_OK) {
@@ -46,7 +45,7 @@ static void fill(asc_device_info *device, asc_backend_kind kind)
     backend_close(backend);
 }
 
-// One entry for each GPU, or one that says why there is none.
+// One entry for each GPU, or one that says why there is none. None is opened: that takes memory on it.
 static size_t fill_gpus(asc_device_info *devices, size_t capacity)
 {
     gpu_facts gpus[MOST_GPUS];
@@ -62,14 +61,12 @@ static size_t fill_gpus(asc_device_info *devices, size_t capacity)
         return 1;
     }
     for (size_t i = 0; i < count && i < capacity; i++) {
-        asc_backend *backend = NULL;
         asc_device_info *device = &devices[i];
         *device = (asc_device_info){.backend = "cuda", .number = (int)i, .n_cores = gpus[i].n_multiprocessors, .memory_bytes = gpus[i].memory_bytes};
         snprintf(device->name, sizeof device->name, "%.127s", gpus[i].name);
-        device->usable = backend_open_cuda(&(cuda_choice){.device = (int)i, .precision = ASC_PRECISION_FP16}, &backend, &reason) == ASC_OK;
-        snprintf(device->kernel_set, sizeof device->kernel_set, "%s", device->usable ? backend_kernel_set(backend) : "");
+        snprintf(device->kernel_set, sizeof device->kernel_set, "compute capability %d.%d", gpus[i].compute_major, gpus[i].compute_minor);
+        device->usable = backend_check_cuda(&(cuda_choice){.device = (int)i}, &reason) == ASC_OK;
         snprintf(device->reason, sizeof device->reason, "%.250s", device->usable ? "" : reason.message);
-        backend_close(backend);
     }
     return count;
 }

@@ -116,9 +116,27 @@ static asc_status check_choices(const asc_explain_options *options, asc_error *e
     return request_backend_check(options, err);
 }
 
+// NULL is no choice; options that may be NULL are not in the list.
+static asc_status check_texts(const asc_explain_options *o, asc_error *err)
+{
+    const struct {
+        const char *field, *value;
+    } needed[] = {
+        {"method", o->method}, {"estimator", o->estimator}, {"policy", o->policy},
+        {"output", o->output}, {"target", o->target},       {"budget", o->budget},
+        {"l1_reg", o->l1_reg}, {"backend", o->backend},     {"lime_selection", o->lime_selection},
+        {"savings", o->savings}, {"precision", o->precision},
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!needed[i].value)
+            return fail(err, ASC_USAGE, "options.%s is NULL, expected a text", needed[i].field);
+    return ASC_OK;
+}
+
 asc_status asc_explain_options_check(const asc_explain_options *options, asc_error *err)
 {
     budget_rule budget;
+    TRY(check_texts(options, err));
     TRY(check_choices(options, err));
     if (!parse_budget(options->budget, &budget) || budget.count == 1)
         return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number of at least 2 such as 512, or a multiple of "
@@ -283,10 +301,9 @@ static asc_status check_tokenizer(const asc_explain_options *options, const asc_
     return fail_hint(err, ASC_MALFORMED, "prepare the dataset again with `ascribe prepare --model`; --allow-tokenizer-mismatch overrides");
 }
 
-asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err)
 {
-    const asc_dataset_info *data = asc_dataset_describe(dataset);
     int value = 0;
     estimator forced;
     *out = (explain_request){0};

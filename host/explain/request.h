@@ -47,7 +47,7 @@ typedef struct explain_request {
 } explain_request;
 
 // ASC_USAGE names the option and what is possible. `log` may be NULL.
-asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err);
 void request_free(explain_request *request);
 
@@ -73,6 +73,9 @@ const char *request_policy_name(const explain_request *request);
 const char *request_backend_name(const explain_request *request);
 const char *request_precision_name(const explain_request *request); // "fp64" on ref, "fp32", "bf16", ...
 
+asc_status request_open_backend(const explain_request *request, asc_backend **out, asc_error *err);
+// Threads, or on a GPU streams: what the user wants, or (0) one for each core, on a GPU two.
+size_t request_n_workers(const explain_request *request, int wanted);
 // Bytes of an element of the backend's REAL.
 size_t request_real_bytes(const explain_request *request);
 

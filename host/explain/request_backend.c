@@ -1,12 +1,14 @@
 // See request_backend.h.
 #include "explain/request_backend.h"
 
+#include "base/thread_pool.h"
 #include "model/savings.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST_DEVICES = 1024 };
+enum { GPU_WORKERS = 2 }; // while one of them waits for its step, the other's is enqueued
 
 typedef struct precision_word {
     const char *name;
@@ -126,6 +128,14 @@ asc_status request_backend_resolve(const asc_explain_options *options, const asc
     return resolve_savings(options->savings, out->backend, &out->savings, err);
 }
 
+asc_status request_open_backend(const explain_request *request, asc_backend **out, asc_error *err)
+{
+    const cuda_choice choice = {request->cuda_module, request->device, request->precision};
+    if (request->backend == ASC_BACKEND_CUDA)
+        return backend_open_cuda(&choice, out, err);
+    return backend_open(request->backend, request->precision, out, err);
+}
+
 const char *request_backend_name(const explain_request *request)
 {
     switch (request->backend) {
@@ -145,6 +155,13 @@ const char *request_precision_name(const explain_request *request)
         if (precisions[i].precision == request->precision)
             return precisions[i].name;
     return "";
+}
+
+size_t request_n_workers(const explain_request *request, int wanted)
+{
+    if (wanted > 0)
+        return (size_t)wanted;
+    return request->backend == ASC_BACKEND_CUDA ? GPU_WORKERS : pool_available_cores();
 }
 
 size_t request_real_bytes(const explain_request *request)

@@ -5,21 +5,21 @@
 #include <ascribe/explain.h>
 
 #include "base/clock.h"
+#include "base/thread_pool.h"
 #include "explain/mask_export.h"
+#include "explain/mask_import.h"
 #include "explain/run_private.h"
 #include "io/dataset_read.h"
 #include "io/mask_file.h"
 #include "io/merge.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_ROWS_PER_PART = 1024, MAX_GPU_ROWS_PER_PART = 1 << 14 };
-enum { GPU_WORKERS = 2 }; // while one of them waits for its step, the other's is enqueued
 // A part is meant to be about ten seconds of work; this is the speed that is assumed for that, so that the size does not depend on
 // the machine: floating-point operations per second.
 #define ASSUMED_CPU_FLOPS 1e11
@@ -28,14 +28,6 @@ enum { GPU_WORKERS = 2 }; // while one of them waits for its step, the other's i
 #define PART_SECONDS 10
 
 // ---- Opening -----------------------------------------------------------------------------------------------------
-
-static size_t available_cores(void)
-{
-    cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
-        return (size_t)CPU_COUNT(&cores);
-    return 1;
-}
 
 static asc_status select_rows(run *r)
 {
@@ -75,9 +67,7 @@ static void choose_part_size(run *r)
 static asc_status open_engine(run *r)
 {
     const size_t longest = asc_dataset_describe(r->dataset)->max_row_tokens, n_max_tokens = r->model->config.n_max_tokens;
-    r->n_workers = r->request.backend == ASC_BACKEND_CUDA ? GPU_WORKERS : available_cores();
-    if (r->job->options.n_workers)
-        r->n_workers = (size_t)r->job->options.n_workers;
+    r->n_workers = request_n_workers(&r->request, r->job->options.n_workers);
     const engine_config config = {
         .model = r->model,
         .request = &r->request,
@@ -106,6 +96,7 @@ static mask_export mask_job(const run *r)
     return (mask_export){
         .request = &r->request,
         .dataset_path = r->job->dataset_path,
+        .dataset_sha256 = r->dataset_sha256,
         .first_position = r->first_position,
         .n_rows = r->n_rows,
         .out_path = r->job->options.export_masks,
@@ -123,36 +114,24 @@ static asc_status check_masks(run *r)
     return mask_export_check(&job, r->err);
 }
 
-// NULL is no choice; options that may be NULL are not in the list.
 static asc_status check_job(const asc_explain_job *job, asc_error *err)
 {
-    const asc_explain_options *o = &job->options;
-    const struct {
-        const char *field, *value;
-    } needed[] = {
-        {"model_path", job->model_path},     {"dataset_path", job->dataset_path},
-        {"options.method", o->method},       {"options.estimator", o->estimator},
-        {"options.policy", o->policy},       {"options.output", o->output},
-        {"options.target", o->target},       {"options.budget", o->budget},
-        {"options.l1_reg", o->l1_reg},       {"options.lime_selection", o->lime_selection},
-        {"options.backend", o->backend},     {"options.precision", o->precision},
-    };
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!needed[i].value)
-            return fail(err, ASC_USAGE, "%s is NULL, expected a text", needed[i].field);
-    return ASC_OK;
+    const char *const missing = !job->model_path ? "model_path" : !job->dataset_path ? "dataset_path" : NULL;
+    if (missing)
+        return fail(err, ASC_USAGE, "%s is NULL, expected a text", missing);
+    return asc_explain_options_check(&job->options, err);
 }
 
 asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
     TRY(check_job(job, r->err));
-    TRY(asc_explain_options_check(&job->options, r->err));
     TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
     TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
-    TRY(request_resolve(&job->options, r->model, r->dataset, &job->log, &r->request, r->err));
+    TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
+    TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err));
     TRY(run_read_output(r));
     TRY(check_masks(r));
     choose_part_size(r);

@@ -99,10 +99,9 @@ static asc_status end_stage(const pass *p, forward_stage stage)
     return ASC_OK;
 }
 
-static asc_status linear(const pass *p, const asc_linear *weights, size_t n_rows, asc_activation activation, asc_buffer *x,
-                         asc_buffer *out)
+static asc_status linear(const pass *p, const asc_linear *weights, size_t n_rows, asc_activation activation, asc_view x, asc_view out)
 {
-    const linear_args args = {weights, n_rows, activation, view_at(x, 0), view_at(out, 0)};
+    const linear_args args = {weights, n_rows, activation, x, out};
     return op_linear(p->stream, &args, p->err);
 }
 
@@ -128,14 +127,13 @@ static asc_status embed(const pass *p, const forward_input *input, asc_view out)
     TRY(op_embed(p->stream, &args, p->err));
     if (!model->embedding_map)
         return ASC_OK;
-    const linear_args map = {model->embedding_map, input->n_tokens, ASC_ACT_NONE, view_at(p->workspace->wide, 0), out};
-    return op_linear(p->stream, &map, p->err);
+    return linear(p, model->embedding_map, input->n_tokens, ASC_ACT_NONE, view_at(p->workspace->wide, 0), out);
 }
 
 // rows of `out` = norm(update + residual)
-static asc_status add_norm(const pass *p, size_t n_rows, shared_rows residual, norm_weights norm, asc_buffer *out)
+static asc_status add_norm(const pass *p, size_t n_rows, shared_rows residual, norm_weights norm, asc_view out)
 {
-    const add_norm_args args = {n_rows, p->config->n_hidden, view_at(p->workspace->update, 0), residual, norm, view_at(out, 0)};
+    const add_norm_args args = {n_rows, p->config->n_hidden, view_at(p->workspace->update, 0), residual, norm, out};
     return op_add_norm(p->stream, &args, p->err);
 }
 
@@ -161,27 +159,43 @@ static asc_status attention(const pass *p, shared_rows qkv)
 
 // ---- Blocks ------------------------------------------------------------------------------------------------------
 
-// The rest of a block after attention, for n_rows rows: mixed -> out, whose old contents are the residual where that is not shared.
-static asc_status finish_block(const pass *p, const device_layer *layer, size_t n_rows, asc_buffer *mixed, shared_rows residual,
-                               asc_buffer *out)
+// The rest of a block after attention, for n_rows rows from these places on: mixed -> out. `update` and `wide` are used from their start.
+static asc_status finish_rows(const pass *p, const device_layer *layer, size_t n_rows, asc_view mixed, shared_rows residual, asc_view out)
 {
-    forward_workspace *w = p->workspace;
-    TRY(linear(p, layer->attention_out, n_rows, ASC_ACT_NONE, mixed, w->update));
+    const asc_view update = view_at(p->workspace->update, 0), wide = view_at(p->workspace->wide, 0);
+    TRY(linear(p, layer->attention_out, n_rows, ASC_ACT_NONE, mixed, update));
     TRY(end_stage(p, STAGE_ATTENTION_OUT));
     TRY(add_norm(p, n_rows, residual, layer->attention_norm, out));
     TRY(end_stage(p, STAGE_NORM));
-    TRY(linear(p, layer->ffn_in, n_rows, p->config->activation, out, w->wide));
+    TRY(linear(p, layer->ffn_in, n_rows, p->config->activation, out, wide));
     TRY(end_stage(p, STAGE_FFN_IN));
-    TRY(linear(p, layer->ffn_out, n_rows, ASC_ACT_NONE, w->wide, w->update));
+    TRY(linear(p, layer->ffn_out, n_rows, ASC_ACT_NONE, wide, update));
     TRY(end_stage(p, STAGE_FFN_OUT));
-    TRY(add_norm(p, n_rows, (shared_rows){.data = view_at(out, 0)}, layer->ffn_norm, out));
+    TRY(add_norm(p, n_rows, (shared_rows){.data = out}, layer->ffn_norm, out));
     return end_stage(p, STAGE_NORM);
+}
+
+// The same for all of n_rows rows, a few at a time where the backend likes that: rows do not know of each other.
+static asc_status finish_block(const pass *p, const device_layer *layer, size_t n_rows, asc_buffer *mixed, shared_rows residual,
+                               asc_buffer *out)
+{
+    const size_t width = p->config->n_hidden, most = backend_row_chunk(p->model->backend);
+    for (size_t first = 0; first < n_rows; first += most) {
+        shared_rows rest = residual;
+        if (residual.source.buffer)
+            rest.source.first += first;
+        else
+            rest.data.first += first * width;
+        TRY(finish_rows(p, layer, n_rows - first < most ? n_rows - first : most, view_at(mixed, first * width), rest,
+                        view_at(out, first * width)));
+    }
+    return ASC_OK;
 }
 
 static asc_status block(const pass *p, const device_layer *layer)
 {
     forward_workspace *w = p->workspace;
-    TRY(linear(p, layer->qkv, p->input->n_tokens, ASC_ACT_NONE, w->hidden, w->wide));
+    TRY(linear(p, layer->qkv, p->input->n_tokens, ASC_ACT_NONE, view_at(w->hidden, 0), view_at(w->wide, 0)));
     TRY(end_stage(p, STAGE_QKV));
     TRY(attention(p, (shared_rows){.data = view_at(w->wide, 0)}));
     return finish_block(p, layer, p->input->n_tokens, w->mixed, (shared_rows){.data = view_at(w->hidden, 0)}, w->hidden);
@@ -228,10 +242,10 @@ static asc_status last_block(const pass *p, const device_layer *layer)
         .places = p->input->places,
     };
     TRY(pool(p));
-    TRY(linear(p, last->query, n_sequences, ASC_ACT_NONE, w->pooled, w->dense));
-    TRY(linear(p, last->keys, n_sequences, ASC_ACT_NONE, w->dense, w->absorbed));
+    TRY(linear(p, last->query, n_sequences, ASC_ACT_NONE, view_at(w->pooled, 0), view_at(w->dense, 0)));
+    TRY(linear(p, last->keys, n_sequences, ASC_ACT_NONE, view_at(w->dense, 0), view_at(w->absorbed, 0)));
     TRY(op_attention_first(p->stream, &args, p->err));
-    TRY(linear(p, last->values, n_sequences, ASC_ACT_NONE, w->mixture, w->dense));
+    TRY(linear(p, last->values, n_sequences, ASC_ACT_NONE, view_at(w->mixture, 0), view_at(w->dense, 0)));
     return finish_block(&one_stage, layer, n_sequences, w->dense, (shared_rows){.data = view_at(w->pooled, 0)}, w->pooled);
 }
 
@@ -239,8 +253,8 @@ static asc_status head(const pass *p)
 {
     forward_workspace *w = p->workspace;
     const size_t n_sequences = p->input->n_sequences;
-    TRY(linear(p, p->model->head_dense, n_sequences, p->config->arch->head_activation, w->pooled, w->dense));
-    TRY(linear(p, p->model->classifier, n_sequences, ASC_ACT_NONE, w->dense, w->logits));
+    TRY(linear(p, p->model->head_dense, n_sequences, p->config->arch->head_activation, view_at(w->pooled, 0), view_at(w->dense, 0)));
+    TRY(linear(p, p->model->classifier, n_sequences, ASC_ACT_NONE, view_at(w->dense, 0), view_at(w->logits, 0)));
     return end_stage(p, STAGE_HEAD);
 }
 
@@ -308,9 +322,8 @@ static asc_status compute_entries(const pass *p, const token_table *table, const
         const size_t count = out->n_entries - first < most ? out->n_entries - first : most;
         const token_table slice = slice_of(table, first, count);
         const asc_view hidden = view_at(out->hidden, first * width);
-        const linear_args qkv = {layer_of(p, 0)->qkv, count, ASC_ACT_NONE, hidden, view_at(out->qkv, first * 3 * width)};
         TRY(embed(p, &(forward_input){.n_tokens = count, .table = &slice}, hidden));
-        TRY(op_linear(p->stream, &qkv, p->err));
+        TRY(linear(p, layer_of(p, 0)->qkv, count, ASC_ACT_NONE, hidden, view_at(out->qkv, first * 3 * width)));
     }
     return end_stage(p, STAGE_EMBED);
 }

@@ -28,6 +28,7 @@ typedef struct asc_explain_options {
                                 // "lasso_path", "none"
     int lime_features;          // most features with an attribution, default 10; "none" takes all
     const char *masks;        // mask file that gives each row's coalitions and weights (estimator shap, method lime); NULL: drawn
+    const char *masks_sha256; // what its SHA-256 must be, 64 lower-case hexadecimal digits; NULL (default): any
     const char *export_masks; // where to write the coalitions and weights that rows were evaluated on; NULL: nowhere
     int exact_limit;       // longest row in features for estimator "exact"; default 16
     uint64_t seed;         // default 0

@@ -281,6 +281,7 @@ static asc_backend_ops table(void)
     ops.download = download;
     ops.linear_create = cuda_linear_create;
     ops.linear_destroy = cuda_linear_destroy;
+    ops.gemm_rate = cuda_gemm_rate;
     ops.relabel = cuda_relabel;
     ops.row_masks = cuda_row_masks;
     ops.pack = cuda_pack;

@@ -9,4 +9,7 @@ asc_status cuda_count_devices(size_t *count, asc_error *err);
 asc_status cuda_describe_device(int number, gpu_facts *facts, asc_error *err);
 asc_status cuda_check_device(int number, asc_error *err);
 
+// The slot gemm_rate. Implemented by gemm_rate_cuda.cu.
+asc_status cuda_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err);
+
 #endif

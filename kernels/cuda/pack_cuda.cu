@@ -120,7 +120,7 @@ static __global__ void chunk_offsets_kernel(pack_view view)
             view.chunks[chunk] = before + offset;
         before += total;
     }
-    if (threadIdx.x == 0 && before != (long long)view.n_tokens && *view.fault == CUDA_FAULT_NONE)
+    if (threadIdx.x == 0 && before != (long long)view.n_tokens)
         *view.fault = CUDA_FAULT_COUNT;
     if (threadIdx.x == 0)
         view.sequence_offsets[0] = 0;

@@ -189,21 +189,21 @@ static void check_bad_ids(asc_backend_kind kind)
     embed_case c = make_case(19, 24, true);
     double *out = get_memory(19 * 24 * sizeof *out);
     c.source[7] = N_ENTRIES;
-    MUST_REFUSE(&r, content_part(&r, "embed: source"), embed(&r, &c, out));
+    MUST_REFUSE(&r, content_part(&r, "embed: source", "an index out of bounds"), embed(&r, &c, out));
     c.source[7] = 3;
     c.ids[3] = N_VOCABULARY;
-    MUST_REFUSE(&r, content_part(&r, "embed: table.ids"), embed(&r, &c, out));
+    MUST_REFUSE(&r, content_part(&r, "embed: table.ids", "an index out of bounds"), embed(&r, &c, out));
     c.ids[3] = -1;
-    MUST_REFUSE(&r, content_part(&r, "embed: table.ids"), embed(&r, &c, out));
+    MUST_REFUSE(&r, content_part(&r, "embed: table.ids", "an index out of bounds"), embed(&r, &c, out));
     c.ids[3] = 0;
     c.positions[3] = N_POSITIONS;
-    MUST_REFUSE(&r, content_part(&r, "embed: table.positions"), embed(&r, &c, out));
+    MUST_REFUSE(&r, content_part(&r, "embed: table.positions", "an index out of bounds"), embed(&r, &c, out));
     c.positions[3] = 0;
     c.types[3] = N_TYPES;
-    MUST_REFUSE(&r, content_part(&r, "embed: table.types"), embed(&r, &c, out));
+    MUST_REFUSE(&r, content_part(&r, "embed: table.types", "an index out of bounds"), embed(&r, &c, out));
     c.types[3] = 0;
     c.placed = true, c.own_positions[7] = -1;
-    MUST_REFUSE(&r, content_part(&r, "embed: positions"), embed(&r, &c, out));
+    MUST_REFUSE(&r, content_part(&r, "embed: positions", "an index out of bounds"), embed(&r, &c, out));
     c.own_positions[7] = 0, c.positions[3] = N_POSITIONS; // not looked at
     MUST(&r, embed(&r, &c, out));
     free(out);

@@ -164,7 +164,8 @@ static void check_values(asc_backend_kind kind, const value_case *c)
     expect_close("values", n, found, expected, 1e-13 * (1 + largest), NULL);
     if (kind != ASC_BACKEND_REF) {
         values_on(ASC_BACKEND_REF, c, expected);
-        expect_close("values like ref's", n, found, expected, 0, NULL);
+        // CUDA's exp, log and log1p are within 1 ulp, and so is the C library's: a handful of those, relative to the largest number.
+        expect_close("values like ref's", n, found, expected, kind == ASC_BACKEND_CUDA ? 2e-15 * (1 + largest) : 0, NULL);
     }
     free(expected);
     free(found);

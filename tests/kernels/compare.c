@@ -129,9 +129,9 @@ asc_status found_later(rig *r, asc_status status)
     return is_cuda(r->kind) && status == ASC_OK ? stream_sync(r->stream, &r->err) : status;
 }
 
-const char *content_part(const rig *r, const char *part)
+const char *content_part(const rig *r, const char *part, const char *found)
 {
-    return is_cuda(r->kind) ? "a kernel found" : part;
+    return is_cuda(r->kind) ? found : part;
 }
 
 double pattern_double(void)

@@ -46,9 +46,9 @@ void must_succeed(const rig *r, asc_status status, const char *call, int line);
 void must_refuse(const rig *r, asc_status status, const char *part, int line);
 void must_refuse_content(rig *r, asc_status status, const char *part, int line);
 // For helpers that also read the result: what a GPU found wrong after an operation that was accepted, ASC_OK elsewhere; and the part of the
-// message by which MUST_REFUSE knows it.
+// message by which MUST_REFUSE knows it, on a GPU `found`.
 asc_status found_later(rig *r, asc_status status);
-const char *content_part(const rig *r, const char *part);
+const char *content_part(const rig *r, const char *part, const char *found);
 
 // `count` elements in the middle of a larger buffer whose other elements hold a pattern. On ref_guarded
 // nothing follows the view, so that an overrun faults.

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { N_ROWS = 2, EVERY_CALL_UP_TO = 150, N_SAMPLES = 150 };
+enum { N_ROWS = 2, EVERY_CALL_UP_TO = 100, N_SAMPLES = 60 };
 static const size_t sizes[N_ROWS] = {5, 3};
 static bool all_calls;
 
@@ -53,7 +53,7 @@ static void run_with_fault(job *j, unsigned call, bool forever)
     } else {
         if (status != ASC_NO_DEVICE && status != ASC_OUT_OF_MEMORY)
             fail_msg("call %u failed %s: status %d, '%s'", call, forever ? "for ever" : "once", (int)status, err.message);
-        if (!strstr(err.message, "GPU"))
+        if (!strstr(err.message, "GPU") && !strstr(err.message, "cuBLASLt"))
             fail_msg("call %u failed %s: '%s'", call, forever ? "for ever" : "once", err.message);
         j->n_failed++;
     }
