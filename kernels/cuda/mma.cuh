@@ -86,7 +86,7 @@ static __device__ __forceinline__ void copy_to_shared(void *shared, const void *
     const unsigned address = (unsigned)__cvta_generic_to_shared(shared);
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(global) : "memory");
 #else
-    memcpy(shared, global, 16);
+    emulate_copy_to_shared(shared, global);
 #endif
 }
 
@@ -94,6 +94,8 @@ static __device__ __forceinline__ void copies_wait(void)
 {
 #ifdef __CUDACC__
     asm volatile("cp.async.wait_all;" ::: "memory");
+#else
+    emulate_copies_wait();
 #endif
 }
 

@@ -79,9 +79,12 @@ template <typename T> T __shfl_up_sync(unsigned, T value, unsigned lanes, int = 
 
 unsigned __ballot_sync(unsigned mask, int predicate);
 
-// The tensor cores' product of 16 x 16 and 8 x 16 values of 16 bits (mma.sync m16n8k16), and ldmatrix.x4: see kernels/cuda/mma.cuh.
+// The tensor cores' product of 16 x 16 and 8 x 16 values of 16 bits (mma.sync m16n8k16), ldmatrix.x4, and cp.async, which copies when it is
+// waited for: see kernels/cuda/mma.cuh. Addresses that are not aligned end the program.
 void emulate_mma(float d[4], const unsigned a[4], const unsigned b[2], float (*value)(uint16_t bits));
 void emulate_load_matrices(unsigned r[4], const void *row, bool transposed);
+void emulate_copy_to_shared(void *shared, const void *global);
+void emulate_copies_wait();
 
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }

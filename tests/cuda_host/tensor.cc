@@ -2,7 +2,34 @@
 // sections on mma.m16n8k16 and ldmatrix: which lane holds which elements. Sums are in float, in ascending k; a device's order may differ.
 #include "emulate.h"
 
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
 namespace {
+
+struct Copy {
+    void *shared;
+    const void *global;
+};
+
+std::vector<std::vector<Copy>> pending; // of each thread of the block
+
+std::vector<Copy> &own_copies()
+{
+    const size_t thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * (size_t)threadIdx.z);
+    if (pending.size() <= thread)
+        pending.resize(thread + 1);
+    return pending[thread];
+}
+
+void must_be_aligned(const void *address)
+{
+    if ((uintptr_t)address % 16 == 0)
+        return;
+    std::fprintf(stderr, "emulated kernel: an address that is no multiple of 16\n");
+    std::abort();
+}
 
 uint16_t half_of(unsigned pair, unsigned which) { return (uint16_t)(pair >> 16 * which); }
 
@@ -34,6 +61,7 @@ void emulate_mma(float d[4], const unsigned a[4], const unsigned b[2], float (*v
 void emulate_load_matrices(unsigned r[4], const void *row, bool transposed)
 {
     const uint16_t *rows[warpSize];
+    must_be_aligned(row);
     emulate_warp_gather(&row, rows, sizeof row);
     const unsigned g = emulate_lane() / 4, t = emulate_lane() % 4;
     for (unsigned i = 0; i < 4; i++) {
@@ -42,4 +70,18 @@ void emulate_load_matrices(unsigned r[4], const void *row, bool transposed)
         const unsigned high = transposed ? matrix[2 * t + 1][g] : matrix[g][2 * t + 1];
         r[i] = low | high << 16;
     }
+}
+
+void emulate_copy_to_shared(void *shared, const void *global)
+{
+    must_be_aligned(shared);
+    must_be_aligned(global);
+    own_copies().push_back({shared, global});
+}
+
+void emulate_copies_wait()
+{
+    for (const Copy &copy : own_copies())
+        std::memcpy(copy.shared, copy.global, 16);
+    own_copies().clear();
 }

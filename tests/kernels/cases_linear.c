@@ -215,7 +215,7 @@ static void check_nan_row(asc_backend_kind kind, size_t n_in, asc_activation act
 static void check_groups(asc_backend_kind kind)
 {
     enum { N_GROUPS = 5 };
-    const size_t shapes[][3] = {{1, 32, 48}, {19, 24, 16}, {70, 48, 32}, {250, 16, 33}, {19, 48, 3}};
+    const size_t shapes[][3] = {{1, 32, 48}, {19, 24, 16}, {70, 48, 32}, {250, 16, 33}, {19, 48, 3}, {7, 24, 5}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const size_t n_tokens = shapes[i][0], n_in = shapes[i][1], n_out = shapes[i][2], n = n_tokens * n_out;
         linear_case c = make_case(n_tokens, N_GROUPS * n_in, n_out, (asc_activation)(i % 3), i % 2);
