@@ -2,25 +2,30 @@
 // backend.h and backend_check.h.
 #include "backend_check.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 
 // ---- Device and memory --------------------------------------------------------------------------
 
-asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err)
+asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err)
 {
     *out = NULL;
+    if (kind == ASC_BACKEND_CUDA)
+        return backend_open_cuda(&(cuda_choice){.precision = precision}, out, err);
     asc_backend *backend = calloc(1, sizeof *backend);
     if (!backend)
         return fail_memory(err, "backend", sizeof *backend);
     asc_status status;
+    backend->precision = precision;
     switch (kind) {
     case ASC_BACKEND_REF: backend->ops = backend_ref_ops(); break;
     case ASC_BACKEND_REF_GUARDED: backend->ops = backend_ref_guarded_ops(); break;
     case ASC_BACKEND_CPU: backend->ops = backend_cpu_ops(); break;
     default: status = fail(err, ASC_INTERNAL, "backend_open: kind: unknown backend %d", (int)kind); goto done;
     }
-    status = backend->ops.open(backend, err);
+    if (!(precision == ASC_PRECISION_FULL || (precision == ASC_PRECISION_BF16 && backend->ops.has_bf16)))
+        status = fail(err, ASC_USAGE, "backend %s: precision number %d is asked for, which it does not have", backend->ops.name, (int)precision);
+    else
+        status = backend->ops.open(backend, err);
 done:
     if (status != ASC_OK)
         free(backend);
@@ -29,43 +34,12 @@ done:
     return status;
 }
 
-asc_status backend_open_module(const char *path, asc_backend **out, asc_error *err)
-{
-    *out = NULL;
-    asc_status status = ASC_OK;
-    asc_backend *backend = calloc(1, sizeof *backend);
-    if (!backend)
-        return fail_memory(err, "backend", sizeof *backend);
-    backend->module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const asc_backend_module *module = backend->module ? dlsym(backend->module, ASC_BACKEND_MODULE_SYMBOL) : NULL;
-    if (!module)
-        status = fail(err, ASC_NO_DEVICE, "%s", dlerror());
-    else if (module->interface_version != ASC_BACKEND_INTERFACE)
-        status = fail(err, ASC_NO_DEVICE, "%s: expected version %d of the interface, found %u", path, ASC_BACKEND_INTERFACE,
-                      (unsigned)module->interface_version);
-    if (status == ASC_OK) {
-        backend->ops = module->ops();
-        status = backend->ops.open(backend, err);
-    }
-    if (status == ASC_OK) {
-        *out = backend;
-        return ASC_OK;
-    }
-    if (backend->module)
-        dlclose(backend->module);
-    free(backend);
-    return status;
-}
-
 void backend_close(asc_backend *backend)
 {
     if (!backend)
         return;
-    void *module = backend->module;
     backend->ops.close(backend);
     free(backend);
-    if (module)
-        dlclose(module);
 }
 
 const char *backend_name(const asc_backend *backend)
@@ -104,6 +78,14 @@ void stream_destroy(asc_stream *stream)
         return;
     stream->backend->ops.stream_destroy(stream);
     free(stream);
+}
+
+asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
+{
+    *flops_per_s = 0;
+    if (!stream->backend->ops.gemm_rate)
+        return ASC_OK;
+    return leave(stream, enter(stream)->gemm_rate(stream, flops_per_s, err));
 }
 
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err)

@@ -47,9 +47,37 @@ static inline asc_view view_at(asc_buffer *buffer, size_t first)
 
 // ---- Device and memory -------------------------------------------------------------------------------------------
 
-asc_status backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err);
-// A backend from the module at `path`. ASC_NO_DEVICE when it is not there, is of another version, or finds no device.
-asc_status backend_open_module(const char *path, asc_backend **out, asc_error *err);
+// What the linear maps with 16 outputs or more multiply in; every sum is in the working type (REAL) of the backend, or in float.
+typedef enum asc_precision {
+    ASC_PRECISION_FULL, // double on ref, float on cpu and cuda
+    ASC_PRECISION_BF16, // cpu: weights and inputs rounded to bfloat16 (to nearest, ties to even), sums in float; cuda: REAL is bfloat16
+    ASC_PRECISION_FP16, // cuda: REAL is half precision
+    ASC_PRECISION_TF32, // cuda: REAL is float, products of the matrix library in TF32
+} asc_precision;
+
+// ASC_USAGE where the backend does not have the precision at all, ASC_NO_DEVICE where this build or this machine lacks it.
+// ASC_BACKEND_CUDA: as backend_open_cuda, device 0.
+asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err);
+
+typedef struct cuda_choice {
+    const char *module; // path of libascribe_cuda.so; NULL: beside this library or program, or where it is installed
+    int device;
+    asc_precision precision;
+} cuda_choice;
+// A GPU. ASC_NO_DEVICE, with the reason, when there is no module, it cannot be loaded, or it finds no such device that it can use.
+asc_status backend_open_cuda(const cuda_choice *choice, asc_backend **out, asc_error *err);
+
+typedef struct gpu_facts {
+    char name[128];
+    size_t memory_bytes, n_multiprocessors;
+    int compute_major, compute_minor; // compute capability
+} gpu_facts;
+// Whether that GPU could be opened, without opening it: ASC_OK or ASC_NO_DEVICE, with the reason. The precision is not looked at.
+asc_status backend_check_cuda(const cuda_choice *choice, asc_error *err);
+// Whether this machine has an NVIDIA driver, so that a GPU is to be expected.
+bool backend_has_nvidia_driver(void);
+// Facts of up to `capacity` GPUs, and how many there are. ASC_NO_DEVICE, with the reason, when there is none to be had.
+asc_status backend_list_cuda(const char *module, gpu_facts *gpus, size_t capacity, size_t *count, asc_error *err);
 void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone
 
 const char *backend_name(const asc_backend *backend);       // "ref", "cpu"
@@ -59,6 +87,9 @@ const char *backend_kernel_set(const asc_backend *backend);
 asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err);
 asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all work on it; asynchronous faults surface here
 void stream_destroy(asc_stream *stream);                    // accepts NULL
+// The yardstick for speeds: floating-point operations a second that the backend's matrix library reaches on plain products in the working type,
+// on this stream alone, the best of several shapes; 0 where nobody knows (ref). Takes at most about 0.3 s. Several streams may measure at once.
+asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err);
 
 // `count` elements, contents undefined. count may be 0.
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err);

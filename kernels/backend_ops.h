@@ -29,6 +29,8 @@ struct asc_stream {
 typedef struct asc_backend_ops {
     const char *name;
 
+    bool has_bf16; // open takes ASC_PRECISION_BF16
+
     // Backend: `impl` is set up by open and released by close; `kernel_set` must be set by open and live until close.
     asc_status (*open)(asc_backend *backend, asc_error *err);
     void (*close)(asc_backend *backend);
@@ -48,6 +50,8 @@ typedef struct asc_backend_ops {
     void (*enter)(asc_backend *backend);
     void (*leave)(asc_backend *backend);
 
+    asc_status (*gemm_rate)(asc_stream *stream, double *flops_per_s, asc_error *err); // (optional) NULL: not known
+
     asc_status (*relabel)(asc_stream *stream, const relabel_args *args, asc_error *err);
     asc_status (*row_masks)(asc_stream *stream, const row_masks_args *args, asc_error *err);
     asc_status (*pack)(asc_stream *stream, const pack_args *args, asc_error *err);
@@ -65,9 +69,10 @@ typedef struct asc_backend_ops {
 
 struct asc_backend {
     asc_backend_ops ops; // a copy, so that a backend can start from another's table
+    asc_precision precision;
     const char *kernel_set;
     void *impl;
-    void *module; // what dlopen gave, or NULL
+    int device; // of cuda: which GPU
 };
 
 // The tables. Each is filled by its backend_<kind>.c.
@@ -77,8 +82,12 @@ asc_backend_ops backend_cpu_ops(void);
 
 // A backend in a module of its own, which is loaded when it is asked for: the symbol ASC_BACKEND_MODULE_SYMBOL of this type.
 typedef struct asc_backend_module {
-    uint32_t interface_version; // ASC_BACKEND_INTERFACE of the headers it was built with
+    uint32_t interface_version; // ASC_BACKEND_INTERFACE of the headers it was built with; raised when this file or backend.h changes
     asc_backend_ops (*ops)(void);
+    // ASC_NO_DEVICE, with the reason, rather than a count of 0.
+    asc_status (*count_devices)(size_t *count, asc_error *err);
+    asc_status (*describe_device)(int device, gpu_facts *facts, asc_error *err);
+    asc_status (*check_device)(int device, asc_error *err); // ASC_NO_DEVICE when it is not there or too old
 } asc_backend_module;
 enum { ASC_BACKEND_INTERFACE = 1 };
 #define ASC_BACKEND_MODULE_SYMBOL "ascribe_backend_module"

@@ -20,6 +20,8 @@ enum philox_purpose {
     PHILOX_SHAP = 3,    // a coalition that KernelExplainer's sampler draws; one stream per draw
     PHILOX_WALK = 4,    // the order of an antithetic walk; one stream per walk
     PHILOX_LIME = 5,    // a sample of lime; one stream per draw
+    PHILOX_WEIGHTS = 6, // a tensor of a generated model; "row id" = hash of its name
+    PHILOX_TOKENS = 7,  // the tokens of a generated row
 };
 
 // Draws of one purpose and row are numbered below this; each has a stream of its own, so that they can be made in any order.

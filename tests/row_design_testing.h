@@ -86,7 +86,7 @@ static inline row_solution solve_row_design(const row_solver *solver, const row_
     asc_error err = {0};
     const size_t n_targets = solver->n_targets, n_phi = d->n_features * n_targets, n_words = mask_words(d->n_features);
     const int32_t count = (int32_t)d->count, n_draws = (int32_t)d->n_draws;
-    assert_int_equal(backend_open(solver->backend, &backend, &err), ASC_OK);
+    assert_int_equal(backend_open(solver->backend, ASC_PRECISION_FULL, &backend, &err), ASC_OK);
     assert_int_equal(stream_create(backend, &stream, &err), ASC_OK);
     asc_buffer *in[] = {
         row_buffer(backend, stream, ASC_F64, d->count * n_targets, values),

@@ -1,9 +1,12 @@
 // One child, one pipe, one report; see child.h.
 #include "base/child.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +32,40 @@ static bool write_all(int pipe_end, const void *bytes, size_t size)
     return true;
 }
 
-static bool read_all(int pipe_end, void *bytes, size_t size)
+enum { MOST_WAIT_MS = 1000 };
+
+// How long the child may still keep its parent waiting.
+typedef struct patience {
+    bool limited, over;
+    size_t left_ms;
+} patience;
+
+// Waits for something to read, or the end. A wait counts for what it was meant to take at most: a program that was stopped in
+// between (Ctrl-Z) has not waited all that time.
+static bool wait_for_bytes(int pipe_end, patience *p)
+{
+    struct pollfd readable = {.fd = pipe_end, .events = POLLIN};
+    for (;;) {
+        const size_t wait_ms = p->left_ms < MOST_WAIT_MS ? p->left_ms : MOST_WAIT_MS;
+        const double begun_s = clock_seconds();
+        const int n = poll(&readable, 1, p->limited ? (int)wait_ms : -1);
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            return false;
+        const double waited_ms = 1e3 * (clock_seconds() - begun_s);
+        p->left_ms -= n == 0 || waited_ms > (double)wait_ms ? wait_ms : (size_t)waited_ms;
+        p->over = p->limited && p->left_ms == 0;
+        if (p->over)
+            return false;
+    }
+}
+
+static bool read_all(int pipe_end, void *bytes, size_t size, patience *p)
 {
     for (size_t filled = 0; filled < size;) {
+        if (!wait_for_bytes(pipe_end, p))
+            return false;
         const ssize_t n = read(pipe_end, (char *)bytes + filled, size - filled);
         if (n < 0 && errno == EINTR)
             continue;
@@ -108,13 +142,18 @@ static _Noreturn void run_as_child(const child_job *job, int pipe_end)
     _exit(told ? 0 : 1);
 }
 
-// True when a whole report came that makes sense.
-static bool read_report(const child_job *job, int pipe_end, asc_error *report)
+// True when a whole report came.
+static bool read_report(const child_job *job, int pipe_end, asc_error *report, patience *p)
 {
-    if (!read_all(pipe_end, report, sizeof *report) || !read_all(pipe_end, job->answer, job->answer_size))
+    if (!read_all(pipe_end, report, sizeof *report, p) || !read_all(pipe_end, job->answer, job->answer_size, p))
         return false;
     report->message[sizeof report->message - 1] = '\0';
     report->hint[sizeof report->hint - 1] = '\0';
+    return true;
+}
+
+static bool makes_sense(const asc_error *report)
+{
     return report->status >= ASC_OK && report->status <= ASC_DIFFERENT_RUN;
 }
 
@@ -149,6 +188,12 @@ static asc_status fail_signalled(const child_job *job, int signal_number, const 
     return fail(err, job->dead_status, "%s died (signal %d: %s)", job->dead, signal_number, words);
 }
 
+static asc_status fail_late(const child_job *job, asc_error *err)
+{
+    fail(err, job->dead_status, "%s gave no answer within %.3g s and was ended", job->dead, (double)job->wall_ms / 1e3);
+    return job->dead_hint ? fail_hint(err, job->dead_status, "%s", job->dead_hint) : job->dead_status;
+}
+
 static asc_status fail_dead(const child_job *job, int exit_facts, const struct rusage *usage, asc_error *err)
 {
     const asc_status status = WIFSIGNALED(exit_facts)
@@ -176,12 +221,17 @@ asc_status child_run(const child_job *job, asc_error *err)
         close(ends[0]);
         return fail(err, ASC_OUT_OF_MEMORY, "no child process: %s", strerror(fork_error));
     }
-    const bool reported = read_report(job, ends[0], &report);
+    patience left = {.limited = job->wall_ms > 0, .left_ms = job->wall_ms};
+    const bool came = read_report(job, ends[0], &report, &left), reported = came && makes_sense(&report);
     close(ends[0]);
+    if (!came)
+        kill(child, SIGKILL); // too late, or with nothing more to say: one that is ending by itself keeps its own exit
     pid_t found;
     do
         found = wait4(child, &exit_facts, 0, &usage);
     while (found < 0 && errno == EINTR);
+    if (left.over)
+        return fail_late(job, err);
     // Where the program ignores SIGCHLD the exit is not to be had; the report then speaks for itself.
     const bool ended_well = found == child ? WIFEXITED(exit_facts) && WEXITSTATUS(exit_facts) == 0 : reported;
     if (!reported || !ended_well)

@@ -21,6 +21,7 @@ typedef struct child_job {
     size_t answer_size;
     size_t memory_bytes; // at most so much beyond what is mapped already; 0: no limit
     size_t cpu_s; // processor time; 0: no limit
+    size_t wall_ms; // that the parent waits, the time it stands still itself left out; 0: no limit
     bool writes; // false: no file can grow
     const char *dead; // who died, "FILE: the reader": the message when the child does not come back
     const char *dead_hint; // NULL for none
@@ -28,7 +29,7 @@ typedef struct child_job {
 } child_job;
 
 // Runs job->step and waits for it. Returns its status and its error; job->dead_status when it died of its work (a crash, a limit
-// of the job), with the signal in the message; ASC_STOPPED when SIGTERM, SIGINT or SIGHUP ended it, ASC_OUT_OF_MEMORY when
+// of the job), with the signal or the time in the message; ASC_STOPPED when SIGTERM, SIGINT or SIGHUP ended it, ASC_OUT_OF_MEMORY when
 // another signal did (the system's killer, when memory runs out) or when there is no process to be had.
 asc_status child_run(const child_job *job, asc_error *err);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,14 @@ void pool_destroy(thread_pool *pool)
     pthread_mutex_destroy(&pool->lock);
     free(pool->workers);
     free(pool);
+}
+
+size_t pool_available_cores(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+        return (size_t)CPU_COUNT(&cores);
+    return 1;
 }
 
 size_t pool_size(const thread_pool *pool)

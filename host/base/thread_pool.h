@@ -14,6 +14,9 @@ typedef struct thread_pool thread_pool;
 // One task: `worker` in [0, n_workers) names the thread, `task` in [0, n_tasks) the work.
 typedef asc_status (*pool_task)(void *context, size_t worker, size_t task, asc_error *err);
 
+// Cores that this process may use: how many workers are worth having.
+size_t pool_available_cores(void);
+
 asc_status pool_create(size_t n_workers, thread_pool **out, asc_error *err);
 void pool_destroy(thread_pool *pool); // joins all threads; accepts NULL
 size_t pool_size(const thread_pool *pool);

@@ -27,11 +27,12 @@ static asc_status hand_over(char **argv, asc_error *err)
 }
 
 const cli_command command_convert = {
-    .summary = "Makes model.safetensors from pytorch_model.bin (needs Python with torch)",
+    .summary = "Makes model.safetensors from pytorch_model.bin (a Python program)",
     .table = {.command = "convert",
               .usage = "convert DIR [options]",
               .description = "Makes model.safetensors from pytorch_model.bin (or its shards) in a Hugging Face model folder. "
-                             "Runs the program ascribe-convert.",
+                             "Nothing but tensors is taken from a file; one that asks for anything else is refused, and PyTorch is not "
+                             "needed. Runs the program ascribe-convert.",
               .examples = "  ascribe convert my-model\n"
                           "  ascribe convert my-model -o elsewhere/model.safetensors",
               .operands = "DIR",

@@ -4,9 +4,11 @@
 #include "explain_like.h"
 #include "explain_run.h"
 #include "explain_values.h"
+#include "method_options.h"
 #include "report_error.h"
 
 #define FIELD(member) offsetof(explain_values, member)
+#define OF_METHOD(member) FIELD(options.member)
 
 // clang-format off
 static const option_spec options[] = {
@@ -36,33 +38,7 @@ static const option_spec options[] = {
     {.name = "limit", .kind = OPTION_INT64, .argument = "N", .low = 1, .zero = "none",
      .offset = FIELD(limit), .help = "the first N of them at most"},
 
-    {.name = "method", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.method),
-     .group = "Method", .help = "shapley; kernelshap (= shapley by wls); occlusion; lime"},
-    {.name = "estimator", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.estimator),
-     .help = "auto (exact while 2^n - 2 coalitions fit the budget, else wls); exact; wls; shap (shap's "
-             "KernelExplainer); permutation (antithetic walks)"},
-    {.name = "budget", .kind = OPTION_STRING, .argument = "N|Mn|auto", .offset = FIELD(options.budget),
-     .help = "coalitions a row may spend: a number, a multiple of its n features like 16n, or auto = "
-             "min(2^n - 2, max(512, 16n)), for shap 2n + 2048, for permutation max(512, 16n), for lime 4999 "
-             "samples; permutation spends whole walks of 2(n - 1), at least one whatever the budget"},
-    {.name = "policy", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.policy),
-     .help = "absent tokens are: remove = dropped, positions kept; delete = dropped, positions closed up; mask, "
-             "pad, unk = replaced by that token; id:N = by token N"},
-    {.name = "output", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.output),
-     .help = "what is explained: logit; probability; logodds"},
-    {.name = "target", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.target),
-     .help = "classes: auto (all up to 8, else predicted); all; predicted; label; or names or indexes "
-             "with commas"},
-    {.name = "exact-limit", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.exact_limit),
-     .help = "most features of a row for --estimator exact"},
-    {.name = "l1-reg", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.l1_reg),
-     .help = "estimator shap: off; num_features:N (KernelExplainer's own default is num_features:10)"},
-    {.name = "lime-features", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.lime_features),
-     .help = "most features with an attribution"},
-    {.name = "lime-selection", .kind = OPTION_STRING, .argument = "WORD",
-     .offset = FIELD(options.lime_selection),
-     .help = "how lime chooses them: auto (forward up to 6, else highest_weights); forward; "
-             "highest_weights; lasso_path; none = all"},
+    METHOD_OPTIONS(OF_METHOD),
     {.name = "masks", .kind = OPTION_STRING, .argument = "FILE.h5", .offset = FIELD(options.masks),
      .help = "take each row's coalitions and weights from a mask file (estimator shap, method lime)"},
     {.name = "export-masks", .kind = OPTION_STRING, .argument = "FILE.h5",
@@ -73,7 +49,7 @@ static const option_spec options[] = {
      .help = "of the random draws"},
     {.name = "like", .kind = OPTION_STRING, .argument = "RESULT.h5", .offset = FIELD(like),
      .help = "take the options of this group from an earlier result, except those that are given here; a "
-             "result of --masks needs that file given again"},
+             "result of --masks needs that very file given again"},
 
     {.name = "text-column", .kind = OPTION_STRING, .argument = "COLUMN",
      .zero = "text, sentence, content, review or the only one", .offset = FIELD(prepare.text_column),
@@ -102,9 +78,14 @@ static const option_spec options[] = {
      .help = "most tokens of a row; longer ones are cut off"},
 
     {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.backend),
-     .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
-    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
-     .offset = FIELD(options.n_workers), .help = "threads; never changes a result"},
+     .group = "Machine", .help = "auto; cpu; cuda; ref ('ascribe devices' lists them). auto: cuda where a GPU can be used, else cpu"},
+    {.name = "device", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.device),
+     .help = "which GPU, from 0 ('ascribe devices' lists them)"},
+    {.name = "precision", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.precision),
+     .help = "auto (cpu: fp32, cuda: fp16); fp32; bf16 (cpu: linear maps, fast on AMX and AMD Zen 4, slower than fp32 elsewhere); "
+             "on cuda also fp16, tf32"},
+    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core, on a GPU 2",
+     .offset = FIELD(options.n_workers), .help = "threads, on a GPU streams; never changes a result"},
     {.name = "savings", .kind = OPTION_STRING, .argument = "LIST", .hidden = true, .offset = FIELD(options.savings),
      .help = "exact savings: auto; all; none; or some of first_layer, last_layer, fold, duplicates"},
     {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true,

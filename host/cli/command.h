@@ -28,6 +28,7 @@ typedef struct cli_command {
     asc_status (*hand_over)(char **argv, asc_error *err);
 } cli_command;
 
+extern const cli_command command_bench;
 extern const cli_command command_completion;
 extern const cli_command command_convert;
 extern const cli_command command_devices;

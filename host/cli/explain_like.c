@@ -136,13 +136,17 @@ static asc_status take_selection(const taking *t, asc_explain_options *options, 
     return ASC_OK;
 }
 
-// Coalitions of a file cannot be drawn again: the file is needed, or a choice that leaves it aside.
-static asc_status check_masks(const taking *t)
+// Coalitions of a file cannot be drawn again: the same file is needed, or a choice that leaves it aside.
+static asc_status take_masks(const taking *t, asc_explain_options *options)
 {
-    static const char *const replacing[] = {"masks", "method", "estimator", "budget"};
+    static const char *const replacing[] = {"method", "estimator", "budget"};
 
     if (!json_is_string(json_object_get(t->manifest, "masks_sha256")))
         return ASC_OK;
+    if (optable_is_given(t->table, t->given, "masks")) {
+        options->masks_sha256 = json_string_value(json_object_get(t->manifest, "masks_sha256"));
+        return ASC_OK;
+    }
     for (size_t i = 0; i < sizeof replacing / sizeof *replacing; i++)
         if (optable_is_given(t->table, t->given, replacing[i]))
             return ASC_OK;
@@ -186,7 +190,7 @@ asc_status explain_like_apply(explain_values *values, const option_table *table,
     if (read_manifest(values->like, &earlier->manifest, err) != ASC_OK)
         return err->status;
     const taking t = {values->like, earlier->manifest, table, given, err};
-    if (check_masks(&t) != ASC_OK)
+    if (take_masks(&t, &values->options) != ASC_OK)
         return err->status;
     return take_all(&t, &values->options, earlier);
 }

@@ -16,7 +16,8 @@ typedef struct earlier_options {
 
 // Takes method, estimator, budget, policy, output, target, seed, exact-limit and the choice of features (l1-reg, lime-selection,
 // lime-features) from the manifest of the result values->like, except what was given on the command line; with --method given estimator
-// and choice of features stay as well, for they belong to the method. Imported masks are not taken. Release
+// and choice of features stay as well, for they belong to the method. Imported masks are not taken, but what their
+// SHA-256 was: another file is refused later. Release
 // *earlier after the last use of values, whatever the status. Statuses of asc_result_open, and ASC_MALFORMED.
 asc_status explain_like_apply(explain_values *values, const option_table *table, const bool *given,
                               earlier_options *earlier, asc_error *err);

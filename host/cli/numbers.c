@@ -107,7 +107,10 @@ static void print_digits(char *text, double value, double base, const char *cons
         value /= base;
         prefix++;
     }
-    const int decimals = value == 0 ? 0 : fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
+    static const double limits[] = {99.95, 9.995, 0.9995, 0.09995}; // below each one more decimal is shown
+    int decimals = 0;
+    while (value != 0 && decimals < 4 && fabs(value) < limits[decimals])
+        decimals++;
     snprintf(text, NUMBER_TEXT, "%.*f%s", decimals, value, prefixes[prefix]);
 }
 

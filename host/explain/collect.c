@@ -175,14 +175,26 @@ static void score(const asc_model *model, const double *logits, float *scores)
             scores[c] = (float)(model->sigmoid ? 1 / (1 + exp(-logits[c])) : exp(logits[c] - largest) / sum);
 }
 
-// v(all) through packing must equal a plain forward pass of the row: |difference| <= 1e-4 max(1, largest |logit|).
-static bool consistent(const double *full, const double *plain, size_t n_classes)
+// The plain pass saves nothing, so in bf16 the two round differently: each by up to 0.015, measured against double on BERT-base and MiniLM.
+static double consistency_limit(const explain_request *request)
+{
+    switch (request->precision) {
+    case ASC_PRECISION_FULL: return 1e-4;
+    case ASC_PRECISION_BF16: return 4e-2;
+    case ASC_PRECISION_FP16: // both have three bits more than bf16; not measured yet
+    case ASC_PRECISION_TF32: return 1e-2;
+    }
+    return 1e-4;
+}
+
+// v(all) through packing must equal a plain forward pass of the row: |difference| <= limit max(1, largest |logit|).
+static bool consistent(const double *full, const double *plain, size_t n_classes, double limit)
 {
     double scale = 1;
     for (size_t c = 0; c < n_classes; c++)
         scale = fabs(plain[c]) > scale ? fabs(plain[c]) : scale;
     for (size_t c = 0; c < n_classes; c++)
-        if (!(fabs(full[c] - plain[c]) <= 1e-4 * scale))
+        if (!(fabs(full[c] - plain[c]) <= limit * scale))
             return false;
     return true;
 }
@@ -201,7 +213,7 @@ static void store_row(const batch *b, size_t row, const solved *s, explained *re
         into->fit[i] = (float)s->fit[row * b->request->method->n_fit * n_targets + i];
     if (!finite && s->targets[row * n_targets] >= 0)
         facts->status |= ASC_ROW_NON_FINITE;
-    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes))
+    if (finite && !consistent(s->full_logits + row * n_classes, s->plain_logits + row * n_classes, n_classes, consistency_limit(b->request)))
         facts->status |= ASC_ROW_INCONSISTENT;
     score(b->model, s->full_logits + row * n_classes, into->scores);
     for (size_t k = 0; k < n_targets; k++) {

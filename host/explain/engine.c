@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "explain/row_status.h"
 #include "explain/self_test.h"
 #include "explain/value.h"
 
@@ -15,6 +16,7 @@
 
 enum {
     DEFAULT_STEP_TOKENS = 1024,
+    DEFAULT_GPU_STEP_TOKENS = 1 << 16, // enough to fill it, and to hide what launching costs
     BATCH_BYTES = 64 << 20, // device memory for masks and values of one batch
     WAVE_BYTES = 256 << 20, // of the batches that are on the device at once
     WARN_BUDGET_PER_FEATURE = 4,
@@ -27,6 +29,7 @@ struct engine {
     thread_pool *pool;
     value_worker *workers; // [n_workers]
     asc_stream **streams;  // [n_workers], the workers' own
+    forward_profile *profiles; // [n_workers]; NULL: not asked for
     design_cache *designs;
     step_limits limits;
     bool warned_small_budget, warned_short_walk;
@@ -42,21 +45,59 @@ static asc_status start_worker(void *context, size_t worker, size_t task, asc_er
     return ASC_OK;
 }
 
-// A step holds at least the two full-length coalitions of the longest row.
-static step_limits choose_limits(const engine_config *config)
+static void stop_workers(engine *e)
 {
-    const size_t wanted = config->step_tokens ? config->step_tokens : DEFAULT_STEP_TOKENS;
-    const size_t needed = 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
-    const size_t max_tokens = wanted > needed ? wanted : needed;
+    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
+        value_worker_free(&e->workers[i]);
+}
+
+// A step holds at least the two full-length coalitions of the longest row.
+static size_t least_step_tokens(const engine_config *config)
+{
+    return 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
+}
+
+static step_limits choose_limits(const engine_config *config, size_t wanted)
+{
+    const size_t needed = least_step_tokens(config), max_tokens = wanted > needed ? wanted : needed;
     return (step_limits){max_tokens, max_tokens / 4 + 2};
+}
+
+// A GPU that is short of memory gets smaller steps; false when they cannot be smaller.
+static bool shrink_steps(engine *e)
+{
+    const size_t before = e->limits.max_tokens;
+    if (e->config.request->backend != ASC_BACKEND_CUDA)
+        return false;
+    e->limits = choose_limits(&e->config, before / 2);
+    if (e->limits.max_tokens == before)
+        return false;
+    char message[160];
+    snprintf(message, sizeof message, "the GPU is short of memory: steps of %zu tokens instead of %zu", e->limits.max_tokens, before);
+    if (e->config.log.write)
+        e->config.log.write(e->config.log.user, ASC_LOG_WARNING, message);
+    return true;
+}
+
+static asc_status start_workers(engine *e, asc_error *err)
+{
+    for (;;) {
+        const asc_status status = pool_run_each(e->pool, start_worker, e, err);
+        if (status == ASC_OK)
+            return ASC_OK;
+        stop_workers(e);
+        if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
+            return status;
+    }
 }
 
 static asc_status start(engine *e, asc_error *err)
 {
     const engine_config *config = &e->config;
     const size_t n_max_tokens = config->model->config.n_max_tokens;
-    e->limits = choose_limits(config);
-    TRY(backend_open(config->request->backend, &e->backend, err));
+    const size_t automatic = config->request->backend == ASC_BACKEND_CUDA ? DEFAULT_GPU_STEP_TOKENS : DEFAULT_STEP_TOKENS;
+    e->limits = choose_limits(config, config->step_tokens ? config->step_tokens : automatic);
+    TRY(request_open_backend(config->request, &e->backend, err));
     TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
@@ -64,7 +105,7 @@ static asc_status start(engine *e, asc_error *err)
     if (!e->workers || !e->streams)
         return fail_memory(err, "the workers", config->n_workers * sizeof *e->workers);
     TRY(pool_create(config->n_workers, &e->pool, err));
-    TRY(pool_run_each(e->pool, start_worker, e, err));
+    TRY(start_workers(e, err));
     return self_test_run(e->model, e->pool, e->workers, err);
 }
 
@@ -88,10 +129,10 @@ void engine_destroy(engine *e)
     if (!e)
         return;
     pool_destroy(e->pool);
-    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
-        value_worker_free(&e->workers[i]);
+    stop_workers(e);
     free(e->workers);
     free(e->streams);
+    free(e->profiles);
     design_cache_destroy(e->designs);
     model_unload(e->model);
     backend_close(e->backend);
@@ -118,6 +159,27 @@ engine_work engine_work_done(const engine *e)
     return (engine_work){atomic_load(&e->evaluations), atomic_load(&e->tokens)};
 }
 
+asc_status engine_profile_start(engine *e, asc_error *err)
+{
+    const size_t n_workers = e->config.n_workers;
+    if (!e->profiles)
+        e->profiles = calloc(n_workers, sizeof *e->profiles);
+    if (!e->profiles)
+        return fail_memory(err, "the profile", n_workers * sizeof *e->profiles);
+    for (size_t i = 0; i < n_workers; i++)
+        e->workers[i].workspace.profile = &e->profiles[i];
+    return ASC_OK;
+}
+
+forward_profile engine_profile(const engine *e)
+{
+    forward_profile sum = {0};
+    for (size_t i = 0; e->profiles && i < e->config.n_workers; i++)
+        for (size_t stage = 0; stage < N_FORWARD_STAGES; stage++)
+            sum.seconds[stage] += e->profiles[i].seconds[stage];
+    return sum;
+}
+
 // ---- One slice of rows -------------------------------------------------------------------------------------------
 
 typedef struct calibration calibration;
@@ -135,42 +197,17 @@ typedef struct slice {
     calibration *calibration; // of engine_calibrate
 } slice;
 
-// Counts a row's tokens and sets its status; false when it cannot be explained.
-static bool classify_row(slice *s, size_t row, ordered_row *out)
-{
-    const asc_rows *rows = s->rows;
-    const model_config *config = &s->e->config.model->config;
-    const explain_request *request = s->e->config.request;
-    const int64_t first = rows->token_offsets[row], last = rows->token_offsets[row + 1];
-    uint32_t status = rows->truncated[row] ? ASC_ROW_TRUNCATED : 0;
-    *out = (ordered_row){.row = row, .n_features = s->results->rows[row].n_features, .n_tokens = (size_t)(last - first)};
-    if (first == last || rows->token_features[first] >= 0)
-        status |= ASC_ROW_NO_FIXED_TOKEN;
-    if (request->target_rule == TARGETS_LABEL && request_label_class(request, rows->labels[row]) < 0)
-        status |= ASC_ROW_NO_LABEL;
-    if (out->n_features == 0)
-        status |= ASC_ROW_NO_FEATURES;
-    if (out->n_features == 1)
-        status |= ASC_ROW_ONE_FEATURE;
-    if (out->n_tokens > config->n_max_tokens)
-        status |= ASC_ROW_TOO_LONG;
-    for (int64_t t = first; t < last; t++) {
-        out->n_fixed += rows->token_features[t] < 0;
-        if (rows->tokens[t] < 0 || (size_t)rows->tokens[t] >= config->n_vocabulary ||
-            (config->n_types > 0 && rows->token_types[t] >= config->n_types))
-            status |= ASC_ROW_BAD_TOKEN_ID;
-    }
-    s->results->rows[row].status = status;
-    return !(status & ASC_ROW_UNEXPLAINED);
-}
-
 static asc_status order_rows(slice *s, asc_error *err)
 {
     s->order = malloc((s->rows->n_rows + 1) * sizeof *s->order);
     if (!s->order)
         return fail_memory(err, "the order of rows", s->rows->n_rows * sizeof *s->order);
-    for (size_t row = 0; row < s->rows->n_rows; row++)
-        s->n_ordered += classify_row(s, row, &s->order[s->n_ordered]);
+    for (size_t row = 0; row < s->rows->n_rows; row++) {
+        const row_facts facts = row_classify(s->e->config.request, &s->e->config.model->config, s->rows, row);
+        s->results->rows[row].status = facts.status;
+        s->order[s->n_ordered] = (ordered_row){row, facts.n_features, facts.n_tokens, facts.n_fixed};
+        s->n_ordered += !(facts.status & ASC_ROW_UNEXPLAINED);
+    }
     schedule_order(s->order, s->n_ordered);
     return ASC_OK;
 }
@@ -356,12 +393,26 @@ static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *er
     return status;
 }
 
+// On a GPU that runs out of memory the slice is explained from its start, in smaller steps.
+static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+{
+    for (;;) {
+        slice s = {.e = e, .rows = rows};
+        const engine_work before = engine_work_done(e);
+        const asc_status status = run_slice(&s, run_wave, err);
+        *out = s.results;
+        if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
+            return status;
+        atomic_store(&e->evaluations, before.evaluations);
+        atomic_store(&e->tokens, before.tokens);
+        stop_workers(e);
+        TRY(start_workers(e, err));
+    }
+}
+
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
-    slice s = {.e = e, .rows = rows};
-    TRY(run_slice(&s, run_wave, err));
-    *out = s.results;
-    return ASC_OK;
+    return explain_slice(e, rows, out, err);
 }
 
 // ---- What it takes -----------------------------------------------------------------------------------------------
@@ -439,6 +490,7 @@ static asc_status time_step(void *context, size_t worker, size_t task, asc_error
     if (start_s >= s->calibration->deadline_s)
         return ASC_OK;
     TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
+    TRY(stream_sync(s->e->streams[worker], err));
     timing->busy_s += clock_seconds() - start_s;
     forward_load load = {.entries = 0};
     schedule_measure_step(next, &load);

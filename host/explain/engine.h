@@ -9,7 +9,7 @@
 #include "explain/explained.h"
 #include "explain/request.h"
 #include "explain/schedule.h"
-#include "model/model.h"
+#include "model/forward.h"
 
 #include <stdint.h>
 
@@ -64,6 +64,11 @@ typedef struct engine_timing {
 // Runs real steps of these rows, spread over all of them, until the clock (base/clock.h) shows deadline_s or none is left, and adds them
 // to *timing. No result comes of it, and engine_work_done does not count it.
 asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err);
+
+// From now on times every stage of the forward passes (forward.h); the sum over the workers so far, zeros before. It waits for the
+// device at every stage, which costs little on a processor.
+asc_status engine_profile_start(engine *e, asc_error *err);
+forward_profile engine_profile(const engine *e);
 
 // Device memory of all workers; `real_bytes` is the size of the backend's REAL.
 size_t engine_worker_bytes(const engine *e, size_t real_bytes);

@@ -71,7 +71,7 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
         "policy", request_policy_name(request), "mask_token_id", request->policy == ASC_POLICY_REPLACE ? (int)request->mask_token_id : -1,
         "output", request_output_name(request), "target", target_json(request), "seed", (json_int_t)request->seed,
         "backend", engine_backend(facts->engine), "kernel_set", engine_kernel_set(facts->engine),
-        "savings", savings, "precision", request->backend == ASC_BACKEND_CPU ? "fp32" : "fp64",
+        "savings", savings, "precision", request_precision_name(request),
         "selection", selection_json(request), "masks_sha256", request->masks ? masks_sha256 : NULL);
     TRY(dump(object, text, err));
     if (strlen(*text) > MOST_TEXT_BYTES) {

@@ -5,6 +5,7 @@
 #include "base/child.h"
 #include "base/durable.h"
 #include "explain/row_masks.h"
+#include "io/dataset_read.h"
 #include "shapes.h"
 
 #include <ascribe/dataset.h>
@@ -101,7 +102,11 @@ static asc_status write_masks(void *context, asc_error *err)
     const explain_request *request = task->job->request;
     export_pass pass = {.job = task->job};
     asc_dataset *dataset = NULL;
+    uint8_t found[HASH_BYTES];
     TRY(asc_dataset_open(task->job->dataset_path, &dataset, err));
+    TRY(dataset_hash(dataset, found, err));
+    if (memcmp(found, task->job->dataset_sha256, sizeof found) != 0)
+        return fail(err, ASC_MALFORMED, "%s: changed while it was being explained: no masks are written", task->job->dataset_path);
     TRY(take_rows(&pass, dataset, err));
     mask_plan plan = pass.plan;
     plan.method = request->method->name;

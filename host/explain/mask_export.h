@@ -7,6 +7,7 @@
 typedef struct mask_export {
     const explain_request *request; // draws rows itself: no imported masks
     const char *dataset_path;
+    const uint8_t *dataset_sha256; // [HASH_BYTES] of the file that was explained: no other is read
     int64_t first_position, n_rows; // of the selection
     const char *out_path;
     bool force;

@@ -1,8 +1,8 @@
 // Options: defaults, checking, and resolving them against a model and a dataset; see request.h and ascribe/options.h.
 #include "explain/request.h"
 
+#include "explain/request_backend.h"
 #include "explain/request_solver.h"
-#include "model/savings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,6 @@ typedef struct word {
 } word;
 
 static const word outputs[] = {{"logit", ASC_OUTPUT_LOGIT}, {"probability", ASC_OUTPUT_PROBABILITY}, {"logodds", ASC_OUTPUT_LOGODDS}};
-static const word backends[] = {{"auto", ASC_BACKEND_CPU}, {"cpu", ASC_BACKEND_CPU}, {"ref", ASC_BACKEND_REF}};
 
 #define FIND_WORD(words, text, value) find_word(words, sizeof(words) / sizeof *(words), text, value)
 
@@ -38,7 +37,7 @@ asc_explain_options asc_explain_options_default(void)
     return (asc_explain_options){
         .method = "shapley", .estimator = "auto", .policy = "remove", .output = "logit", .target = "auto", .budget = "auto",
         .exact_limit = 16, .l1_reg = "off", .lime_selection = "auto", .lime_features = 10, .savings = "auto", .backend = "auto",
-        .n_rows = -1, .keep_text = true,
+        .precision = "auto", .n_rows = -1, .keep_text = true,
     };
 }
 
@@ -96,15 +95,6 @@ static bool parse_policy(const char *text, policy_choice *out)
     return errno == 0 && *end == '\0' && out->id <= INT32_MAX;
 }
 
-// The reference computes what is defined; the others leave out what they can.
-static asc_status resolve_savings(const char *text, asc_backend_kind backend, unsigned *out, asc_error *err)
-{
-    if (strcmp(text, "auto") != 0)
-        return savings_parse(text, out, err);
-    *out = backend == ASC_BACKEND_CPU ? ASC_SAVINGS_ALL : 0;
-    return ASC_OK;
-}
-
 static asc_status check_choices(const asc_explain_options *options, asc_error *err)
 {
     int value = 0;
@@ -123,18 +113,30 @@ static asc_status check_choices(const asc_explain_options *options, asc_error *e
         return fail(err, ASC_USAGE, "--policy '%s' is unknown, expected %s", options->policy, policy_words);
     if (!FIND_WORD(outputs, options->output, &value))
         return fail(err, ASC_USAGE, "--output '%s' is unknown, expected logit, probability or logodds", options->output);
-    if (!FIND_WORD(backends, options->backend, &value)) {
-        if (strcmp(options->backend, "cuda") == 0)
-            return fail(err, ASC_NO_DEVICE, "--backend cuda: this build holds no CUDA backend; use cpu");
-        return fail(err, ASC_USAGE, "--backend '%s' is unknown, expected auto, cpu or ref", options->backend);
-    }
-    unsigned savings;
-    return resolve_savings(options->savings, (asc_backend_kind)value, &savings, err);
+    return request_backend_check(options, err);
+}
+
+// NULL is no choice; options that may be NULL are not in the list.
+static asc_status check_texts(const asc_explain_options *o, asc_error *err)
+{
+    const struct {
+        const char *field, *value;
+    } needed[] = {
+        {"method", o->method}, {"estimator", o->estimator}, {"policy", o->policy},
+        {"output", o->output}, {"target", o->target},       {"budget", o->budget},
+        {"l1_reg", o->l1_reg}, {"backend", o->backend},     {"lime_selection", o->lime_selection},
+        {"savings", o->savings}, {"precision", o->precision},
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!needed[i].value)
+            return fail(err, ASC_USAGE, "options.%s is NULL, expected a text", needed[i].field);
+    return ASC_OK;
 }
 
 asc_status asc_explain_options_check(const asc_explain_options *options, asc_error *err)
 {
     budget_rule budget;
+    TRY(check_texts(options, err));
     TRY(check_choices(options, err));
     if (!parse_budget(options->budget, &budget) || budget.count == 1)
         return fail(err, ASC_USAGE, "--budget '%s' is not a budget, expected auto, a number of at least 2 such as 512, or a multiple of "
@@ -299,10 +301,9 @@ static asc_status check_tokenizer(const asc_explain_options *options, const asc_
     return fail_hint(err, ASC_MALFORMED, "prepare the dataset again with `ascribe prepare --model`; --allow-tokenizer-mismatch overrides");
 }
 
-asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err)
 {
-    const asc_dataset_info *data = asc_dataset_describe(dataset);
     int value = 0;
     estimator forced;
     *out = (explain_request){0};
@@ -314,9 +315,7 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     (void)parse_budget(options->budget, &out->budget);
     (void)FIND_WORD(outputs, options->output, &value);
     out->output = (asc_output)value;
-    (void)FIND_WORD(backends, options->backend, &value);
-    out->backend = (asc_backend_kind)value;
-    TRY(resolve_savings(options->savings, out->backend, &out->savings, err));
+    TRY(request_backend_resolve(options, log, out, err));
     out->exact_limit = (size_t)options->exact_limit;
     out->seed = options->seed;
     out->sigmoid = model->sigmoid;

@@ -35,6 +35,9 @@ typedef struct explain_request {
     int32_t *label_class;  // [n_label_names] class of each label name of the dataset, -1 = none; NULL without labels
     size_t n_label_names;
     asc_backend_kind backend;
+    asc_precision precision;
+    int device;              // of backend cuda
+    const char *cuda_module; // of backend cuda, for tests; NULL: where it is looked for
     unsigned savings; // ASC_SAVING_*
     const row_sampler *sampler; // NULL: rows share designs
     asc_selection selection;    // of the sampler's solver, and what it allows
@@ -44,7 +47,7 @@ typedef struct explain_request {
 } explain_request;
 
 // ASC_USAGE names the option and what is possible. `log` may be NULL.
-asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset *dataset, const asc_log *log,
+asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err);
 void request_free(explain_request *request);
 
@@ -67,5 +70,13 @@ int32_t request_label_class(const explain_request *request, int32_t label);
 // The words for results: "logit", "remove", ...
 const char *request_output_name(const explain_request *request);
 const char *request_policy_name(const explain_request *request);
+const char *request_backend_name(const explain_request *request);
+const char *request_precision_name(const explain_request *request); // "fp64" on ref, "fp32", "bf16", ...
+
+asc_status request_open_backend(const explain_request *request, asc_backend **out, asc_error *err);
+// Threads, or on a GPU streams: what the user wants, or (0) one for each core, on a GPU two.
+size_t request_n_workers(const explain_request *request, int wanted);
+// Bytes of an element of the backend's REAL.
+size_t request_real_bytes(const explain_request *request);
 
 #endif

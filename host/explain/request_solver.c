@@ -113,5 +113,11 @@ asc_status request_solver_resolve(const asc_explain_options *options, explain_re
     if (!options->masks)
         return ASC_OK;
     TRY(mask_file_open(options->masks, &out->masks, err));
-    return hash_file(options->masks, out->masks_sha256, err);
+    TRY(mask_file_hash(out->masks, out->masks_sha256, err));
+    char found[HASH_HEX_SIZE];
+    hash_hex(out->masks_sha256, found);
+    if (!options->masks_sha256 || strcmp(options->masks_sha256, found) == 0)
+        return ASC_OK;
+    return fail(err, ASC_DIFFERENT_RUN, "--masks: %s is another file than the earlier run's: expected SHA-256 %s, found %s", options->masks,
+                options->masks_sha256, found);
 }

@@ -5,35 +5,29 @@
 #include <ascribe/explain.h>
 
 #include "base/clock.h"
+#include "base/thread_pool.h"
 #include "explain/mask_export.h"
+#include "explain/mask_import.h"
 #include "explain/run_private.h"
 #include "io/dataset_read.h"
 #include "io/mask_file.h"
 #include "io/merge.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_ROWS_PER_PART = 1024 };
+enum { MAX_ROWS_PER_PART = 1024, MAX_GPU_ROWS_PER_PART = 1 << 14 };
 // A part is meant to be about ten seconds of work; this is the speed that is assumed for that, so that the size does not depend on
 // the machine: floating-point operations per second.
 #define ASSUMED_CPU_FLOPS 1e11
+#define ASSUMED_GPU_FLOPS 1e14
 #define ASSUMED_REF_FLOPS 5e8
 #define PART_SECONDS 10
 
 // ---- Opening -----------------------------------------------------------------------------------------------------
-
-static size_t available_cores(void)
-{
-    cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
-        return (size_t)CPU_COUNT(&cores);
-    return 1;
-}
 
 static asc_status select_rows(run *r)
 {
@@ -60,9 +54,11 @@ static void choose_part_size(run *r)
     const double evaluations = (double)request_evaluations(&r->request, (size_t)mean_features + 1);
     const double per_token = 2.0 * (double)c->n_layers * (double)c->n_hidden * (4.0 * (double)c->n_hidden + 2.0 * (double)c->n_ffn);
     const double row_flops = (evaluations + 3) * (mean_tokens / 2 + 1) * per_token;
-    const double speed = r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
+    const bool on_gpu = r->request.backend == ASC_BACKEND_CUDA;
+    const double speed = on_gpu ? ASSUMED_GPU_FLOPS : r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
     const double rows = PART_SECONDS * speed / row_flops;
-    r->rows_per_part = rows < 1 ? 1 : rows > MAX_ROWS_PER_PART ? MAX_ROWS_PER_PART : (int64_t)rows;
+    const int64_t most = on_gpu ? MAX_GPU_ROWS_PER_PART : MAX_ROWS_PER_PART;
+    r->rows_per_part = rows < 1 ? 1 : rows > (double)most ? most : (int64_t)rows;
     if (r->job->options.rows_per_part)
         r->rows_per_part = (int64_t)r->job->options.rows_per_part;
     r->n_parts = (r->n_rows + r->rows_per_part - 1) / r->rows_per_part;
@@ -71,7 +67,7 @@ static void choose_part_size(run *r)
 static asc_status open_engine(run *r)
 {
     const size_t longest = asc_dataset_describe(r->dataset)->max_row_tokens, n_max_tokens = r->model->config.n_max_tokens;
-    r->n_workers = r->job->options.n_workers ? (size_t)r->job->options.n_workers : available_cores();
+    r->n_workers = request_n_workers(&r->request, r->job->options.n_workers);
     const engine_config config = {
         .model = r->model,
         .request = &r->request,
@@ -100,6 +96,7 @@ static mask_export mask_job(const run *r)
     return (mask_export){
         .request = &r->request,
         .dataset_path = r->job->dataset_path,
+        .dataset_sha256 = r->dataset_sha256,
         .first_position = r->first_position,
         .n_rows = r->n_rows,
         .out_path = r->job->options.export_masks,
@@ -117,36 +114,24 @@ static asc_status check_masks(run *r)
     return mask_export_check(&job, r->err);
 }
 
-// NULL is no choice; options that may be NULL are not in the list.
 static asc_status check_job(const asc_explain_job *job, asc_error *err)
 {
-    const asc_explain_options *o = &job->options;
-    const struct {
-        const char *field, *value;
-    } needed[] = {
-        {"model_path", job->model_path},     {"dataset_path", job->dataset_path},
-        {"options.method", o->method},       {"options.estimator", o->estimator},
-        {"options.policy", o->policy},       {"options.output", o->output},
-        {"options.target", o->target},       {"options.budget", o->budget},
-        {"options.l1_reg", o->l1_reg},       {"options.lime_selection", o->lime_selection},
-        {"options.backend", o->backend},
-    };
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!needed[i].value)
-            return fail(err, ASC_USAGE, "%s is NULL, expected a text", needed[i].field);
-    return ASC_OK;
+    const char *const missing = !job->model_path ? "model_path" : !job->dataset_path ? "dataset_path" : NULL;
+    if (missing)
+        return fail(err, ASC_USAGE, "%s is NULL, expected a text", missing);
+    return asc_explain_options_check(&job->options, err);
 }
 
 asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
     TRY(check_job(job, r->err));
-    TRY(asc_explain_options_check(&job->options, r->err));
     TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
     TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
-    TRY(request_resolve(&job->options, r->model, r->dataset, &job->log, &r->request, r->err));
+    TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
+    TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err));
     TRY(run_read_output(r));
     TRY(check_masks(r));
     choose_part_size(r);
@@ -155,7 +140,7 @@ asc_status run_open(run *r)
     const manifest_facts facts = {r->model, &r->request, r->engine, r->dataset_sha256, r->first_position, r->n_rows};
     TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
     TRY(name_parts_folder(r));
-    r->summary->backend = r->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
+    r->summary->backend = request_backend_name(&r->request);
     return ASC_OK;
 }
 

@@ -140,7 +140,7 @@ static void close_all(mask_file *f)
     free(f);
 }
 
-static asc_status open_here(const char *path, mask_file **out, asc_error *err)
+asc_status mask_file_open_here(const char *path, mask_file **out, asc_error *err)
 {
     mask_file *f = calloc(1, sizeof *f);
     if (!f)
@@ -167,7 +167,7 @@ static asc_status try_reading(void *context, asc_error *err)
 {
     trial_call *call = context;
     mask_file *f = NULL;
-    TRY(open_here(call->path, &f, err));
+    TRY(mask_file_open_here(call->path, &f, err));
     call->found = h5file_identity(f->file);
     const size_t n = f->weights.n_rows, at_once = trial_rows_at_once(n, n * f->masks.n_columns);
     for (size_t done = 0; done < n; done += at_once) {
@@ -186,9 +186,10 @@ asc_status mask_file_open(const char *path, mask_file **out, asc_error *err)
 {
     mask_file *f = NULL;
     trial_call call = {.path = path};
-    const trial job = {path, try_reading, &call, &call.found, sizeof call.found};
+    const trial job = {
+        .path = path, .step = try_reading, .context = &call, .answer = &call.found, .answer_size = sizeof call.found};
     TRY(trial_run(&job, err));
-    TRY(open_here(path, &f, err));
+    TRY(mask_file_open_here(path, &f, err));
     const asc_status status = h5file_check_identity(f->file, &call.found, err);
     if (status == ASC_OK)
         *out = f;
@@ -246,22 +247,56 @@ static asc_status fit_masks(const mask_file *f, uint64_t id, size_t n_features, 
     return ASC_OK;
 }
 
-asc_status mask_file_read(const mask_file *file, uint64_t id, size_t n_features, mask_row *out, asc_error *err)
+asc_status mask_file_hash(const mask_file *file, uint8_t digest[HASH_BYTES], asc_error *err)
+{
+    TRY(hash_file(h5file_path(file->file), digest, err));
+    return h5file_check_path(file->file, err);
+}
+
+const char *mask_file_path(const mask_file *file)
+{
+    return h5file_path(file->file);
+}
+
+static const known_row *find_row(const mask_file *file, uint64_t id)
 {
     const known_row wanted = {.id = id};
-    const known_row *known = bsearch(&wanted, file->by_id, file->n_rows, sizeof wanted, compare_ids);
-    *out = (mask_row){0};
+    return bsearch(&wanted, file->by_id, file->n_rows, sizeof wanted, compare_ids);
+}
+
+bool mask_file_has(const mask_file *file, uint64_t id)
+{
+    return find_row(file, id) != NULL;
+}
+
+static asc_status check_facts(const mask_file *file, uint64_t id, size_t n_features, const known_row *known, asc_error *err)
+{
     if (!known)
         return fail(err, ASC_MALFORMED, "%s: there are no masks for the row with id %" PRIu64, h5file_path(file->file), id);
     if (file->features[known->row] != n_features)
         return fail(err, ASC_MALFORMED, "%s: row id %" PRIu64 ": expected %zu features, found %" PRIu32, h5file_path(file->file), id,
                     n_features, file->features[known->row]);
+    const size_t count = (size_t)(file->offsets[known->row + 1] - file->offsets[known->row]);
+    const size_t n_draws = file->draws ? file->draws[known->row] : count;
+    if (n_draws < 1 || n_draws > INT32_MAX / 2)
+        return fail(err, ASC_MALFORMED, "%s: row id %" PRIu64 ": expected coalitions of 1 to %d samples, found %zu", h5file_path(file->file),
+                    id, INT32_MAX / 2, n_draws);
+    return ASC_OK;
+}
+
+asc_status mask_file_check_row(const mask_file *file, uint64_t id, size_t n_features, asc_error *err)
+{
+    return check_facts(file, id, n_features, find_row(file, id), err);
+}
+
+asc_status mask_file_read(const mask_file *file, uint64_t id, size_t n_features, mask_row *out, asc_error *err)
+{
+    const known_row *known = find_row(file, id);
+    *out = (mask_row){0};
+    TRY(check_facts(file, id, n_features, known, err));
     const size_t first = (size_t)file->offsets[known->row];
     out->count = (size_t)file->offsets[known->row + 1] - first;
     out->n_draws = file->draws ? file->draws[known->row] : out->count;
-    if (out->n_draws < 1 || out->n_draws > INT32_MAX / 2)
-        return fail(err, ASC_MALFORMED, "%s: row id %" PRIu64 ": expected coalitions of 1 to %d samples, found %zu", h5file_path(file->file),
-                    id, INT32_MAX / 2, out->n_draws);
     const h5_silence silence = h5_silence_begin();
     asc_status status = h5set_read_new(&file->masks, first, out->count, &out->masks, err);
     if (status == ASC_OK)

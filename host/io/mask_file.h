@@ -14,7 +14,9 @@
 #define ASCRIBE_IO_MASK_FILE_H
 
 #include "base/fail.h"
+#include "base/hash.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +25,17 @@ typedef struct mask_file mask_file;
 // Opens and checks structure, ids and offsets, after a child process has read the whole file without harm (trial.h): call with no other
 // thread running. ASC_NOT_FOUND, ASC_MALFORMED, ASC_OUT_OF_MEMORY.
 asc_status mask_file_open(const char *path, mask_file **out, asc_error *err);
+// The same in this process without a trial, for one that may die: the trial itself, and tests.
+asc_status mask_file_open_here(const char *path, mask_file **out, asc_error *err);
 void mask_file_close(mask_file *file); // accepts NULL
+
+// SHA-256 of the file that was opened. ASC_MALFORMED when its path leads to another one by now.
+asc_status mask_file_hash(const mask_file *file, uint8_t digest[HASH_BYTES], asc_error *err);
+
+const char *mask_file_path(const mask_file *file);
+bool mask_file_has(const mask_file *file, uint64_t id);
+// Whether mask_file_read has a row to read, as far as that is known without its coalitions. ASC_MALFORMED.
+asc_status mask_file_check_row(const mask_file *file, uint64_t id, size_t n_features, asc_error *err);
 
 // Most coalitions that a row with n features has in the file; 0 when there is no such row.
 size_t mask_file_most(const mask_file *file, size_t n_features);

@@ -238,7 +238,8 @@ static asc_status try_reading(void *context, asc_error *err)
 
 static asc_status run_trial(trial_call *call, asc_error *err)
 {
-    const trial job = {call->path, try_reading, call, &call->found, sizeof call->found};
+    const trial job = {
+        .path = call->path, .step = try_reading, .context = call, .answer = &call->found, .answer_size = sizeof call->found};
     return trial_run(&job, err);
 }
 

@@ -10,6 +10,8 @@
 enum {
     LEAST_CPU_S = 60,
     BYTES_PER_CPU_S = 1 << 20, // of the file; inflating and checking take a hundredth of that time
+    LEAST_WALL_S = 120,
+    BYTES_PER_WALL_S = 1 << 18, // a slow network's, or a machine's that has other work
     MOST_ROWS_AT_ONCE = 1024,
     ELEMENTS_AT_ONCE = 4 << 20,
 };
@@ -35,6 +37,7 @@ asc_status trial_run(const trial *job, asc_error *err)
         .answer_size = job->answer_size,
         .memory_bytes = memory_limit,
         .cpu_s = LEAST_CPU_S + size / BYTES_PER_CPU_S,
+        .wall_ms = job->wall_ms ? job->wall_ms : 1000 * (LEAST_WALL_S + size / BYTES_PER_WALL_S),
         .dead = who,
         .dead_hint = "the file is damaged, or made to harm: get it again from where it came, or make it anew",
         .dead_status = ASC_MALFORMED,

@@ -7,8 +7,9 @@
 
 #include "base/child.h"
 
-// Runs `step` on the file in a child: at most 4 GiB of memory more than now, processor time after the file's size, no
-// file written, no core. Its status, or ASC_MALFORMED "PATH: the reader died (signal n: words)"; what child_run says when the child
+// Runs `step` on the file in a child: at most 4 GiB of memory more than now, processor time and time after the
+// file's size, no file written, no core. Its status, or ASC_MALFORMED "PATH: the reader died (signal n: words)" or "PATH: the reader gave
+// no answer within t s and was ended"; what child_run says when the child
 // was ended from outside. `answer` comes back.
 typedef struct trial {
     const char *path;
@@ -16,6 +17,7 @@ typedef struct trial {
     void *context;
     void *answer;
     size_t answer_size;
+    size_t wall_ms; // 0: after the file's size
 } trial;
 asc_status trial_run(const trial *job, asc_error *err);
 

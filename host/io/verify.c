@@ -168,7 +168,8 @@ static asc_status verify_in_child(void *context, asc_error *err)
 asc_status asc_result_verify(const char *path, asc_verify_report *report, asc_error *err)
 {
     verify_call call = {path, report};
-    const trial job = {path, verify_in_child, &call, report, sizeof *report};
+    const trial job = {
+        .path = path, .step = verify_in_child, .context = &call, .answer = report, .answer_size = sizeof *report};
     *report = (asc_verify_report){0};
     return trial_run(&job, err);
 }

@@ -149,13 +149,13 @@ static void report_unused(const asc_model *model, const asc_log *log)
     }
 }
 
-static asc_status describe(asc_model *model, asc_error *err)
+// Of the files: their hashes, how many there are, and the number of parameters.
+static asc_status describe_files(asc_model *model, asc_error *err)
 {
-    const model_config *config = &model->config;
     uint8_t digest[HASH_BYTES];
     TRY(checkpoint_hash(model->weights, digest, err));
     hash_hex(digest, model->weights_sha256);
-    hash_hex(config->hash, model->config_sha256);
+    hash_hex(model->config.hash, model->config_sha256);
     char *tokenizer = NULL;
     TRY(config_path(model->path, "tokenizer.json", &tokenizer, err));
     asc_status status = ASC_OK;
@@ -164,10 +164,17 @@ static asc_status describe(asc_model *model, asc_error *err)
     if (access(tokenizer, R_OK) == 0 && status == ASC_OK)
         hash_hex(digest, model->tokenizer_sha256);
     free(tokenizer);
-    size_t n_parameters = 0;
+    model->info.n_weight_files = checkpoint_shards(model->weights);
     for (size_t i = 0; i < checkpoint_count(model->weights); i++)
         if (checkpoint_at(model->weights, i)->dtype != TENSOR_OTHER)
-            n_parameters += checkpoint_at(model->weights, i)->n_elements;
+            model->info.n_parameters += checkpoint_at(model->weights, i)->n_elements;
+    return status;
+}
+
+// What the info does not hold already.
+static void describe(asc_model *model)
+{
+    const model_config *config = &model->config;
     model->info = (asc_model_info){
         .path = model->path,
         .architecture = config->architecture,
@@ -179,13 +186,12 @@ static asc_status describe(asc_model *model, asc_error *err)
         .tokenizer_sha256 = model->tokenizer_sha256,
         .n_layers = config->n_layers, .n_hidden = config->n_hidden, .n_heads = config->n_heads, .n_ffn = config->n_ffn,
         .n_vocabulary = config->n_vocabulary, .n_positions = config->n_positions, .n_types = config->n_types,
-        .n_max_tokens = config->n_max_tokens, .n_weight_files = checkpoint_shards(model->weights),
+        .n_max_tokens = config->n_max_tokens, .n_weight_files = model->info.n_weight_files,
         .scores = config->problem == PROBLEM_REGRESSION ? "raw" : model->sigmoid ? "sigmoid" : "softmax",
         .n_classes = model->n_classes,
         .class_names = (const char *const *)model->class_names,
-        .n_parameters = n_parameters,
+        .n_parameters = model->info.n_parameters,
     };
-    return status;
 }
 
 static asc_status open_weights(asc_model *model, const asc_log *log, asc_error *err)
@@ -223,14 +229,41 @@ asc_status asc_model_open(const char *path, const asc_log *log, asc_model **out,
     if (status == ASC_OK)
         status = name_classes(model, err);
     if (status == ASC_OK)
-        status = describe(model, err);
+        status = describe_files(model, err);
     if (status == ASC_OK)
         status = model_check_tensors(model, err);
     if (status != ASC_OK) {
         asc_model_close(model);
         return status;
     }
+    describe(model);
     report_unused(model, log);
+    *out = model;
+    return ASC_OK;
+}
+
+asc_status model_generate(const char *name, const char *config, uint64_t seed, asc_model **out, asc_error *err)
+{
+    *out = NULL;
+    asc_model *model = calloc(1, sizeof *model);
+    if (!model)
+        return fail_memory(err, "the model", sizeof *model);
+    snprintf(model->path, sizeof model->path, "%s", name);
+    asc_status status = config_parse((const uint8_t *)config, strlen(config), name, &model->config, err);
+    model->seed = seed;
+    model->n_classes = model->config.n_labels;
+    if (status == ASC_OK && model->n_classes == 0)
+        status = fail(err, ASC_MALFORMED, "%s: field 'id2label' is missing, expected the classes", name);
+    if (status == ASC_OK)
+        status = name_classes(model, err);
+    if (status != ASC_OK) {
+        asc_model_close(model);
+        return status;
+    }
+    model->sigmoid = model->config.problem == PROBLEM_MULTI_LABEL || model->n_classes == 1;
+    model->info.weights_dtype = "F32";
+    model->info.n_parameters = model_count_weights(model);
+    describe(model);
     *out = model;
     return ASC_OK;
 }

@@ -10,7 +10,8 @@
 
 struct asc_model {
     model_config config;
-    checkpoint *weights;
+    checkpoint *weights; // NULL: generated from `seed`
+    uint64_t seed;
     size_t n_classes;
     char **class_names; // [n_classes]
     bool sigmoid;       // scores by sigmoid instead of softmax (multi-label, or one class)
@@ -53,6 +54,13 @@ asc_status model_tensor(const asc_model *model, const char *name, size_t n_dims,
 
 // Checks that every tensor of the architecture is there in the shape that config.json implies.
 asc_status model_check_tensors(const asc_model *model, asc_error *err);
+
+// Elements of all tensors of the architecture.
+size_t model_count_weights(const asc_model *model);
+
+// A model that comes from no files: `config` is the text of a config.json, which must name the classes (id2label); weights are drawn as
+// generate.h says. `name` stands for its path. ASC_MALFORMED as config_parse.
+asc_status model_generate(const char *name, const char *config, uint64_t seed, asc_model **out, asc_error *err);
 
 // Converts and uploads all weights, prepared for these savings (ASC_SAVING_*). ASC_MALFORMED for a tensor with NaN or infinite
 // values (names it).

@@ -2,6 +2,7 @@
 //
 // One walk over the architecture serves both checking (no backend: shapes only) and loading.
 #include "model/attention_weights.h"
+#include "model/generate.h"
 #include "model/model.h"
 #include "model/savings.h"
 
@@ -20,6 +21,7 @@ typedef struct walk {
     float *scratch;   // as large as the largest tensor
     double *doubles;  // as large as the largest group of tensors that becomes linear maps
     size_t next_norm; // where the next norm goes in device->norms
+    size_t *n_elements; // counts those of all tensors; NULL: not wanted
     asc_error *err;
 } walk;
 
@@ -28,6 +30,13 @@ static asc_status read_tensor(const walk *w, const char *name, size_t rows, size
 {
     const size_t shape[2] = {rows, columns};
     const tensor_info *tensor = NULL;
+    if (w->n_elements)
+        *w->n_elements += rows * (columns ? columns : 1);
+    if (!w->model->weights) {
+        if (out)
+            generate_tensor(w->model->seed, name, rows, columns, out);
+        return ASC_OK;
+    }
     TRY(model_tensor(w->model, name, columns ? 2 : 1, shape, &tensor, w->err));
     if (!out)
         return tensor->dtype != TENSOR_OTHER ? ASC_OK
@@ -222,6 +231,13 @@ static asc_status walk_model(walk *w)
 asc_status model_check_tensors(const asc_model *model, asc_error *err)
 {
     return walk_model(&(walk){.model = model, .err = err});
+}
+
+size_t model_count_weights(const asc_model *model)
+{
+    size_t n_elements = 0;
+    (void)walk_model(&(walk){.model = model, .n_elements = &n_elements});
+    return n_elements;
 }
 
 // Elements of the largest tensor, or of what is made of it on the way. Sizes were bounded by config_read and, by the walk that checked

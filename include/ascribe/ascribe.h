@@ -27,6 +27,7 @@
 #ifndef ASCRIBE_ASCRIBE_H
 #define ASCRIBE_ASCRIBE_H
 
+#include <ascribe/bench.h>
 #include <ascribe/dataset.h>
 #include <ascribe/device.h>
 #include <ascribe/explain.h>

@@ -1,11 +1,10 @@
 // The activations in float, element by element.
 //
-// GELU (erf form), Hendrycks & Gimpel 2016: x Phi(x) with, for z = |x|, Phi(-z) = 2^p(z), p the polynomial of
-// degree 9 that is minimax for the error of Phi (4e-8 absolute; relative 1.6e-4 where Phi is smallest) up to
-// z = 6.5, beyond which Phi(-z) < 4.1e-11 counts as 0. GELU (tanh form): x logistic(2 u). SiLU: x
-// logistic(x). tanh: odd minimax polynomial below 0.625, (1 - e) / (1 + e) with e = exp(-2 |x|) above.
+// GELU (erf form): gelu.h. GELU (tanh form): x logistic(2 u). SiLU: x logistic(x). tanh: odd minimax polynomial below 0.625,
+// (1 - e) / (1 + e) with e = exp(-2 |x|) above.
 #include "cpu/cpu.h"
 #include "cpu/exp.h"
+#include "gelu.h"
 
 #include <math.h>
 
@@ -19,23 +18,6 @@ CPU_INLINE float logistic(float x)
 {
     const float e = exp_negative(-magnitude(x));
     return (x < 0 ? e : 1) / (1 + e);
-}
-
-CPU_INLINE float gelu_erf(float x)
-{
-    const float z = magnitude(x);
-    float p = 1.65991452e-7f;
-    p = p * z - 4.1797075e-6f;
-    p = p * z + 4.13287889e-5f;
-    p = p * z - 0.000175161913f;
-    p = p * z - 0.000183090277f;
-    p = p * z + 0.00713315513f;
-    p = p * z - 0.0525453985f;
-    p = p * z - 0.459192455f;
-    p = p * z - 1.15110707f;
-    p = p * z - 0.99999994f;
-    const float tail = z > 6.5f ? 0 : x * exp2_negative(p);
-    return x < 0 ? tail : x - tail;
 }
 
 CPU_INLINE float gelu_tanh(float x)

@@ -41,18 +41,30 @@ CPU_INLINE float weigh(const first_token *f, float *weights)
     return sum;
 }
 
+// out[d] = sum over keys of weights[key] inverse x[key, d] for n columns from `first` on; the sums stay in registers.
+CPU_INLINE void mix_columns(const first_token *f, const float *weights, float inverse, size_t first, size_t n, float *restrict out)
+{
+    float sums[4 * CPU_LANES];
+    const float *restrict x = f->x + first;
+    for (size_t c = 0; c < n; c++)
+        sums[c] = 0;
+    for (size_t key = 0; key < f->length; key++) {
+        const float weight = weights[key] * inverse;
+        for (size_t c = 0; c < n; c++)
+            sums[c] += weight * x[key * f->n_hidden + c];
+    }
+    for (size_t c = 0; c < n; c++)
+        out[first + c] = sums[c];
+}
+
 CPU_CLONES
 static void attend_first(const first_token *f, float *weights, float *restrict out)
 {
     const float inverse = 1 / weigh(f, weights);
-    for (size_t d = 0; d < f->n_hidden; d++)
-        out[d] = 0;
-    for (size_t key = 0; key < f->length; key++) {
-        const float weight = weights[key] * inverse;
-        const float *restrict x = f->x + key * f->n_hidden;
-        for (size_t d = 0; d < f->n_hidden; d++)
-            out[d] += weight * x[d];
-    }
+    size_t d = 0;
+    for (; d + 4 * CPU_LANES <= f->n_hidden; d += 4 * CPU_LANES)
+        mix_columns(f, weights, inverse, d, 4 * CPU_LANES, out);
+    mix_columns(f, weights, inverse, d, f->n_hidden - d, out);
 }
 
 asc_status cpu_attention_first(asc_stream *stream, const attention_first_args *args, asc_error *err)

@@ -7,15 +7,23 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
+// Large arrays ask for huge pages: a product touches a page for every row, and a virtual machine pays twice for each that is not at hand.
 float *cpu_floats(size_t n)
 {
-    size_t bytes, padded;
-    if (!checked_multiply(n, sizeof(float), &bytes) || !checked_add(bytes, ALIGNMENT, &padded))
+    size_t bytes;
+    void *floats = NULL;
+    if (!checked_multiply(n, sizeof(float), &bytes))
         return NULL;
-    return aligned_alloc(ALIGNMENT, padded / ALIGNMENT * ALIGNMENT);
+    const bool large = bytes >= HUGE_PAGE;
+    if (posix_memalign(&floats, large ? HUGE_PAGE : ALIGNMENT, bytes > 0 ? bytes : 1) != 0)
+        return NULL;
+    if (large)
+        (void)madvise(floats, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); // a wish; without it everything works as well
+    return floats;
 }
 
 asc_status cpu_scratch(asc_stream *stream, size_t n, float **out, asc_error *err)
@@ -56,14 +64,14 @@ static asc_status open_cpu(asc_backend *backend, asc_error *err)
     cpu_device *device = calloc(1, sizeof *device);
     if (!device)
         return fail_memory(err, "cpu backend", sizeof *device);
-    const asc_status status = gemm_open(&device->gemm, err);
+    const asc_status status = gemm_open(backend->precision, &device->gemm, err);
     if (status != ASC_OK) {
         free(device);
         return status;
     }
     gemm_describe(device->gemm, product, sizeof product);
     // Our own loops give the same bits on every instruction set: their version is all that counts. Values and scores in double call libm.
-    snprintf(device->kernel_set, sizeof device->kernel_set, "%s; own loops 1; libm %08x", product, libm_digest());
+    snprintf(device->kernel_set, sizeof device->kernel_set, "%s; own loops 2; libm %08x", product, libm_digest());
     backend->kernel_set = device->kernel_set;
     backend->impl = device;
     return ASC_OK;
@@ -102,6 +110,12 @@ static void destroy_stream(asc_stream *stream)
     gemm_stream_close(own->gemm);
     free(own->scratch);
     free(own);
+}
+
+static asc_status gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err)
+{
+    const cpu_device *device = stream->backend->impl;
+    return gemm_peak(device->gemm, flops_per_s, err);
 }
 
 // ---- Memory -----------------------------------------------------------------------------------------------
@@ -157,6 +171,7 @@ asc_backend_ops backend_cpu_ops(void)
 {
     asc_backend_ops ops = backend_ref_ops();
     ops.name = "cpu";
+    ops.has_bf16 = true;
     ops.open = open_cpu;
     ops.close = close_cpu;
     ops.stream_create = create_stream;
@@ -168,6 +183,7 @@ asc_backend_ops backend_cpu_ops(void)
     ops.download = download;
     ops.linear_create = cpu_linear_create;
     ops.linear_destroy = cpu_linear_destroy;
+    ops.gemm_rate = gemm_rate;
     ops.embed = cpu_embed;
     ops.linear = cpu_linear;
     ops.attention = cpu_attention;

@@ -8,7 +8,7 @@
 #ifndef ASCRIBE_CPU_GEMM_H
 #define ASCRIBE_CPU_GEMM_H
 
-#include "base/fail.h"
+#include "backend.h"
 
 #include <stddef.h>
 
@@ -16,7 +16,8 @@ typedef struct gemm gemm;                 // the library, one per backend
 typedef struct gemm_stream gemm_stream;   // one thread's handles and scratch
 typedef struct gemm_weights gemm_weights; // read-only, shared by all streams
 
-asc_status gemm_open(gemm **out, asc_error *err);
+// What gemm_run multiplies in; gemm_peak is of float always. ASC_NO_DEVICE when the library has no fast bf16 on this processor.
+asc_status gemm_open(asc_precision precision, gemm **out, asc_error *err);
 void gemm_close(gemm *library); // accepts NULL
 // What decides the bits: library, version, kernels, tiles. At most `size` bytes with the NUL.
 void gemm_describe(const gemm *library, char *text, size_t size);
@@ -24,7 +25,7 @@ void gemm_describe(const gemm *library, char *text, size_t size);
 asc_status gemm_stream_open(gemm *library, gemm_stream **out, asc_error *err);
 void gemm_stream_close(gemm_stream *stream); // accepts NULL
 
-// weight [n_out, n_in] row-major, bias [n_out] or NULL for zeros; both are copied. ASC_NO_DEVICE when the
+// weight [n_out, n_in] row-major, bias [n_out] or NULL for zeros; both are copied, the weights rounded to the precision. ASC_NO_DEVICE when the
 // library's kernels on this machine give a row other bits at another place.
 asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const float *weight,
                                const float *bias, gemm_weights **out, asc_error *err);
@@ -37,9 +38,13 @@ size_t gemm_next_tile(const gemm_weights *weights, size_t n_left);
 asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t tile, const float *x, float *out,
                     asc_error *err);
 
+// The best rate, in operations a second, of the library's own float products with n_rows rows free to choose: the yardstick for gemm_run.
+// At most about 0.3 s.
+asc_status gemm_peak(gemm *library, double *flops_per_s, asc_error *err);
+
 // ---- For gemm_<library>.c ---------------------------------------------------------------------------------
 
-enum { GEMM_MOST_TILES = 4 };
+enum { GEMM_MOST_TILES = 8 };
 
 // Tile sizes in falling order.
 typedef struct gemm_tiles {
@@ -57,5 +62,18 @@ typedef struct gemm_shape {
 } gemm_shape;
 asc_status gemm_tiles_agreeing(gemm *library, const gemm_weights *weights, gemm_shape shape,
                                const gemm_tiles *candidates, gemm_tiles *agreeing, asc_error *err);
+
+// out [n_rows, n_out] = x [n_rows, n_in] weight' without bias or tiles, in each way that the library offers.
+typedef struct plain_product {
+    size_t n_rows;
+    gemm_shape shape;
+    const float *x, *weight; // weight [n_out, n_in]
+    float *out;
+    void *ready; // what plain_prepare made
+} plain_product;
+size_t plain_count(void); // ways
+asc_status plain_prepare(gemm *library, plain_product *product, asc_error *err);
+asc_status plain_run(const plain_product *product, size_t way, asc_error *err); // way < plain_count()
+void plain_release(plain_product *product); // also after plain_prepare failed
 
 #endif

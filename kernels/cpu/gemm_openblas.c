@@ -32,8 +32,13 @@ struct gemm_weights {
     float *bias;                   // [n_columns]
 };
 
-asc_status gemm_open(gemm **out, asc_error *err)
+asc_status gemm_open(asc_precision precision, gemm **out, asc_error *err)
 {
+    *out = NULL;
+    if (precision == ASC_PRECISION_BF16) {
+        (void)fail(err, ASC_NO_DEVICE, "bf16: this build's matrix library is OpenBLAS, which has no products in bf16 here");
+        return fail_hint(err, ASC_NO_DEVICE, "use fp32, or build with oneDNN 2 (ASCRIBE_GEMM=onednn)");
+    }
     *out = calloc(1, sizeof **out);
     if (!*out)
         return fail_memory(err, "matrix products", sizeof **out);
@@ -155,4 +160,31 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
     for (size_t row = 0; padded && row < tile; row++)
         memcpy(out + row * n_out, result + row * n_columns, n_out * sizeof *out);
     return ASC_OK;
+}
+
+// ---- The yardstick ----------------------------------------------------------------------------------------
+
+size_t plain_count(void)
+{
+    return 1;
+}
+
+asc_status plain_prepare(gemm *library, plain_product *product, asc_error *err)
+{
+    (void)library, (void)product, (void)err;
+    return ASC_OK;
+}
+
+asc_status plain_run(const plain_product *product, size_t way, asc_error *err)
+{
+    (void)way, (void)err;
+    const blasint n_rows = (blasint)product->n_rows, n_out = (blasint)product->shape.n_out, n_in = (blasint)product->shape.n_in;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n_rows, n_out, n_in, 1, product->x, n_in, product->weight, n_in, 0, product->out,
+                n_out);
+    return ASC_OK;
+}
+
+void plain_release(plain_product *product)
+{
+    (void)product;
 }

@@ -7,12 +7,25 @@
 
 #include <string.h>
 
+// The smallest tile of at least n_rows rows; the largest one when n_rows is more.
+static size_t tile_above(const gemm_tiles *tiles, size_t n_rows)
+{
+    size_t i = tiles->n - 1;
+    while (i > 0 && tiles->rows[i] < n_rows)
+        i--;
+    return tiles->rows[i];
+}
+
 size_t gemm_tiles_next(const gemm_tiles *tiles, size_t n_left)
 {
-    for (size_t i = 0; i < tiles->n; i++)
-        if (tiles->rows[i] <= n_left)
-            return tiles->rows[i];
-    return tiles->rows[tiles->n - 1];
+    const size_t above = tile_above(tiles, n_left);
+    size_t i = 0;
+    while (i < tiles->n && tiles->rows[i] > n_left)
+        i++;
+    if (i == tiles->n)
+        return above;
+    const size_t below = tiles->rows[i], n_rest = n_left - below;
+    return n_rest == 0 || below + tile_above(tiles, n_rest) < above ? below : above;
 }
 
 // n numbers in (-1, 1) that use all bits of a float: a 64-bit linear congruential generator (Knuth's MMIX

@@ -1,9 +1,8 @@
 // Linear maps: out[t, g] = activation(W[g] x[t, g] + b[g]), a tile of rows at a time.
 //
 // Shapes: x [T, G, n_in], out [T, G, n_out]. Maps with at least 16 outputs go through gemm.h; rows of several groups, and the last
-// tile, padded with rows of zeros, go through copies. Smaller ones (classifier heads) are dot products of our own: lane l sums the
-// products of elements l, l + 16, l + 32 ..., then the lanes are added in halves. The activation sweeps over a tile while it is in
-// the cache.
+// tile, padded with rows of zeros, go through copies. Smaller ones (classifier heads) are dot products of our own, added up as lanes.h
+// says. The activation sweeps over a tile while it is in the cache.
 #include "cpu/cpu.h"
 #include "cpu/lanes.h"
 

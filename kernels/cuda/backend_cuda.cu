@@ -4,6 +4,7 @@
 // kernel reported (ASC_INTERNAL), or an error of CUDA's. After one of those the context is lost: every later call fails as well, and
 // nothing is retried (ASC_NO_DEVICE).
 #include "cuda/cuda.cuh"
+#include "cuda/device_cuda.h"
 #include "cuda/gemm_cuda.h"
 
 extern "C" {
@@ -20,9 +21,12 @@ asc_status cuda_check(cudaError_t outcome, const char *what, asc_error *err)
 {
     if (outcome == cudaSuccess)
         return ASC_OK;
-    if (outcome == cudaErrorMemoryAllocation)
+    if (outcome == cudaErrorMemoryAllocation) {
+        (void)cudaGetLastError(); // running out of memory is no fault of the context
         return fail(err, ASC_OUT_OF_MEMORY, "GPU: %s: out of device memory", what);
-    return fail(err, ASC_NO_DEVICE, "GPU: %s: %s", what, cudaGetErrorString(outcome));
+    }
+    (void)fail(err, ASC_NO_DEVICE, "GPU: %s: %s", what, cudaGetErrorString(outcome));
+    return fail_hint(err, ASC_NO_DEVICE, "the GPU's context is given up; the same command resumes the run. `dmesg` may tell of a hardware fault (Xid)");
 }
 
 asc_status cuda_launched(const char *kernel, asc_error *err)
@@ -60,6 +64,8 @@ static asc_status sync_stream(asc_stream *stream, asc_error *err)
 static void destroy_stream(asc_stream *stream)
 {
     cuda_stream *own = cuda_of(stream);
+    if (own->stream)
+        (void)cudaStreamSynchronize(own->stream); // what is enqueued uses what is released here
     gemm_cuda_stream_close(stream);
     cudaFreeHost(own->staging);
     cudaFree(own->scratch);
@@ -200,7 +206,7 @@ static asc_status download(asc_stream *stream, asc_view from, void *to, size_t c
 
 // ---- Device ------------------------------------------------------------------------------------------------------
 
-static void describe(cuda_device *device)
+void cuda_describe(cuda_device *device)
 {
     static const char *const precisions[] = {"fp32", "tf32", "fp16", "bf16"};
     char product[128];
@@ -219,6 +225,7 @@ static void close_device(asc_backend *backend)
 
 static asc_status start(cuda_device *device, asc_error *err)
 {
+    TRY(cuda_check_device(device->number, err));
     TRY(cuda_check(cudaSetDevice(device->number), "choosing the device", err));
     TRY(cuda_check(cudaGetDeviceProperties(&device->properties, device->number), "asking for the device's properties", err));
     void *fault;
@@ -229,20 +236,32 @@ static asc_status start(cuda_device *device, asc_error *err)
     return gemm_cuda_open(device, err);
 }
 
+static cuda_precision precision_of(asc_precision precision)
+{
+    switch (precision) {
+    case ASC_PRECISION_FULL: return CUDA_FP32;
+    case ASC_PRECISION_BF16: return CUDA_BF16;
+    case ASC_PRECISION_FP16: return CUDA_FP16;
+    case ASC_PRECISION_TF32: return CUDA_TF32;
+    }
+    return CUDA_FP32;
+}
+
 static asc_status open_device(asc_backend *backend, asc_error *err)
 {
     cuda_device *device = static_cast<cuda_device *>(calloc(1, sizeof *device));
     if (!device)
         return fail_memory(err, "cuda backend", sizeof *device);
     backend->impl = device;
-    device->precision = CUDA_FP32;
+    device->number = backend->device;
+    device->precision = precision_of(backend->precision);
     const asc_status status = start(device, err);
     if (status != ASC_OK) {
         close_device(backend);
         backend->impl = nullptr;
         return status;
     }
-    describe(device);
+    cuda_describe(device);
     backend->kernel_set = device->kernel_set;
     return ASC_OK;
 }
@@ -262,6 +281,7 @@ static asc_backend_ops table(void)
     ops.download = download;
     ops.linear_create = cuda_linear_create;
     ops.linear_destroy = cuda_linear_destroy;
+    ops.gemm_rate = cuda_gemm_rate;
     ops.relabel = cuda_relabel;
     ops.row_masks = cuda_row_masks;
     ops.pack = cuda_pack;
@@ -278,5 +298,5 @@ static asc_backend_ops table(void)
     return ops;
 }
 
-extern "C" const asc_backend_module ascribe_backend_module;
-extern "C" const asc_backend_module ascribe_backend_module = {ASC_BACKEND_INTERFACE, table};
+extern "C" __attribute__((visibility("default"))) const asc_backend_module ascribe_backend_module;
+const asc_backend_module ascribe_backend_module = {ASC_BACKEND_INTERFACE, table, cuda_count_devices, cuda_describe_device, cuda_check_device};

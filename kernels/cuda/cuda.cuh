@@ -78,25 +78,49 @@ template <typename T> static inline T *cuda_data(asc_view view)
     return view.buffer ? static_cast<T *>(view.buffer->data) + view.first : nullptr;
 }
 
+enum { CUDA_ALIGNMENT = 16 }; // bytes: what the widest loads, and cuBLASLt's fast kernels, ask of an address
+
+static inline bool cuda_is_aligned(const void *address)
+{
+    return reinterpret_cast<uintptr_t>(address) % CUDA_ALIGNMENT == 0;
+}
+
 // ASC_OK, ASC_OUT_OF_MEMORY or, for what the context does not survive, ASC_NO_DEVICE; `what` says what was being done.
 asc_status cuda_check(cudaError_t outcome, const char *what, asc_error *err);
 
 // After a launch: whether it was accepted.
 asc_status cuda_launched(const char *kernel, asc_error *err);
 
+// A kernel that uses more than 48 KiB of dynamic shared memory must be allowed it first.
+template <typename Kernel> static inline asc_status cuda_allow_shared(Kernel kernel, size_t bytes, const char *what, asc_error *err)
+{
+    if (bytes <= (size_t)48 << 10)
+        return ASC_OK;
+    return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes), what, err);
+}
+
+// Writes the device's kernel set anew, when what belongs to it has changed.
+void cuda_describe(cuda_device *device);
+
 // The stream's scratch on the device, at least `bytes`, aligned to 256, contents undefined, until the next call on this stream.
 asc_status cuda_scratch(asc_stream *stream, size_t bytes, void **out, asc_error *err);
 
-// Runs `statement` with the type `real` = REAL of the stream's precision.
-#define CUDA_BY_REAL(stream, statement)                                  \
+// Runs `statement` with the type `real` = REAL of the precision, or of the stream's.
+#define CUDA_BY_REAL(stream, statement) CUDA_BY_PRECISION(cuda_device_of(stream)->precision, statement)
+#define CUDA_BY_PRECISION(of, statement)                                 \
     do {                                                                 \
-        switch (cuda_device_of(stream)->precision) {                     \
+        switch (of) {                                                    \
         case CUDA_FP32:                                                  \
         case CUDA_TF32: { typedef float real; statement; break; }        \
         case CUDA_FP16: { typedef __half real; statement; break; }       \
         case CUDA_BF16: { typedef __nv_bfloat16 real; statement; break; } \
         }                                                                \
     } while (0)
+
+// What one load or store moves at most.
+template <typename real> struct alignas(CUDA_ALIGNMENT) cuda_piece {
+    real x[CUDA_ALIGNMENT / sizeof(real)];
+};
 
 static __device__ __forceinline__ float to_float(float x) { return x; }
 static __device__ __forceinline__ float to_float(__half x) { return __half2float(x); }
@@ -113,6 +137,13 @@ static __device__ __forceinline__ float warp_sum(float x)
 {
     for (int lanes = warpSize / 2; lanes > 0; lanes /= 2)
         x += __shfl_xor_sync(0xffffffffu, x, lanes);
+    return x;
+}
+
+static __device__ __forceinline__ float warp_max(float x)
+{
+    for (int lanes = warpSize / 2; lanes > 0; lanes /= 2)
+        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, lanes));
     return x;
 }
 

@@ -5,38 +5,46 @@
 
 enum { WARPS = 8 };
 
-template <int N, typename real>
-static __global__ void add_norm_kernel(int n_tokens, const real *x, const real *residual, const int *source, int n_rows, norm_view<real> norm,
-                                       real *out, int *fault)
+template <typename real> struct add_norm_view {
+    int n_tokens, n_rows; // rows of the residual
+    const real *x, *residual;
+    const int *source; // null: token t has row t
+    norm_view<real> norm;
+    real *out;
+    int *fault;
+};
+
+template <int N, typename real> static __global__ void add_norm_kernel(add_norm_view<real> v)
 {
     const int t = (int)(blockIdx.x * WARPS + threadIdx.y), lane = (int)threadIdx.x;
-    if (t >= n_tokens)
+    if (t >= v.n_tokens)
         return;
-    const int row = source ? source[t] : t;
-    if (source && (row < 0 || row >= n_rows)) {
-        *fault = CUDA_FAULT_INDEX;
+    const int row = v.source ? v.source[t] : t;
+    if (v.source && (row < 0 || row >= v.n_rows)) {
+        *v.fault = CUDA_FAULT_INDEX;
         return;
     }
-    const real *a = x + (size_t)t * norm.n_hidden, *b = residual + (size_t)row * norm.n_hidden;
-    norm_row<N>(norm, [=](int d) { return to_float(a[d]) + to_float(b[d]); }, out + (size_t)t * norm.n_hidden, lane);
+    const real *a = v.x + (size_t)t * v.norm.n_hidden, *b = v.residual + (size_t)row * v.norm.n_hidden;
+    norm_row<N>(v.norm, [=](int d) { return to_float(a[d]) + to_float(b[d]); }, v.out + (size_t)t * v.norm.n_hidden, lane);
 }
 
 template <typename real> static void launch(asc_stream *stream, const add_norm_args *args)
 {
-    const norm_view<real> norm = norm_view_of<real>(&args->norm, args->n_hidden);
-    const int n_tokens = (int)args->n_tokens, n_rows = (int)args->residual.n_rows;
-    const real *x = cuda_data<real>(args->x), *residual = cuda_data<real>(args->residual.data);
-    const int *source = cuda_data<int>(args->residual.source);
-    real *out = cuda_data<real>(args->out);
-    int *fault = cuda_device_of(stream)->fault;
+    const add_norm_view<real> view = {(int)args->n_tokens,
+                                      (int)args->residual.n_rows,
+                                      cuda_data<real>(args->x),
+                                      cuda_data<real>(args->residual.data),
+                                      cuda_data<int>(args->residual.source),
+                                      norm_view_of<real>(&args->norm, args->n_hidden),
+                                      cuda_data<real>(args->out),
+                                      cuda_device_of(stream)->fault};
     const dim3 grid(cuda_blocks(args->n_tokens, WARPS)), block(32, WARPS);
     if (args->n_hidden <= 12 * 32)
-        CUDA_LAUNCH((add_norm_kernel<12, real>), grid, block, 0, stream, n_tokens, x, residual, source, n_rows, norm, out, fault);
+        CUDA_LAUNCH((add_norm_kernel<12, real>), grid, block, 0, stream, view);
     else if (args->n_hidden <= 24 * 32)
-        CUDA_LAUNCH((add_norm_kernel<24, real>), grid, block, 0, stream, n_tokens, x, residual, source, n_rows, norm, out, fault);
+        CUDA_LAUNCH((add_norm_kernel<24, real>), grid, block, 0, stream, view);
     else
-        CUDA_LAUNCH((add_norm_kernel<NORM_MOST_PER_LANE, real>), grid, block, 0, stream, n_tokens, x, residual, source, n_rows, norm, out,
-                    fault);
+        CUDA_LAUNCH((add_norm_kernel<NORM_MOST_PER_LANE, real>), grid, block, 0, stream, view);
 }
 
 asc_status cuda_add_norm(asc_stream *stream, const add_norm_args *args, asc_error *err)

@@ -1,8 +1,8 @@
 """ascribe-convert: pytorch_model.bin -> model.safetensors, without running what the pickle asks for.
 
-torch.load(weights_only=True) builds tensors and plain containers only. The output is written as the safetensors
-format says: 8 bytes of header length, a JSON header padded to 8 bytes, the tensors without holes, the widest types
-first. It appears whole or not at all.
+torch_file.py reads the tensors; PyTorch is not needed. The output is written as the safetensors format says: 8 bytes of
+header length, a JSON header padded to 8 bytes, the tensors without holes, the widest types first. Tensors that share
+their storage are written each under its name. It appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pickle
 import signal
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import __version__
-from .errors import IO_ERROR, MALFORMED, NO_INPUT, NO_OUTPUT, OS_RESOURCE, UNAVAILABLE, USAGE, PrepareError, quote
+from .errors import IO_ERROR, MALFORMED, NO_INPUT, NO_OUTPUT, OS_RESOURCE, USAGE, PrepareError, quote
+from .torch_file import Tensor, TorchFile
 
 NAME = "ascribe-convert"
 DESCRIPTION = """\
@@ -25,26 +25,18 @@ EPILOG = """\
 example:
   ascribe-convert my-model
 
-PyTorch's files are pickles, which can run code when they are read; ascribe reads none. This command loads them with
-weights_only=True, which builds nothing but tensors, and needs the Python package torch.
+PyTorch's files hold pickles, which can run code when they are read. This command builds nothing but tensors from them
+and refuses a file that asks for anything else by name. It needs no torch. Files of before PyTorch 1.6 are not read.
 
-exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 69 torch is missing, 71 out of memory, 73 cannot
-create the output, 74 input/output error
+exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 71 out of memory, 73 cannot create the output,
+74 input/output error
 """
 SINGLE, INDEX, OUTPUT = "pytorch_model.bin", "pytorch_model.bin.index.json", "model.safetensors"
-# PyTorch's names of types -> the format's and their bytes.
-TYPES = {
-    "float64": ("F64", 8),
-    "int64": ("I64", 8),
-    "float32": ("F32", 4),
-    "int32": ("I32", 4),
-    "float16": ("F16", 2),
-    "bfloat16": ("BF16", 2),
-    "int16": ("I16", 2),
-    "int8": ("I8", 1),
-    "uint8": ("U8", 1),
-    "bool": ("BOOL", 1),
-}
+
+
+class Source(NamedTuple):
+    file: TorchFile
+    tensor: Tensor
 
 
 class _Parser(argparse.ArgumentParser):
@@ -126,68 +118,34 @@ def find_sources(folder: str) -> List[str]:
     return [os.path.join(folder, name) for name in names]
 
 
-def load(paths: List[str]) -> Dict[str, Any]:
+def load(paths: List[str]) -> Dict[str, Source]:
     """All tensors by name."""
-    try:
-        import torch
-    except ImportError:
-        raise PrepareError(
-            UNAVAILABLE,
-            "Python package torch",
-            "to import it",
-            "none",
-            "install it into the environment of ascribe-convert: pip install torch (or 'ascribe-scripts[convert]')",
-        ) from None
-    tensors: Dict[str, Any] = {}
+    tensors: Dict[str, Source] = {}
     for path in paths:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-            raise PrepareError(
-                MALFORMED,
-                quote(path, 200),
-                "a PyTorch file with nothing but weights",
-                quote(str(error).split("\n")[0], 160),
-                "a file that needs other objects is not loaded: it could run code",
-            ) from None
-        if not isinstance(state, dict) or not state:
-            raise PrepareError(MALFORMED, quote(path, 200), "named tensors", type(state).__name__)
-        for name, tensor in state.items():
-            _check(path, name, tensor, torch)
+        file = TorchFile(path)
+        for name, tensor in file.tensors.items():
             if name in tensors:
                 raise PrepareError(MALFORMED, quote(path, 200), "every tensor once", quote(name) + " again")
-            tensors[name] = tensor
+            tensors[name] = Source(file, tensor)
     return tensors
 
 
-def _check(path: str, name: Any, tensor: Any, torch: Any) -> None:
-    what = "%s, %s" % (quote(path, 200), quote(name, 100))
-    if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-        raise PrepareError(MALFORMED, what, "a named tensor", type(tensor).__name__)
-    if tensor.layout != torch.strided or tensor.is_quantized or _type_name(tensor) not in TYPES:
-        raise PrepareError(MALFORMED, what, "a dense tensor of a plain type", "%s, %s" % (tensor.layout, tensor.dtype))
-
-
-def _type_name(tensor: Any) -> str:
-    return str(tensor.dtype).replace("torch.", "")
-
-
-def header_of(tensors: Dict[str, Any]) -> "tuple[bytes, List[str]]":
+def header_of(tensors: Dict[str, Source]) -> "tuple[bytes, List[str]]":
     """The header with its length, and the order of the tensors."""
-    order = sorted(tensors, key=lambda name: (-TYPES[_type_name(tensors[name])][1], name))
+    order = sorted(tensors, key=lambda name: (-tensors[name].tensor.width, name))
     entries: Dict[str, Any] = {"__metadata__": {"format": "pt"}}
     begin = 0
     for name in order:
-        kind, width = TYPES[_type_name(tensors[name])]
-        end = begin + width * tensors[name].numel()
-        entries[name] = {"dtype": kind, "shape": list(tensors[name].shape), "data_offsets": [begin, end]}
+        tensor = tensors[name].tensor
+        end = begin + tensor.width * tensor.n_elements
+        entries[name] = {"dtype": tensor.kind, "shape": list(tensor.shape), "data_offsets": [begin, end]}
         begin = end
     text = json.dumps(entries, separators=(",", ":")).encode("utf-8")
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text, order
 
 
-def write(tensors: Dict[str, Any], path: str) -> int:
+def write(tensors: Dict[str, Source], path: str) -> int:
     """Writes the file beside its place, syncs it, and puts it there; returns its size."""
     header, order = header_of(tensors)
     temporary = "%s.%d.tmp" % (path, os.getpid())
@@ -199,7 +157,7 @@ def write(tensors: Dict[str, Any], path: str) -> int:
         with file:
             file.write(header)
             for name in order:
-                file.write(_bytes_of(tensors[name]))
+                file.write(tensors[name].file.bytes_of(tensors[name].tensor))
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
@@ -210,18 +168,6 @@ def write(tensors: Dict[str, Any], path: str) -> int:
         raise
     _sync_folder(os.path.dirname(path) or ".")
     return size
-
-
-def _bytes_of(tensor: Any) -> Any:
-    """The elements in order, little-endian."""
-    import torch
-
-    flat = tensor.detach().reshape(-1)
-    if flat.numel() == 0:
-        return b""
-    if sys.byteorder == "big":
-        flat = flat.view(torch.uint8).reshape(-1, tensor.element_size()).flip(1).reshape(-1)
-    return flat.view(torch.uint8).numpy().tobytes()
 
 
 def _sync_folder(folder: str) -> None:

@@ -86,6 +86,34 @@ void use_result(const char *path)
     asc_result_close(result);
 }
 
+void count_words(void *user, const char *)
+{
+    ++*static_cast<int *>(user);
+}
+
+void use_bench(const char *model_path, const char *dataset_path)
+{
+    int n_said = 0;
+    asc_error err{};
+    asc_bench_report report{};
+    asc_bench_job job{};
+    job.model_path = model_path;
+    job.dataset_path = dataset_path;
+    job.options = asc_explain_options_default();
+    job.options.budget = "8";
+    job.options.n_rows = 2;
+    job.seconds = 0.01;
+    job.say = count_words;
+    job.say_user = &n_said;
+    expect(asc_bench_run(&job, &report, &err) == ASC_OK && report.passes.count > 0, "bench.h: it measures", &err);
+    expect(report.passes.work.flops > 0 && report.passes.best_s > 0, "bench.h: something was done in some time");
+    expect(n_said > 0, "bench.h: what is being done is said");
+    job.shape = "bert-huge";
+    expect(asc_bench_run(&job, &report, &err) == ASC_USAGE, "bench.h: a shape beside a model is refused");
+    job.model_path = job.dataset_path = nullptr;
+    expect(asc_bench_run(&job, &report, &err) == ASC_USAGE && std::strstr(err.message, asc_bench_shapes()->name), "bench.h: the shapes are named");
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -96,5 +124,6 @@ int main(int argc, char **argv)
     use_inputs(argv[1], argv[2]);
     use_explain(argv[1], argv[2], argv[3]);
     use_result(argv[3]);
+    use_bench(argv[1], argv[2]);
     return n_failed ? 1 : 0;
 }

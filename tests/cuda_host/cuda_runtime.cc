@@ -1,6 +1,8 @@
 // The runtime's calls on host memory; each counts, and can be made to fail (emulate_fail).
 #include "cuda_runtime.h"
 
+#include "calls.h"
+
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -11,37 +13,56 @@ struct emulated_stream {
 
 namespace {
 
+const size_t PATTERN_BYTES = 1 << 20; // of new memory; not all, because workspaces are large and often opened
+
 std::atomic<unsigned> n_calls, failing_call;
 std::atomic<bool> for_ever;
 std::atomic<size_t> n_live;
+std::atomic<int> driver_version{13000}, n_devices{1}, compute_major{9};
+std::atomic<size_t> memory_bytes{(size_t)4 << 30}, n_bytes;
+enum { RUNTIME_VERSION = 13000 };
 
 cudaError_t enter(cudaError_t failure)
 {
-    const unsigned call = ++n_calls, failing = failing_call;
-    return failing && (call == failing || (for_ever && call > failing)) ? failure : cudaSuccess;
+    return emulated_call(cudaSuccess, failure);
 }
 
 cudaError_t allocate(void **memory, size_t bytes)
 {
     *memory = nullptr;
-    if (enter(cudaErrorMemoryAllocation) != cudaSuccess)
+    if (enter(cudaErrorMemoryAllocation) != cudaSuccess || n_bytes + bytes > memory_bytes)
         return cudaErrorMemoryAllocation;
-    *memory = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
-    if (!*memory)
+    char *block = static_cast<char *>(std::aligned_alloc(256, (bytes + 256 + 255) / 256 * 256));
+    if (!block)
         return cudaErrorMemoryAllocation;
-    std::memset(*memory, 0xFF, bytes);
+    std::memcpy(block, &bytes, sizeof bytes); // in front of what is handed out
+    *memory = block + 256;
+    std::memset(*memory, 0xFF, bytes < PATTERN_BYTES ? bytes : PATTERN_BYTES);
+    n_bytes += bytes;
     ++n_live;
     return cudaSuccess;
 }
 
 cudaError_t release(void *memory)
 {
-    n_live -= memory != nullptr;
-    std::free(memory);
+    if (memory) {
+        char *block = static_cast<char *>(memory) - 256;
+        size_t bytes;
+        std::memcpy(&bytes, block, sizeof bytes);
+        n_bytes -= bytes;
+        --n_live;
+        std::free(block);
+    }
     return enter(cudaErrorLaunchFailure);
 }
 
 } // namespace
+
+bool emulated_call_fails()
+{
+    const unsigned call = ++n_calls, failing = failing_call;
+    return failing && (call == failing || (for_ever && call > failing));
+}
 
 void emulate_fail(unsigned at, bool forever)
 {
@@ -50,26 +71,36 @@ void emulate_fail(unsigned at, bool forever)
     for_ever = forever;
 }
 
+void emulate_machine(int driver, int devices, int major, size_t bytes)
+{
+    driver_version = driver;
+    n_devices = devices;
+    compute_major = major;
+    memory_bytes = bytes;
+}
+
 unsigned emulate_calls() { return n_calls; }
 size_t emulate_live_allocations() { return n_live; }
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
-    *count = 1;
-    return enter(cudaErrorNoDevice);
+    *count = n_devices;
+    if (driver_version < RUNTIME_VERSION)
+        return cudaErrorInsufficientDriver;
+    return n_devices == 0 ? cudaErrorNoDevice : enter(cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-    return device == 0 ? enter(cudaErrorInvalidDevice) : cudaErrorInvalidDevice;
+    return device < n_devices ? enter(cudaErrorInvalidDevice) : cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 {
     *properties = cudaDeviceProp();
     std::snprintf(properties->name, sizeof properties->name, "emulated");
-    properties->totalGlobalMem = (size_t)4 << 30;
-    properties->major = 9;
+    properties->totalGlobalMem = memory_bytes;
+    properties->major = compute_major;
     properties->multiProcessorCount = 2;
     properties->sharedMemPerBlockOptin = 227 << 10;
     return enter(cudaErrorInvalidDevice);
@@ -77,13 +108,13 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
-    *version = 13000;
+    *version = driver_version;
     return enter(cudaErrorLaunchFailure);
 }
 
 cudaError_t cudaRuntimeGetVersion(int *version)
 {
-    *version = 13000;
+    *version = RUNTIME_VERSION;
     return enter(cudaErrorLaunchFailure);
 }
 
@@ -94,8 +125,8 @@ cudaError_t cudaFreeHost(void *memory) { return release(memory); }
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
 {
-    *free_bytes = (size_t)3 << 30;
-    *total_bytes = (size_t)4 << 30;
+    *free_bytes = memory_bytes > n_bytes ? memory_bytes - n_bytes : 0;
+    *total_bytes = memory_bytes;
     return enter(cudaErrorLaunchFailure);
 }
 

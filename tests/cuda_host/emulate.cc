@@ -2,7 +2,10 @@
 #include "emulate.h"
 
 #include <cstdio>
+#include <csetjmp>
 #include <cstdlib>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <ucontext.h>
 #include <vector>
@@ -13,10 +16,14 @@ namespace {
 
 enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, ENDED };
 
+// Made once, on its own stack, and used for a thread of every block from then on. Switching by _setjmp takes no system call.
 struct Fiber {
-    ucontext_t context;
-    std::vector<char> stack;
+    ucontext_t context; // where it begins
+    jmp_buf at;         // where it goes on
+    bool begun;
+    std::unique_ptr<char[]> stack; // not touched before it is used
     State state;
+    size_t number;
     dim3 index;
     unsigned char brought[32]; // to a warp exchange
 };
@@ -24,24 +31,54 @@ struct Fiber {
 enum { STACK_BYTES = 256 << 10 };
 
 std::mutex one_launch;
-std::vector<Fiber> fibers;
+std::deque<Fiber> fibers;
 std::vector<unsigned char> shared_memory;
-ucontext_t scheduler;
+jmp_buf scheduler;
 Fiber *running;
 const std::function<void()> *body;
 bool descending;
 
-void enter()
-{
-    (*body)();
-    running->state = State::ENDED;
-    swapcontext(&running->context, &scheduler);
-}
-
 void wait_as(State state)
 {
     running->state = state;
-    swapcontext(&running->context, &scheduler);
+    if (_setjmp(running->at) == 0)
+        _longjmp(scheduler, 1);
+}
+
+void enter()
+{
+    for (;;) {
+        (*body)();
+        wait_as(State::ENDED);
+    }
+}
+
+// Runs a fiber until it waits.
+void resume(Fiber &fiber)
+{
+    running = &fiber;
+    threadIdx = fiber.index;
+    if (_setjmp(scheduler) != 0)
+        return;
+    if (fiber.begun)
+        _longjmp(fiber.at, 1);
+    fiber.begun = true;
+    setcontext(&fiber.context);
+}
+
+void make_fibers(size_t count)
+{
+    while (fibers.size() < count) {
+        fibers.emplace_back();
+        Fiber &fiber = fibers.back();
+        fiber.number = fibers.size() - 1;
+        fiber.stack.reset(new char[STACK_BYTES]);
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.get();
+        fiber.context.uc_stack.ss_size = STACK_BYTES;
+        fiber.context.uc_link = nullptr;
+        makecontext(&fiber.context, enter, 0);
+    }
 }
 
 size_t warp_of(size_t thread) { return thread / warpSize; }
@@ -68,9 +105,7 @@ bool run_ready(size_t n_threads)
         Fiber &fiber = fibers[descending ? n_threads - 1 - i : i];
         if (fiber.state != State::READY)
             continue;
-        running = &fiber;
-        threadIdx = fiber.index;
-        swapcontext(&scheduler, &fiber.context);
+        resume(fiber);
         ran = true;
     }
     return ran;
@@ -80,11 +115,6 @@ void run_block(size_t n_threads)
 {
     for (size_t t = 0; t < n_threads; t++) {
         Fiber &fiber = fibers[t];
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = fiber.stack.size();
-        fiber.context.uc_link = nullptr;
-        makecontext(&fiber.context, enter, 0);
         fiber.state = State::READY;
         fiber.index = dim3((unsigned)t % blockDim.x, (unsigned)t / blockDim.x % blockDim.y, (unsigned)t / blockDim.x / blockDim.y);
     }
@@ -112,10 +142,7 @@ void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::funct
 {
     std::lock_guard<std::mutex> lock(one_launch);
     const size_t n_threads = (size_t)block.x * block.y * block.z;
-    if (fibers.size() < n_threads)
-        fibers.resize(n_threads);
-    for (size_t t = 0; t < n_threads; t++)
-        fibers[t].stack.resize(STACK_BYTES);
+    make_fibers(n_threads);
     body = &thread;
     descending = !descending;
     gridDim = grid;
@@ -141,7 +168,7 @@ void __syncwarp(unsigned) { wait_as(State::AT_WARP_BARRIER); }
 
 void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane)
 {
-    const size_t own = (size_t)(running - fibers.data());
+    const size_t own = running->number;
     if (bytes > sizeof running->brought)
         std::abort();
     std::memcpy(running->brought, mine, bytes);
@@ -150,9 +177,21 @@ void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigne
     wait_as(State::AT_WARP_BARRIER);
 }
 
+void emulate_warp_gather(const void *mine, void *all, size_t bytes)
+{
+    const size_t own = running->number;
+    if (bytes > sizeof running->brought)
+        std::abort();
+    std::memcpy(running->brought, mine, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+    for (size_t lane = 0; lane < warpSize; lane++)
+        std::memcpy((char *)all + lane * bytes, fibers[warp_of(own) * warpSize + lane].brought, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+}
+
 unsigned __ballot_sync(unsigned, int predicate)
 {
-    const size_t own = (size_t)(running - fibers.data()), first = warp_of(own) * warpSize;
+    const size_t own = running->number, first = warp_of(own) * warpSize;
     const size_t n_threads = (size_t)blockDim.x * blockDim.y * blockDim.z;
     unsigned votes = 0;
     running->brought[0] = predicate != 0;

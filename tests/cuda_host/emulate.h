@@ -36,6 +36,7 @@ enum { warpSize = 32 };
 void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread);
 void *emulate_shared(); // the block's dynamic shared memory, aligned to 16 bytes
 void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane); // theirs = what `lane` of the warp brought
+void emulate_warp_gather(const void *mine, void *all, size_t bytes); // all = what lanes 0 ... 31 brought, back to back
 
 void __syncthreads();
 void __syncwarp(unsigned mask = 0xffffffffu);
@@ -78,15 +79,25 @@ template <typename T> T __shfl_up_sync(unsigned, T value, unsigned lanes, int = 
 
 unsigned __ballot_sync(unsigned mask, int predicate);
 
+// The tensor cores' product of 16 x 16 and 8 x 16 values of 16 bits (mma.sync m16n8k16), and ldmatrix.x4: see kernels/cuda/mma.cuh.
+void emulate_mma(float d[4], const unsigned a[4], const unsigned b[2], float (*value)(uint16_t bits));
+void emulate_load_matrices(unsigned r[4], const void *row, bool transposed);
+
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
 static inline int __ffsll(long long x) { return __builtin_ffsll(x); }
 template <typename T> T __ldg(const T *p) { return *p; }
 
+// For tests, which find them by name in the module (tests/cuda_module.h).
+extern "C" {
 // What the runtime was asked so far counts as calls; call number `at` (from 1) fails, and with `forever` every one after it. 0: none.
 void emulate_fail(unsigned at, bool forever);
 unsigned emulate_calls(); // since the last emulate_fail
 size_t emulate_live_allocations();
+// What there is: the driver's version as CUDA counts it, 0 for no driver; the number of GPUs; their compute capability's first number; bytes
+// that may be allocated on each.
+void emulate_machine(int driver_version, int n_devices, int compute_major, size_t memory_bytes);
+}
 
 #endif

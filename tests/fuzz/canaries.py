@@ -21,6 +21,10 @@ def part(what, old, new):
     return canary("part", "host/io/part.c", what, old, new)
 
 
+def masks(what, old, new):
+    return canary("masks", "host/io/mask_file.c", what, old, new)
+
+
 def dataset(file, what, old, new):
     return canary("dataset", "host/io/" + file, what, old, new)
 
@@ -68,6 +72,14 @@ CANARIES = [
     dataset("annotation.c", "spans outside the text", "if (begin > end || end > row.n_bytes)", "if (begin > end)"),
     dataset("annotation.c", "spans of features that are none",
             "slice->span_feature[i] < 0 || slice->span_feature[i] >= row.n_features", "slice->span_feature[i] < 0"),
+    masks("offsets may fall", "f->offsets[row + 1] < f->offsets[row] ||", ""),
+    masks("offsets may end anywhere", "(size_t)f->offsets[f->n_rows] != f->weights.n_rows", "0"),
+    masks("more features than words hold", "f->features[row] > MOST_FEATURES || words_of(f->features[row]) > f->masks.n_columns",
+          "f->features[row] > MOST_FEATURES"),
+    masks("features beyond the row's", "lost |= w >= n_words ? word : w == n_words - 1 ? word & beyond : 0;", ""),
+    masks("negative weights", "!(row->weights[c] >= 0) || isinf(row->weights[c])", "isinf(row->weights[c])"),
+    masks("weights that sum to nothing", "!(sum > 0) || isinf(sum)", "0"),
+    masks("no samples", "n_draws < 1 || n_draws > INT32_MAX / 2", "n_draws > INT32_MAX / 2"),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
 ]
 

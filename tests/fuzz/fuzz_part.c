@@ -19,6 +19,7 @@ enum { // the layout at the head of host/io/part.c
     SUM = 8,
     K_AT = 12,
     C_AT = 16,
+    F_AT = 20,
     N_ROWS_AT = 72,
     SUM_M_AT = 80,
     SIZE_AT = 88,
@@ -58,9 +59,11 @@ static void check_accepted(const part_reader *part, size_t size)
         touch(found.efficiency_residual, header->n_targets);
         touch(found.targets, header->n_targets);
         touch(found.scores, header->n_classes);
+        touch(found.fit, (size_t)header->n_fit * header->n_targets);
         sum_features += found.n_features;
     }
-    const fuzz_wide row = RECORD_HEAD + SUM + 16 * (fuzz_wide)header->n_targets + 4 * header->n_classes;
+    const fuzz_wide row = RECORD_HEAD + SUM + (16 + 4 * (fuzz_wide)header->n_fit) * header->n_targets +
+                          4 * (fuzz_wide)header->n_classes;
     const fuzz_wide counted = HEADER + TRAILER + row * (uint64_t)header->n_rows +
                                       8 * (fuzz_wide)sum_features * header->n_targets;
     FUZZ_REQUIRE(counted == size);
@@ -89,8 +92,9 @@ static void sum_up(const uint8_t *bytes, size_t size, uint8_t *sum, size_t sum_s
 // Length of the record that begins here by its own account, checksum apart; what wraps, wraps.
 static size_t record_size(const uint8_t *bytes, const uint8_t *record)
 {
-    const uint64_t n_targets = load_le32(bytes + K_AT), n_classes = load_le32(bytes + C_AT);
-    return (size_t)(RECORD_HEAD + 8 * (uint64_t)load_le32(record + M_AT) * n_targets + 16 * n_targets + 4 * n_classes);
+    const uint64_t n_targets = load_le32(bytes + K_AT), n_classes = load_le32(bytes + C_AT), n_fit = load_le32(bytes + F_AT);
+    const uint64_t words_per_target = 2 * (uint64_t)load_le32(record + M_AT) + 4 + n_fit;
+    return (size_t)(RECORD_HEAD + 4 * words_per_target * n_targets + 4 * n_classes);
 }
 
 // Walks over the records as far as they fit; sets their checksums, counts rows and features.
@@ -148,7 +152,7 @@ static size_t double_piece(uint8_t *bytes, size_t size, size_t max_size, dice *d
 
 static void edit_field(uint8_t *bytes, size_t size, dice *d)
 {
-    static const uint8_t header_places[] = {8, K_AT, C_AT, 20, 56, 64, N_ROWS_AT, SUM_M_AT, SIZE_AT, 104};
+    static const uint8_t header_places[] = {8, K_AT, C_AT, F_AT, 56, 64, N_ROWS_AT, SUM_M_AT, SIZE_AT, 104};
     static const uint8_t record_places[] = {0, 8, 16, 24, M_AT, M_AT, 8};
     const bool in_record = dice_one_in(d, 2) && size >= HEADER + TRAILER + RECORD_HEAD;
     size_t at = in_record ? HEADER + record_places[dice_below(d, sizeof record_places)]

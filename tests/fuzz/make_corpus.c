@@ -1,17 +1,19 @@
 // Makes the seed files of the fuzz targets: make_corpus FOLDER. Their text forms (config, safetensors headers) are in the
-// corpus as they are; here is what takes a writer: datasets, a result and parts. contiguous.h5 is chunked.h5 after
+// corpus as they are; here is what takes a writer: datasets, a result, parts and masks. contiguous.h5 is chunked.h5 after
 // `h5repack -l CONTI -f NONE`.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "io/mask_file.h"
 #include "io/merge.h"
 #include "io/part.h"
 
 #include <cmocka.h> // after fail.h: it defines a macro of that name
 
 #include "../unit/result_fixture.h"
+#include "mask_fixture.h"
 
 static void make_part(const char *to, int64_t n_rows)
 {
@@ -29,11 +31,33 @@ static void make_part(const char *to, int64_t n_rows)
     assert_int_equal(part_commit(writer, path, &err), ASC_OK);
 }
 
+// Each row's coalitions: empty, full, the first feature, all but the first.
+static void make_masks(const char *path)
+{
+    asc_error err = {0};
+    mask_writer *writer = NULL;
+    const double weights[MASK_FIXTURE_COALITIONS] = {1, 0.5, 2, 0};
+    const mask_plan plan = {MASK_FIXTURE_ROWS, MASK_FIXTURE_ROWS * MASK_FIXTURE_COALITIONS, MASK_FIXTURE_WORDS, "lime", "auto", 5};
+    assert_int_equal(mask_writer_create(path, &plan, &writer, &err), ASC_OK);
+    for (size_t i = 0; i < MASK_FIXTURE_ROWS; i++) {
+        const size_t n = mask_fixture_features[i], n_words = (n + 63) / 64;
+        uint64_t masks[MASK_FIXTURE_COALITIONS * MASK_FIXTURE_WORDS] = {0};
+        for (size_t f = 0; f < n; f++) {
+            masks[n_words + f / 64] |= (uint64_t)1 << f % 64;
+            masks[3 * n_words + f / 64] |= (uint64_t)(f > 0) << f % 64;
+        }
+        masks[2 * n_words] = 1;
+        const mask_row row = {MASK_FIXTURE_COALITIONS, 10 + i, masks, (double *)(uintptr_t)weights};
+        assert_int_equal(mask_writer_append(writer, MASK_FIXTURE_FIRST_ID + i, n, &row, &err), ASC_OK);
+    }
+    assert_int_equal(mask_writer_finish(writer, &err), ASC_OK);
+}
+
 static void make_all(void **state)
 {
     const char *to = *state;
     char path[TEMP_PATH_SIZE];
-    static const char *const folders[] = {"dataset", "result", "part"};
+    static const char *const folders[] = {"dataset", "result", "part", "masks"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         temp_folder_join(to, folders[i], path);
         mkdir(path, 0777);
@@ -46,6 +70,8 @@ static void make_all(void **state)
     asc_error err = {0};
     const merge_job job = make_job();
     assert_int_equal(merge_run(&job, &err), ASC_OK);
+    temp_folder_join(to, "masks/chunked.h5", path);
+    make_masks(path);
     make_part(to, 0);
     make_part(to, 1);
     make_part(to, 5);

@@ -3,8 +3,9 @@
 
 canaries: plants one bug at a time (tests/fuzz/canaries.py) in a copy of a source file in the build folder, links the
 target with it and lets it run; every bug must be found within 60 s of processor time. The sources are not touched.
-clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset: 100,000); nothing may be
-found. What is found stays in DIR/fuzz/.
+clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset, masks: 100,000); nothing may
+be found. What is found stays in DIR/fuzz/clean-TARGET/, what libFuzzer says in DIR/fuzz/clean-TARGET/log, line by line.
+A run that takes longer than a minute says so every minute.
 rules:    takes away one rule of the HDF5 reader at a time, in any build; exactly the file that test_hostile_hdf5 made
 for this rule must then pass it.
 Exit status: 0 all as it should be, 1 not, 64 usage.
@@ -23,9 +24,11 @@ from canaries import CANARIES, RULES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "dataset": 100_000}
+TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "dataset": 100_000, "masks": 100_000}
+HDF5_TARGETS = ("dataset", "masks")
 CANARY_CPU_S = 60
 CLEAN_S = 20
+REPORT_S = 60
 # Short stacks and a small quarantine: several times as many executions a second. HDF5 keeps what it allocates once.
 ASAN = "malloc_context_size=2:quarantine_size_mb=8:allocator_may_return_null=1:detect_leaks=%d:symbolize=1"
 
@@ -75,15 +78,35 @@ def options(build, target, name):
     corpus = os.path.join(found, "corpus")
     shutil.rmtree(found, ignore_errors=True)
     os.makedirs(corpus)
-    size = 65536 if target == "dataset" else 1024
+    size = 65536 if target in HDF5_TARGETS else 1024
     return [
         "-max_len=%d" % size, "-rss_limit_mb=4096", "-malloc_limit_mb=4096", "-timeout=60", "-seed=1", "-print_final_stats=1",
         "-artifact_prefix=%s/" % found, corpus, os.path.join(HERE, "corpus", target),
     ]
 
 
-def run(program, arguments, cpu_s=None, wall_s=None, leaks=True):
-    """(exit status, seconds of processor time, seconds, what was printed)"""
+def wait(process, log, wall_s, report):
+    """The exit status, None when it took longer than wall_s; every minute `report` gets what the log holds."""
+    start = time.monotonic()
+    while True:
+        left = wall_s - (time.monotonic() - start) if wall_s else REPORT_S
+        try:
+            return process.wait(timeout=min(REPORT_S, max(left, 0)))
+        except subprocess.TimeoutExpired:
+            if wall_s and time.monotonic() - start >= wall_s:
+                process.kill()
+                process.wait()
+                return None
+            report(time.monotonic() - start, text_of(log))
+
+
+def text_of(path):
+    with open(path, errors="replace") as file:
+        return file.read()
+
+
+def run(program, arguments, log, cpu_s=None, wall_s=None, leaks=True, report=lambda seconds, output: None):
+    """(exit status, seconds of processor time, seconds, what was printed); the last is in the file `log` from line to line"""
     def limit():
         if cpu_s:
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
@@ -94,17 +117,21 @@ def run(program, arguments, cpu_s=None, wall_s=None, leaks=True):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
     try:
-        done = subprocess.run(
-            [program] + arguments, preexec_fn=limit, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=wall_s, errors="replace", stdin=subprocess.DEVNULL, text=True,
-        )
-        status, output = done.returncode, done.stdout
-    except subprocess.TimeoutExpired as late:
-        status, output = None, (late.stdout or b"").decode(errors="replace")
-    shutil.rmtree(scratch, ignore_errors=True)
+        with open(log, "wb") as file:
+            process = subprocess.Popen(
+                [program] + arguments, preexec_fn=limit, env=environment, stdout=file, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        try:
+            status = wait(process, log, wall_s, report)
+        finally:
+            process.kill()
+            process.wait()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return status, used, time.monotonic() - start, output
+    return status, used, time.monotonic() - start, text_of(log)
 
 
 def executions(output):
@@ -127,7 +154,8 @@ def run_canaries(build, targets):
         program = plant(build, "fuzz_" + target, "%s-%d" % (target, number), canary)
         name = "canary-%s-%d" % (target, number)
         status, cpu_s, wall_s, output = run(
-            program, options(build, target, name), CANARY_CPU_S, 20 * CANARY_CPU_S, leaks=False)
+            program, options(build, target, name), os.path.join(build, "fuzz", name, "log"), CANARY_CPU_S,
+            20 * CANARY_CPU_S, leaks=False)
         found = finding(output) if status not in (0, None) and status != -24 else None
         n_missed += found is None
         print("%-6s %-11s %-52s %8d executions %5.1f s cpu %5.1f s  %s" % (
@@ -142,8 +170,14 @@ def run_clean(build, targets, long):
     for target in targets:
         program = os.path.join(build, "tests", "fuzz", "fuzz_" + target)
         amount = ["-runs=%d" % TARGETS[target]] if long else ["-max_total_time=%d" % CLEAN_S]
+
+        def report(seconds, output):
+            # libFuzzer counts in its log at every new input and power of two only
+            print("       %-11s %9d executions or more after %.0f s" % (target, executions(output), seconds), flush=True)
+
         status, cpu_s, wall_s, output = run(
-            program, amount + options(build, target, "clean-" + target), leaks=target != "dataset")
+            program, amount + options(build, target, "clean-" + target),
+            os.path.join(build, "fuzz", "clean-" + target, "log"), leaks=target not in HDF5_TARGETS, report=report)
         n_found += status != 0
         print("%-6s %-11s %9d executions %7.1f s cpu %7.1f s" % (
             "clean" if status == 0 else "FOUND", target, executions(output), cpu_s, wall_s), flush=True)
@@ -170,7 +204,7 @@ def main():
     parser.add_argument("--long", action="store_true")
     parser.add_argument("what", choices=["canaries", "clean", "rules"])
     parser.add_argument("targets", nargs="*", default=[])
-    call = parser.parse_args()
+    call = parser.parse_intermixed_args()
     unknown = set(call.targets) - set(TARGETS)
     if unknown:
         print("run.py: expected targets among %s, found %s" % (", ".join(TARGETS), ", ".join(unknown)), file=sys.stderr)

@@ -1,6 +1,8 @@
 // Running, framing, random inputs and comparing for the kernel tests; see compare.h.
 #include "compare.h"
 
+#include "../cuda_module.h"
+
 #include "philox.h"
 
 #include <math.h>
@@ -11,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { MARGIN_BEFORE = 5, MARGIN_AFTER = 7, PATTERN_BYTE = 0x5A, TEST_PURPOSE = 1000 };
+enum { MARGIN_BEFORE = 8, MARGIN_AFTER = 7, PATTERN_BYTE = 0x5A, TEST_PURPOSE = 1000 };
 
 // ---- Running ------------------------------------------------------------------------------------
 
@@ -35,11 +37,20 @@ void rig_open(rig *r, asc_backend_kind kind)
 {
     memset(r, 0, sizeof *r);
     r->kind = kind;
-    if (kind == ASC_BACKEND_CUDA)
-        MUST(r, backend_open_module(ASCRIBE_CUDA_MODULE, &r->backend, &r->err));
-    else
-        MUST(r, backend_open(kind, &r->backend, &r->err));
+    MUST(r, test_backend_open(kind, &r->backend, &r->err));
     MUST(r, stream_create(r->backend, &r->stream, &r->err));
+}
+
+bool rig_open_bf16(rig *r)
+{
+    memset(r, 0, sizeof *r);
+    r->kind = ASC_BACKEND_CPU;
+    const asc_status status = backend_open(r->kind, ASC_PRECISION_BF16, &r->backend, &r->err);
+    if (status == ASC_NO_DEVICE)
+        return false;
+    MUST(r, status);
+    MUST(r, stream_create(r->backend, &r->stream, &r->err));
+    return true;
 }
 
 void rig_close(rig *r)

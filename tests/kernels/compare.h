@@ -19,7 +19,9 @@ typedef struct rig {
 
 const char *kind_name(asc_backend_kind kind);
 bool is_float(asc_backend_kind kind); // REAL is float, and the contents of index arrays are not checked at once
-void rig_open(rig *r, asc_backend_kind kind);
+void rig_open(rig *r, asc_backend_kind kind); // in full precision
+// False, and nothing to close, when this build or this processor lacks bf16.
+bool rig_open_bf16(rig *r);
 void rig_close(rig *r);
 
 // Fails the test unless `call`, which reports into (r)->err, succeeds; or unless it answers ASC_INTERNAL with

@@ -525,12 +525,25 @@ static void streams_run_at_once(void **state)
     close_state(r);
 }
 
+// ref does not know its rate; that of a core's matrix library lies between 10^9 and 10^13.
+static void matrix_products_have_a_rate(void **state)
+{
+    rig *r = open_state(state);
+    double rate = -1;
+    MUST(r, backend_gemm_rate(r->stream, &rate, &r->err));
+    if (r->kind == ASC_BACKEND_CPU)
+        assert_true(rate > 1e9 && rate < 1e13);
+    else
+        assert_true(rate == 0);
+    close_state(r);
+}
+
 static void unknown_kind(void **state)
 {
     (void)state;
     asc_backend *backend = (asc_backend *)&backend;
     asc_error err;
-    assert_int_equal(backend_open((asc_backend_kind)77, &backend, &err), ASC_INTERNAL);
+    assert_int_equal(backend_open((asc_backend_kind)77, ASC_PRECISION_FULL, &backend, &err), ASC_INTERNAL);
     assert_null(backend);
 }
 
@@ -553,6 +566,7 @@ int main(int argc, char **argv)
             cmocka_unit_test_prestate(misused_values, &kinds[i]),
             cmocka_unit_test_prestate(linear_rows_are_independent, &kinds[i]),
             cmocka_unit_test_prestate(streams_run_at_once, &kinds[i]),
+            cmocka_unit_test_prestate(matrix_products_have_a_rate, &kinds[i]),
         };
         n_failed += cmocka_run_group_tests_name(kind_name(kinds[i]), tests, NULL, NULL);
     }

@@ -1,6 +1,6 @@
 // Rows of op_linear on the cpu backend are independent: a row's bits are those it has alone, whatever the
 // number of rows in the call, its place among them, its neighbours (NaN and infinity too) and other threads
-// that use the same weights.
+// that use the same weights. In full precision and in bf16, which is also held against ref here.
 //
 // Shapes: those of MiniLM, BERT-base and small models, and classifier heads.
 #include "compare.h"
@@ -22,7 +22,13 @@ static const size_t shapes[][2] = {
     {3, 32},     {15, 384},  {96, 32},    {64, 32},    {32, 64},    {72, 24},    {17, 7},     {16, 768},
 };
 
-enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
+enum { N_SHAPES = sizeof shapes / sizeof shapes[0], N_TESTS = 2 * (N_SHAPES + 1) + 3 };
+
+// What a test runs on.
+typedef struct setting {
+    const size_t *shape;
+    bool bf16;
+} setting;
 
 // A linear map of one shape, MOST_ROWS rows of input, and what each of them gives alone.
 typedef struct bits_case {
@@ -42,12 +48,16 @@ static void run_rows(bits_case *c, size_t first, size_t n_rows, double *out)
     MUST(&c->r, buffer_download(c->r.stream, args.out, out, n_rows * c->n_out, &c->r.err));
 }
 
-static void open_case(bits_case *c, const size_t shape[2])
+// Skips the test where bf16 is asked for and not to be had.
+static void open_case(bits_case *c, const setting *of)
 {
     memset(c, 0, sizeof *c);
-    c->n_out = shape[0];
-    c->n_in = shape[1];
-    rig_open(&c->r, ASC_BACKEND_CPU);
+    c->n_out = of->shape[0];
+    c->n_in = of->shape[1];
+    if (!of->bf16)
+        rig_open(&c->r, ASC_BACKEND_CPU);
+    else if (!rig_open_bf16(&c->r))
+        skip();
     float *weight = random_floats(1, c->n_out * c->n_in, 1 / sqrtf((float)c->n_in));
     float *bias = random_floats(2, c->n_out, 1);
     c->x = random_floats(3, MOST_ROWS * c->n_in, 1);
@@ -168,19 +178,136 @@ static void threads_share_weights(void **state)
     close_case(&c);
 }
 
+// ---- bf16 -------------------------------------------------------------------------------------------------
+
+// out and sum |w x| + |b| of n_rows rows, by the formula in double.
+static void multiply_plainly(const size_t shape[2], size_t n_rows, const float *const inputs[3], double *out, double *scales)
+{
+    const float *weight = inputs[0], *bias = inputs[1], *x = inputs[2];
+    for (size_t t = 0; t < n_rows; t++)
+        for (size_t o = 0; o < shape[0]; o++) {
+            double sum = bias[o], scale = fabs(sum);
+            for (size_t i = 0; i < shape[1]; i++) {
+                const double term = (double)weight[o * shape[1] + i] * x[t * shape[1] + i];
+                sum += term;
+                scale += fabs(term);
+            }
+            out[t * shape[0] + o] = sum;
+            scales[t * shape[0] + o] = scale;
+        }
+}
+
+static void run_map(rig *r, const size_t shape[2], size_t n_rows, const float *const inputs[3], double *out)
+{
+    asc_linear *linear = make_linear(r, shape[0], shape[1], inputs[0], inputs[1]);
+    frame x = frame_in(r, ASC_REAL, n_rows * shape[1], inputs[2]), result = frame_out(r, ASC_REAL, n_rows * shape[0]);
+    const linear_args args = {linear, n_rows, ASC_ACT_NONE, x.view, result.view};
+    MUST(r, op_linear(r->stream, &args, &r->err));
+    frame_read(&result, out);
+    frame_close(&result);
+    frame_close(&x);
+    linear_destroy(linear);
+}
+
+// Rounding a number to bf16 changes it by at most 2^-9 of itself, a product of two by 2^-8 + 2^-18; the sum in float adds n 2^-24. It is really
+// bf16: the largest error is more than a hundredth of that bound, which float is far from.
+static void bf16_is_near_the_formula(void **state)
+{
+    enum { N_ROWS = 67 };
+    const setting *of = *state;
+    const size_t *shape = of->shape, n = N_ROWS * shape[0];
+    rig r;
+    if (!rig_open_bf16(&r))
+        skip();
+    float *weight = random_floats(5, shape[0] * shape[1], 1 / sqrtf((float)shape[1])), *bias = random_floats(6, shape[0], 1);
+    float *x = random_floats(7, N_ROWS * shape[1], 1);
+    const float *const inputs[] = {weight, bias, x};
+    double *found = get_memory(n * sizeof *found), *expected = get_memory(n * sizeof *found), *scales = get_memory(n * sizeof *found);
+    const double bound = 0x1p-8 + 0x1p-18 + (double)shape[1] * 0x1p-24;
+    double largest = 0;
+    run_map(&r, shape, N_ROWS, inputs, found);
+    multiply_plainly(shape, N_ROWS, inputs, expected, scales);
+    expect_close("bf16", n, found, expected, bound, scales);
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs(found[i] - expected[i]) / scales[i]);
+    assert_true(largest > bound / 100);
+    free(scales);
+    free(expected);
+    free(found);
+    free(x);
+    free(bias);
+    free(weight);
+    rig_close(&r);
+}
+
+// Inputs that bf16 holds exactly, halfway cases of which the even neighbour is 1, and NaN whose upper half is infinity's; times 1.
+static void bf16_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    enum { N_OUT = 16 };
+    const size_t shape[2] = {N_OUT, 1};
+    const float x[] = {1, 1 + 0x1p-8f, 1 + 0x1.8p-8f, 1 + 0x3p-8f, 1 - 0x1p-9f, -1 - 0x1p-8f, 0x1.fffffep127f, INFINITY, 0, 3.140625f};
+    const double expected[] = {1, 1, 1 + 0x1p-7, 1 + 0x1p-6, 1, -1, INFINITY, INFINITY, 0, 3.140625};
+    enum { N_ROWS = sizeof x / sizeof *x };
+    float weight[N_OUT], bias[N_OUT] = {0}, nan[1];
+    double out[N_ROWS * N_OUT];
+    const uint32_t bits = 0x7F800001;
+    rig r;
+    if (!rig_open_bf16(&r))
+        skip();
+    for (size_t o = 0; o < N_OUT; o++)
+        weight[o] = 1;
+    run_map(&r, shape, N_ROWS, (const float *const[]){weight, bias, x}, out);
+    for (size_t t = 0; t < N_ROWS; t++)
+        assert_true(out[t * N_OUT] == expected[t] && out[t * N_OUT + N_OUT - 1] == expected[t]);
+    memcpy(nan, &bits, sizeof bits);
+    run_map(&r, shape, 1, (const float *const[]){weight, bias, nan}, out);
+    expect_all_nan("NaN in bf16", N_OUT, out);
+    rig_close(&r);
+}
+
+// Where it is not to be had, the error says why and what to do; ref refuses it everywhere.
+static void bf16_is_refused(void **state)
+{
+    (void)state;
+    asc_backend *backend = NULL;
+    asc_error err;
+    assert_int_equal(backend_open(ASC_BACKEND_REF, ASC_PRECISION_BF16, &backend, &err), ASC_USAGE);
+    assert_non_null(strstr(err.message, "bf16"));
+    const asc_status status = backend_open(ASC_BACKEND_CPU, ASC_PRECISION_BF16, &backend, &err);
+    assert_true(status == ASC_OK || status == ASC_NO_DEVICE);
+    if (status == ASC_NO_DEVICE) {
+        assert_non_null(strstr(err.message, "bf16"));
+        assert_non_null(strstr(err.hint, "fp32"));
+    }
+    backend_close(backend);
+}
+
+static struct CMUnitTest make_test(char name[80], const char *text, CMUnitTestFunction function, const setting *of)
+{
+    if (of)
+        snprintf(name, 80, "%s, %zu to %zu%s", text, of->shape[1], of->shape[0], of->bf16 ? ", bf16" : "");
+    else
+        snprintf(name, 80, "%s", text);
+    return (struct CMUnitTest){name, function, NULL, NULL, (void *)(uintptr_t)of};
+}
+
 int main(void)
 {
-    enum { N_TESTS = N_SHAPES + 1 };
     struct CMUnitTest tests[N_TESTS];
-    char names[N_TESTS][60];
-    memset(tests, 0, sizeof tests);
-    for (size_t i = 0; i < N_SHAPES; i++) {
-        snprintf(names[i], sizeof names[i], "rows_are_independent, %zu to %zu", shapes[i][1], shapes[i][0]);
-        tests[i] =
-            (struct CMUnitTest){names[i], rows_are_independent, NULL, NULL, (void *)(uintptr_t)shapes[i]};
+    setting settings[2 * N_SHAPES];
+    char names[N_TESTS][80];
+    size_t n = 0;
+    for (size_t i = 0; i < 2 * N_SHAPES; i++, n++) {
+        settings[i] = (setting){shapes[i % N_SHAPES], i >= N_SHAPES};
+        tests[n] = make_test(names[n], "rows_are_independent", rows_are_independent, &settings[i]);
     }
-    snprintf(names[N_SHAPES], sizeof names[N_SHAPES], "threads_share_weights");
-    tests[N_SHAPES] =
-        (struct CMUnitTest){names[N_SHAPES], threads_share_weights, NULL, NULL, (void *)(uintptr_t)shapes[1]};
+    for (size_t i = 1; i < 2 * N_SHAPES; i += N_SHAPES, n++)
+        tests[n] = make_test(names[n], "threads_share_weights", threads_share_weights, &settings[i]);
+    tests[n] = make_test(names[n], "bf16_is_near_the_formula", bf16_is_near_the_formula, &settings[N_SHAPES + 1]);
+    n++;
+    tests[n] = make_test(names[n], "bf16_rounds_to_nearest_even", bf16_rounds_to_nearest_even, NULL);
+    n++;
+    tests[n] = make_test(names[n], "bf16_is_refused", bf16_is_refused, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

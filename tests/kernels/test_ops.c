@@ -2,6 +2,8 @@
 #include "cases.h"
 #include "compare.h"
 
+#include "../cuda_module.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,6 +61,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: test_ops [--backend ref|ref_guarded|cpu|cuda]\n");
         return ASC_USAGE;
     }
+    if (only_cuda_is_wanted(argc, argv) && !cuda_module_is_usable())
+        return TEST_SKIPPED;
     int n_failed = 0, n_run = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (only && strcmp(only, kind_name(kinds[i])) != 0)

@@ -343,7 +343,7 @@ static void weights_that_are_not_finite(void **state)
         device_model *device = NULL;
         poison(f, tensors[i], 1, i % 2 ? INFINITY : NAN);
         assert_int_equal(asc_model_open(f->folder, NULL, &model, &f->err), ASC_OK);
-        assert_int_equal(backend_open(ASC_BACKEND_CPU, &backend, &f->err), ASC_OK);
+        assert_int_equal(backend_open(ASC_BACKEND_CPU, ASC_PRECISION_FULL, &backend, &f->err), ASC_OK);
         assert_int_equal(model_load(model, backend, 0, &device, &f->err), ASC_MALFORMED);
         assert_non_null(strstr(f->err.message, tensors[i]));
         assert_non_null(strstr(f->err.message, "not finite"));

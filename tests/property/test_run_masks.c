@@ -228,7 +228,7 @@ typedef struct bad_masks {
     size_t features_less; // of the row with 4 features
     uint64_t mask;        // of its second coalition
     double weight;
-    const char *first, *second;
+    const char *first, *second, *hint;
 } bad_masks;
 
 static void write_masks(const char *path, const bad_masks *bad)
@@ -253,19 +253,19 @@ static void bad_mask_files_are_refused(void **state)
     (void)state;
     const char *masks = run_path(place.folder, "bad.h5");
     static const bad_masks bad[] = {
-        {RUN_FIRST_ROW_ID + 500, 0, 3, 1, "no masks for the row with id", "bad.h5"},
-        {RUN_FIRST_ROW_ID, 1, 3, 1, "expected 4 features, found 3", "bad.h5"},
-        {RUN_FIRST_ROW_ID, 0, 16, 1, "beyond its 4", "'masks'"},
-        {RUN_FIRST_ROW_ID, 0, 3, -1, "expected a finite weight", "'weights'"},
-        {RUN_FIRST_ROW_ID, 0, 3, INFINITY, "expected a finite weight", "'weights'"},
-        {RUN_FIRST_ROW_ID, 0, 3, NAN, "expected a finite weight", "'weights'"},
+        {RUN_FIRST_ROW_ID + 500, 0, 3, 1, "no masks for 9 of the 12 selected rows, the first has id", "bad.h5", "--rows"},
+        {RUN_FIRST_ROW_ID, 1, 3, 1, "expected 4 features, found 3", "bad.h5", NULL},
+        {RUN_FIRST_ROW_ID, 0, 16, 1, "beyond its 4", "'masks'", NULL},
+        {RUN_FIRST_ROW_ID, 0, 3, -1, "expected a finite weight", "'weights'", NULL},
+        {RUN_FIRST_ROW_ID, 0, 3, INFINITY, "expected a finite weight", "'weights'", NULL},
+        {RUN_FIRST_ROW_ID, 0, 3, NAN, "expected a finite weight", "'weights'", NULL},
     };
     asc_explain_job job = job_of(&settings[0]);
     job.options.budget = "auto";
     job.options.masks = masks;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_masks(masks, &bad[i]);
-        assert_refused(&place, &job, ASC_MALFORMED, (run_words){bad[i].first, bad[i].second, NULL});
+        assert_refused(&place, &job, ASC_MALFORMED, (run_words){bad[i].first, bad[i].second, bad[i].hint});
     }
     job.options.masks = place.data;
     assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "ascribe-masks", NULL});
@@ -287,16 +287,17 @@ static void broken_indexes_are_refused(void **state)
 {
     (void)state;
     const char *masks = run_path(place.folder, "broken.h5");
-    const bad_masks good = {RUN_FIRST_ROW_ID, 0, 3, 1, NULL, NULL};
+    const bad_masks good = {RUN_FIRST_ROW_ID, 0, 3, 1, NULL, NULL, NULL};
     static const struct {
         const char *name;
         size_t at;
         int64_t value;
-        const char *word;
+        const char *word, *hint;
     } breaks[] = {
-        {"offsets", 0, 1, "rise from 0"},        {"offsets", 4, 2, "rise from 0"},     {"offsets", 4, INT64_MIN, "rise from 0"},
-        {"offsets", N_ROWS, 100, "to end at"},   {"rows/id", 3, RUN_FIRST_ROW_ID, "twice"}, {"rows/features", 2, 129, "more than 2 words"},
-        {"rows/features", 2, UINT32_MAX, "words"}, {"rows/draws", 0, 0, "samples"},
+        {"offsets", 0, 1, "rise from 0", NULL},        {"offsets", 4, 2, "rise from 0", NULL},     {"offsets", 4, INT64_MIN, "rise from 0", NULL},
+        {"offsets", N_ROWS, 100, "to end at", NULL},   {"rows/id", 3, RUN_FIRST_ROW_ID, "twice", NULL}, {"rows/features", 2, 129, "more than 2 words", NULL},
+        {"rows/features", 2, UINT32_MAX, "words", NULL}, {"rows/draws", 0, 0, "samples", NULL},
+        {"rows/id", N_ROWS - 1, 1, "masks for 1 of the 12", "--rows"},
     };
     asc_explain_job job = job_of(&settings[0]);
     job.options.budget = "auto";
@@ -304,8 +305,62 @@ static void broken_indexes_are_refused(void **state)
     for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
         write_masks(masks, &good);
         poke(masks, breaks[i].name, breaks[i].at, breaks[i].value);
-        assert_refused(&place, &job, ASC_MALFORMED, (run_words){breaks[i].word, "broken.h5", NULL});
+        job.options.rows_per_part = 1; // no part is left behind: before any row is explained
+        assert_refused(&place, &job, ASC_MALFORMED, (run_words){breaks[i].word, "broken.h5", breaks[i].hint});
     }
+}
+
+// Rows that cannot be explained draw nothing, so they need no masks.
+static void rows_without_an_answer_need_no_masks(void **state)
+{
+    (void)state;
+    const char *masks = run_path(place.folder, "fewer.h5");
+    const bad_masks good = {RUN_FIRST_ROW_ID, 0, 3, 1, NULL, NULL, NULL};
+    asc_explain_job job = job_of(&settings[0]);
+    job.options.budget = "auto";
+    job.options.masks = masks;
+    write_masks(masks, &good);
+    poke(masks, "rows/id", 8, 1); // TOO_LONG
+    run_well(&job, NULL);
+    assert_int_equal(unlink(place.out), 0);
+}
+
+static void another_mask_file_than_expected_is_refused(void **state)
+{
+    (void)state;
+    const char *masks = run_path(place.folder, "masks.h5");
+    const bad_masks good = {RUN_FIRST_ROW_ID, 0, 3, 1, NULL, NULL, NULL};
+    uint8_t digest[HASH_BYTES];
+    char hex[HASH_HEX_SIZE];
+    asc_explain_job job = job_of(&settings[0]);
+    job.options.budget = "auto";
+    job.options.masks = masks;
+    job.options.masks_sha256 = hex;
+    write_masks(masks, &good);
+    assert_int_equal(hash_file(masks, digest, NULL), ASC_OK);
+    hash_hex(digest, hex);
+    run_well(&job, NULL);
+    assert_int_equal(unlink(place.out), 0);
+    hex[0] = hex[0] == '0' ? '1' : '0';
+    assert_refused(&place, &job, ASC_DIFFERENT_RUN, (run_words){"another file", hex, NULL});
+}
+
+// A file that is put in another's place is not what was opened.
+static void a_file_that_was_replaced_has_no_hash(void **state)
+{
+    (void)state;
+    const char *masks = run_path(place.folder, "first.h5"), *other = run_path(place.folder, "second.h5");
+    const bad_masks good = {RUN_FIRST_ROW_ID, 0, 3, 1, NULL, NULL, NULL};
+    uint8_t digest[HASH_BYTES];
+    mask_file *file = NULL;
+    asc_error err = {0};
+    write_masks(masks, &good);
+    write_masks(other, &good);
+    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_hash(file, digest, NULL), ASC_OK);
+    assert_int_equal(rename(other, masks), 0);
+    assert_int_equal(mask_file_hash(file, digest, &err), ASC_MALFORMED);
+    mask_file_close(file);
 }
 
 static void foreign_files_are_kept(void **state)
@@ -357,6 +412,9 @@ int main(void)
         cmocka_unit_test(permutation_spends_whole_walks),
         cmocka_unit_test(bad_mask_files_are_refused),
         cmocka_unit_test(broken_indexes_are_refused),
+        cmocka_unit_test(rows_without_an_answer_need_no_masks),
+        cmocka_unit_test(another_mask_file_than_expected_is_refused),
+        cmocka_unit_test(a_file_that_was_replaced_has_no_hash),
         cmocka_unit_test(foreign_files_are_kept),
         cmocka_unit_test(options_that_do_not_belong_are_refused),
     };

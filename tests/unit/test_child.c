@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "base/child.h"
+#include "base/clock.h"
+#include "io/trial.h"
 
 #include <cmocka.h> // after fail.h: it defines a macro of that name, hence (fail) below
 
@@ -15,11 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMORY, DO_SPIN, DO_WRITE, DO_LIE, DO_RAISE, DO_SPIN_DEAF } deed;
+typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMORY, DO_SPIN, DO_WRITE, DO_LIE, DO_RAISE, DO_SPIN_DEAF, DO_SLEEP, DO_SLEEP_MUTE } deed;
 
 typedef struct task {
     deed deed;
     int signal_number; // of DO_RAISE
+    size_t wall_ms;
     char answer[64];
 } task;
 
@@ -66,6 +69,13 @@ static asc_status work(void *context, asc_error *err)
         while (!spinning) {
         }
         return ASC_OK;
+    case DO_SLEEP_MUTE:
+        for (int descriptor = 3; descriptor < 200; descriptor++)
+            close(descriptor); // the pipe among them
+        // fall through
+    case DO_SLEEP:
+        for (;;)
+            pause();
     }
     return ASC_OK;
 }
@@ -79,6 +89,7 @@ static asc_status run_task(task *t, asc_error *err)
         .answer_size = sizeof t->answer,
         .memory_bytes = (size_t)256 << 20,
         .cpu_s = 1,
+        .wall_ms = t->wall_ms,
         .dead = "x.h5: the reader",
         .dead_hint = "get another",
         .dead_status = ASC_MALFORMED,
@@ -172,6 +183,35 @@ static void limits_hold(void **state)
     assert_dies(DO_WRITE, "x.h5: the reader died (signal 25: ");
 }
 
+// A child that waits for ever uses no processor time.
+static void a_child_that_hangs_is_ended(void **state)
+{
+    task t = {.deed = DO_SLEEP, .wall_ms = 1500};
+    asc_error err = {0};
+    (void)state;
+    const double begun_s = clock_seconds();
+    assert_int_equal(run_task(&t, &err), ASC_MALFORMED);
+    assert_string_equal(err.message, "x.h5: the reader gave no answer within 1.5 s and was ended");
+    assert_string_equal(err.hint, "get another");
+    const double took_s = clock_seconds() - begun_s;
+    assert_true(took_s >= 1.4 && took_s < 30);
+    t.deed = DO_ANSWER;
+    assert_int_equal(run_task(&t, &err), ASC_OK);
+    t = (task){.deed = DO_SLEEP_MUTE};
+    assert_int_not_equal(run_task(&t, &err), ASC_OK); // without a limit of time, even
+}
+
+static void a_trial_that_hangs_refuses_the_file(void **state)
+{
+    task t = {.deed = DO_SLEEP};
+    asc_error err = {0};
+    const trial job = {.path = "y.h5", .step = work, .context = &t, .wall_ms = 50};
+    (void)state;
+    assert_int_equal(trial_run(&job, &err), ASC_MALFORMED);
+    assert_string_equal(err.message, "y.h5: the reader gave no answer within 0.05 s and was ended");
+    assert_non_null(strstr(err.hint, "damaged"));
+}
+
 static void handlers_of_the_parent_are_not_the_childs(void **state)
 {
     (void)state;
@@ -217,7 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_and_errors_come_back), cmocka_unit_test(every_death_is_told),
         cmocka_unit_test(other_ends_are_not_the_files_fault),
-        cmocka_unit_test(limits_hold), cmocka_unit_test(handlers_of_the_parent_are_not_the_childs),
+        cmocka_unit_test(limits_hold), cmocka_unit_test(a_child_that_hangs_is_ended), cmocka_unit_test(a_trial_that_hangs_refuses_the_file),
+        cmocka_unit_test(handlers_of_the_parent_are_not_the_childs),
         cmocka_unit_test(an_ignored_sigchld_does_no_harm), cmocka_unit_test(nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

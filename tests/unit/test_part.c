@@ -183,6 +183,34 @@ static void a_part_without_rows(void **state)
     part_close(reader);
 }
 
+// Fit stands after the scores, counts in every size, and is not taken for anything else.
+static void the_fit_of_a_row(void **state)
+{
+    (void)state;
+    enum { N_FIT = 3, HEAD = 32, SUM = 8 };
+    static const float fit[N_FIT * N_TARGETS] = {0.5f, -1, 2, 3.25f, -4, 5};
+    asc_error err;
+    row_store store;
+    part_writer *writer = NULL;
+    part_reader *reader = NULL;
+    size_t size = 0;
+    part_header header = header_of_test();
+    part_row row = row_of_test(0, &store);
+    header.n_rows = 1, header.n_fit = N_FIT, row.fit = fit;
+    assert_int_equal(part_create(&header, &writer, &err), ASC_OK);
+    assert_int_equal(part_append(writer, &row, &err), ASC_OK);
+    assert_int_equal(part_commit(writer, path, &err), ASC_OK);
+    free(temp_file_read(path, &size));
+    assert_int_equal(size, HEADER_BYTES + TRAILER_BYTES + HEAD + SUM + 4 * ((4 + N_FIT) * N_TARGETS + N_CLASSES));
+    assert_int_equal(part_bytes(&header, 0), size);
+    assert_int_equal(part_open(path, &header, &reader, &err), ASC_OK);
+    const part_row found = part_read(reader, 0);
+    assert_int_equal(part_reader_header(reader)->n_fit, N_FIT);
+    expect_rows_equal(&found, &row);
+    assert_memory_equal(found.fit, fit, sizeof fit);
+    part_close(reader);
+}
+
 // The fixed places of the format's description in part.c, read here by hand.
 static void the_layout(void **state)
 {
@@ -540,6 +568,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(round_trip, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_same_rows_give_the_same_bytes, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_part_without_rows, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_fit_of_a_row, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_layout, make_folder, remove_folder),
         cmocka_unit_test(the_digest_of_a_row),
         cmocka_unit_test(the_digest_of_a_long_row),

@@ -69,7 +69,7 @@ static asc_status resolve(fixture *f)
 {
     const asc_log log = {remember, f};
     f->warning[0] = '\0';
-    return request_resolve(&f->options, &f->model, f->dataset, &log, &f->request, &f->err);
+    return request_resolve(&f->options, &f->model, asc_dataset_describe(f->dataset), &log, &f->request, &f->err);
 }
 
 static void resolve_well(fixture *f)
@@ -431,7 +431,7 @@ static void labels_are_classes_by_name_or_index(void **state)
     assert_labels(f, "yes\0\0\0\0\0no\0\0\0\0\0\0", 3, 1, 0, NULL);
     assert_int_equal(request_label_class(&(explain_request){0}, 0), -1);
     f->options.target = "auto";
-    assert_int_equal(request_resolve(&f->options, &f->model, f->dataset, NULL, &f->request, NULL),
+    assert_int_equal(request_resolve(&f->options, &f->model, asc_dataset_describe(f->dataset), NULL, &f->request, NULL),
                      ASC_OK); // no log, no error record
     request_free(&f->request);
 }

@@ -1,0 +1,49 @@
+// What the files on oneDNN share: its engine, a product of one number of rows, and memory in its layouts.
+//
+// oneDNN runs on OpenMP: every call that may compute is made between enter_single_thread and leave_single_thread.
+#ifndef ASCRIBE_CPU_GEMM_ONEDNN_H
+#define ASCRIBE_CPU_GEMM_ONEDNN_H
+
+#include "cpu/cpu.h"
+
+#include <dnnl.h>
+
+struct gemm {
+    dnnl_engine_t engine;
+    asc_precision precision;
+};
+
+// out [n_rows, n_out] = x [n_rows, n_in] weight' (+ bias [1, n_out]), all but the weights row-major.
+typedef struct onednn_product {
+    dnnl_primitive_t primitive;
+    dnnl_memory_desc_t x, weight, out, scratch;
+} onednn_product;
+
+typedef struct product_spec {
+    size_t n_rows;
+    gemm_shape shape;
+    asc_precision precision; // of x and weight; out and bias are float
+    bool has_bias;
+    const dnnl_memory_desc_t *layout; // of the weights; NULL: the library's choice
+} product_spec;
+
+// dnnl_success, or an error that names what was being done.
+asc_status onednn_passed(dnnl_status_t status, const char *what, asc_error *err);
+
+// One OpenMP thread for the calling thread; leave puts back what enter returned.
+int enter_single_thread(void);
+void leave_single_thread(int n_threads);
+
+typedef struct matrix_spec {
+    size_t n_rows, n_columns;
+    asc_precision precision;
+    dnnl_format_tag_t tag;
+} matrix_spec;
+asc_status onednn_matrix(dnnl_memory_desc_t *out, const matrix_spec *spec, asc_error *err);
+asc_status onednn_product_create(gemm *library, const product_spec *spec, onednn_product *out, asc_error *err);
+asc_status onednn_memory(gemm *library, const dnnl_memory_desc_t *layout, const void *data, dnnl_memory_t *out, asc_error *err);
+// packed, in the given layout, = weight [n_out, n_in].
+asc_status onednn_pack(gemm *library, gemm_shape shape, const float *weight, const dnnl_memory_desc_t *layout, dnnl_memory_t packed,
+                       asc_error *err);
+
+#endif
