@@ -23,12 +23,16 @@ template <typename real> static __global__ void pool_first_kernel(pool_view view
         out[q * view.n_hidden + d] = x[(size_t)first * view.n_hidden + d];
 }
 
-asc_status cuda_pool_first(asc_stream *stream, const pool_first_args *args, asc_error *err)
+template <typename real> static void launch(asc_stream *stream, const pool_first_args *args)
 {
     const pool_view view = {args->n_sequences, args->n_tokens, args->n_hidden, cuda_data<int>(args->sequence_offsets),
                             cuda_device_of(stream)->fault};
     const dim3 grid(cuda_blocks(args->n_sequences, WARPS)), block(32, WARPS);
-    CUDA_BY_REAL(stream, CUDA_LAUNCH((pool_first_kernel<real>), grid, block, 0, stream, view, cuda_data<real>(args->x),
-                                     cuda_data<real>(args->out)));
+    CUDA_LAUNCH((pool_first_kernel<real>), grid, block, 0, stream, view, cuda_data<real>(args->x), cuda_data<real>(args->out));
+}
+
+asc_status cuda_pool_first(asc_stream *stream, const pool_first_args *args, asc_error *err)
+{
+    CUDA_BY_REAL(stream, launch<real>(stream, args));
     return cuda_launched("pool_first", err);
 }
