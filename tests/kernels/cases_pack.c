@@ -250,7 +250,7 @@ void cases_pack(asc_backend_kind kind)
             if (rule == ASC_POSITIONS_COUNTED && policy == ASC_POLICY_DELETE)
                 check_pack(&r, 65, N_MANY, p);
         }
-    if (!is_float(kind) || kind == ASC_BACKEND_CUDA)
+    if (!is_float(kind) || is_cuda(kind))
         check_bad_contents(&r);
     rig_close(&r);
 }

@@ -165,7 +165,7 @@ static void check_values(asc_backend_kind kind, const value_case *c)
     if (kind != ASC_BACKEND_REF) {
         values_on(ASC_BACKEND_REF, c, expected);
         // CUDA's exp, log and log1p are within 1 ulp, and so is the C library's: a handful of those, relative to the largest number.
-        expect_close("values like ref's", n, found, expected, kind == ASC_BACKEND_CUDA ? 2e-15 * (1 + largest) : 0, NULL);
+        expect_close("values like ref's", n, found, expected, is_cuda(kind) ? 2e-15 * (1 + largest) : 0, NULL);
     }
     free(expected);
     free(found);
@@ -256,6 +256,6 @@ void cases_values(asc_backend_kind kind)
     check_extremes(kind);
     for (int output = ASC_OUTPUT_LOGIT; output <= ASC_OUTPUT_LOGODDS; output++)
         check_nan(kind, (asc_output)output);
-    if (!is_float(kind) || kind == ASC_BACKEND_CUDA)
+    if (!is_float(kind) || is_cuda(kind))
         check_bad_contents(kind);
 }
