@@ -9,6 +9,8 @@
 asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err)
 {
     *out = NULL;
+    if (kind == ASC_BACKEND_CUDA)
+        return backend_open_cuda(&(cuda_choice){.precision = precision}, out, err);
     asc_backend *backend = calloc(1, sizeof *backend);
     if (!backend)
         return fail_memory(err, "backend", sizeof *backend);
@@ -20,8 +22,8 @@ asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_back
     case ASC_BACKEND_CPU: backend->ops = backend_cpu_ops(); break;
     default: status = fail(err, ASC_INTERNAL, "backend_open: kind: unknown backend %d", (int)kind); goto done;
     }
-    if (precision == ASC_PRECISION_BF16 && !backend->ops.has_bf16)
-        status = fail(err, ASC_USAGE, "backend %s: bf16 is asked for, but it knows one precision only, its own", backend->ops.name);
+    if (!(precision == ASC_PRECISION_FULL || (precision == ASC_PRECISION_BF16 && backend->ops.has_bf16)))
+        status = fail(err, ASC_USAGE, "backend %s: precision number %d is asked for, which it does not have", backend->ops.name, (int)precision);
     else
         status = backend->ops.open(backend, err);
 done:

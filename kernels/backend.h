@@ -26,6 +26,7 @@ typedef enum asc_backend_kind {
     ASC_BACKEND_REF,         // the specification: plain C, values stored and computed in double
     ASC_BACKEND_REF_GUARDED, // ref whose buffers cannot be touched outside its operations: proves that the host never does
     ASC_BACKEND_CPU,         // float, vendor GEMM, one thread per stream
+    ASC_BACKEND_CUDA,        // an NVIDIA GPU; its module is loaded when it is opened
 } asc_backend_kind;
 
 // What an element of a buffer is. REAL is the backend's own working type for weights and activations (double on ref, float on cpu);
@@ -40,19 +41,43 @@ typedef struct asc_view {
 
 static inline asc_view view_at(asc_buffer *buffer, size_t first)
 {
-    return (asc_view){buffer, first};
+    const asc_view view = {buffer, first};
+    return view;
 }
 
 // ---- Device and memory -------------------------------------------------------------------------------------------
 
-// What the linear maps with 16 outputs or more multiply in; everything else, and every sum, is in the working type (REAL).
+// What the linear maps with 16 outputs or more multiply in; every sum is in the working type (REAL) of the backend, or in float.
 typedef enum asc_precision {
-    ASC_PRECISION_FULL, // the working type
-    ASC_PRECISION_BF16, // cpu: weights and inputs rounded to bfloat16 (to nearest, ties to even), sums in float
+    ASC_PRECISION_FULL, // double on ref, float on cpu and cuda
+    ASC_PRECISION_BF16, // cpu: weights and inputs rounded to bfloat16 (to nearest, ties to even), sums in float; cuda: REAL is bfloat16
+    ASC_PRECISION_FP16, // cuda: REAL is half precision
+    ASC_PRECISION_TF32, // cuda: REAL is float, products of the matrix library in TF32
 } asc_precision;
 
-// ASC_USAGE where the backend does not have the precision at all, ASC_NO_DEVICE where this build or this processor lacks it.
+// ASC_USAGE where the backend does not have the precision at all, ASC_NO_DEVICE where this build or this machine lacks it.
+// ASC_BACKEND_CUDA: as backend_open_cuda, device 0.
 asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err);
+
+typedef struct cuda_choice {
+    const char *module; // path of libascribe_cuda.so; NULL: beside this library or program, or where it is installed
+    int device;
+    asc_precision precision;
+} cuda_choice;
+// A GPU. ASC_NO_DEVICE, with the reason, when there is no module, it cannot be loaded, or it finds no such device that it can use.
+asc_status backend_open_cuda(const cuda_choice *choice, asc_backend **out, asc_error *err);
+
+typedef struct gpu_facts {
+    char name[128];
+    size_t memory_bytes, n_multiprocessors;
+    int compute_major, compute_minor; // compute capability
+} gpu_facts;
+// Whether that GPU could be opened, without opening it: ASC_OK or ASC_NO_DEVICE, with the reason. The precision is not looked at.
+asc_status backend_check_cuda(const cuda_choice *choice, asc_error *err);
+// Whether this machine has an NVIDIA driver, so that a GPU is to be expected.
+bool backend_has_nvidia_driver(void);
+// Facts of up to `capacity` GPUs, and how many there are. ASC_NO_DEVICE, with the reason, when there is none to be had.
+asc_status backend_list_cuda(const char *module, gpu_facts *gpus, size_t capacity, size_t *count, asc_error *err);
 void backend_close(asc_backend *backend); // accepts NULL; everything made from it must be gone
 
 const char *backend_name(const asc_backend *backend);       // "ref", "cpu"

@@ -73,6 +73,7 @@ struct asc_backend {
     asc_precision precision;
     const char *kernel_set;
     void *impl;
+    int device; // of cuda: which GPU
 };
 
 // The tables. Each is filled by its backend_<kind>.c.
@@ -80,9 +81,32 @@ asc_backend_ops backend_ref_ops(void);
 asc_backend_ops backend_ref_guarded_ops(void);
 asc_backend_ops backend_cpu_ops(void);
 
+// A backend in a module of its own, which is loaded when it is asked for: the symbol ASC_BACKEND_MODULE_SYMBOL of this type.
+typedef struct asc_backend_module {
+    uint32_t interface_version; // ASC_BACKEND_INTERFACE of the headers it was built with; raised when this file or backend.h changes
+    asc_backend_ops (*ops)(void);
+    // ASC_NO_DEVICE, with the reason, rather than a count of 0.
+    asc_status (*count_devices)(size_t *count, asc_error *err);
+    asc_status (*describe_device)(int device, gpu_facts *facts, asc_error *err);
+    asc_status (*check_device)(int device, asc_error *err); // ASC_NO_DEVICE when it is not there or too old
+} asc_backend_module;
+enum { ASC_BACKEND_INTERFACE = 1 };
+#define ASC_BACKEND_MODULE_SYMBOL "ascribe_backend_module"
+
 static inline void *view_data(asc_view view, size_t element_bytes)
 {
     return (char *)view.buffer->data + view.first * element_bytes;
+}
+
+// Entries that a token table can hold: at most 2 U, and no more than its buffers do.
+static inline size_t table_entries(const token_table *table)
+{
+    const asc_view views[] = {table->ids, table->positions, table->types};
+    size_t n_entries = 2 * table->n_tokens;
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        if (views[i].buffer->count - views[i].first < n_entries)
+            n_entries = views[i].buffer->count - views[i].first;
+    return n_entries;
 }
 
 #endif

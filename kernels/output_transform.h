@@ -1,5 +1,4 @@
-// From the logits of one sequence to the value that is explained, always in double: shared by all backends of
-// the host processor.
+// From the logits of one sequence to the value that is explained, always in double: shared by all backends.
 //
 // Softmax and log-odds subtract the largest logit first, so no finite logit overflows. Log-odds come straight
 // from the logits, log(p / (1 - p)) = z_t - log(sum over the other classes of exp z), and never form 1 - p.
@@ -8,6 +7,7 @@
 #define ASCRIBE_OUTPUT_TRANSFORM_H
 
 #include "backend.h"
+#include "both.h"
 
 #include <math.h>
 
@@ -17,13 +17,13 @@ typedef struct logit_row {
     const float *in_float;
 } logit_row;
 
-static inline double logit_at(logit_row row, size_t class_index)
+ASC_BOTH double logit_at(logit_row row, size_t class_index)
 {
     return row.in_double ? row.in_double[class_index] : (double)row.in_float[class_index];
 }
 
 // The class with the largest logit: the lowest index on ties; the first NaN when there is one.
-static inline size_t output_argmax(logit_row row, size_t n_classes)
+ASC_BOTH size_t output_argmax(logit_row row, size_t n_classes)
 {
     size_t best = 0;
     for (size_t c = 1; c < n_classes && !isnan(logit_at(row, best)); c++)
@@ -33,7 +33,7 @@ static inline size_t output_argmax(logit_row row, size_t n_classes)
 }
 
 // log(sum of exp z) over all classes but `left_out` (n_classes: none). -inf when no class is left.
-static inline double output_log_sum(logit_row row, size_t n_classes, size_t left_out)
+ASC_BOTH double output_log_sum(logit_row row, size_t n_classes, size_t left_out)
 {
     double largest = -INFINITY;
     for (size_t c = 0; c < n_classes; c++) {
@@ -54,7 +54,7 @@ static inline double output_log_sum(logit_row row, size_t n_classes, size_t left
 }
 
 // shap's logit link clips p to [1e-15, 1 - 1e-15]; the same bound on log(p / (1 - p)). NaN stays NaN.
-static inline double output_clip_log_odds(double log_odds)
+ASC_BOTH double output_clip_log_odds(double log_odds)
 {
     const double bound = log1p(-1e-15) - log(1e-15);
     if (log_odds > bound)
@@ -63,7 +63,7 @@ static inline double output_clip_log_odds(double log_odds)
 }
 
 // The explained value of class `target` < n_classes.
-static inline double output_value(logit_row row, size_t n_classes, size_t target, asc_output output,
+ASC_BOTH double output_value(logit_row row, size_t n_classes, size_t target, asc_output output,
                                   bool sigmoid)
 {
     const double z = logit_at(row, target);

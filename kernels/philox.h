@@ -9,13 +9,9 @@
 #ifndef ASCRIBE_PHILOX_H
 #define ASCRIBE_PHILOX_H
 
-#include <stdint.h>
+#include "both.h"
 
-#ifdef __CUDACC__
-#define ASC_BOTH __host__ __device__ static inline
-#else
-#define ASC_BOTH static inline
-#endif
+#include <stdint.h>
 
 // What a stream of random words is for. Numbers are part of every result: never re-use or re-order.
 enum philox_purpose {

@@ -7,6 +7,8 @@
 #ifndef ASCRIBE_SHAPES_H
 #define ASCRIBE_SHAPES_H
 
+#include "both.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,17 +16,17 @@
 enum { ASC_MASK_BITS = 64 };
 
 // Number of 64-bit words of a mask over n_features (at least 1, so that n = 0 has an address too).
-static inline size_t mask_words(size_t n_features)
+ASC_BOTH size_t mask_words(size_t n_features)
 {
     return n_features == 0 ? 1 : (n_features + ASC_MASK_BITS - 1) / ASC_MASK_BITS;
 }
 
-static inline int mask_has(const uint64_t *mask, size_t feature)
+ASC_BOTH int mask_has(const uint64_t *mask, size_t feature)
 {
     return (int)(mask[feature / ASC_MASK_BITS] >> (feature % ASC_MASK_BITS) & 1u);
 }
 
-static inline void mask_add(uint64_t *mask, size_t feature)
+ASC_BOTH void mask_add(uint64_t *mask, size_t feature)
 {
     mask[feature / ASC_MASK_BITS] |= (uint64_t)1 << (feature % ASC_MASK_BITS);
 }

@@ -11,7 +11,7 @@ import re
 import sys
 
 STANDARD = set(
-    """assert.h ctype.h errno.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdalign.h stdarg.h
+    """assert.h ctype.h dlfcn.h errno.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdalign.h stdarg.h
     stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h time.h
     dirent.h fcntl.h fnmatch.h ftw.h poll.h pthread.h sched.h spawn.h strings.h unistd.h wchar.h
     sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/stat.h sys/statvfs.h sys/time.h sys/types.h
@@ -24,7 +24,7 @@ def rule(quoted="", public="", libraries=""):
     return {"quoted": quoted.split(), "public": public.split(), "libraries": libraries.split()}
 
 
-KERNELS = "backend.h backend_ops.h backend_check.h shapes.h philox.h output_transform.h libm_digest.h base/fail.h base/checked.h"
+KERNELS = "both.h backend.h backend_ops.h backend_check.h shapes.h philox.h output_transform.h libm_digest.h gelu.h team.h solve/* base/fail.h base/checked.h"
 
 # The longest matching folder counts. A header in quotes that stands in the including file's own folder is named from
 # the module's root (base/fail.h), except in host/cli, which is seen by nobody.

@@ -4,7 +4,6 @@
 #include <ascribe/result.h>
 
 #include "base/clock.h"
-#include "base/thread_pool.h"
 #include "bench/bench_private.h"
 #include "bench/peak.h"
 #include "bench/shape.h"
@@ -15,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+enum { MOST_DEVICES = 64 };
 enum { MOST_SHAPE_ROWS = 1 << 16 };
 #define WARM_UP_SECONDS 0.5
 
@@ -101,7 +101,7 @@ static void describe(const bench *b)
 {
     const asc_model_info *model = asc_model_describe(b->model);
     asc_bench_report *report = b->report;
-    asc_device_info devices[8];
+    asc_device_info devices[MOST_DEVICES];
     size_t n_devices = 0;
     snprintf(report->model, sizeof report->model, "%s", model->path);
     snprintf(report->architecture, sizeof report->architecture, "%s", model->architecture);
@@ -112,11 +112,11 @@ static void describe(const bench *b)
     report->n_parameters = model->n_parameters;
     report->n_workers = b->n_workers;
     report->precision = request_precision_name(&b->request);
-    report->backend = b->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
-    if (asc_device_list(devices, 8, &n_devices, NULL) != ASC_OK)
+    report->backend = request_backend_name(&b->request);
+    if (asc_device_list(devices, MOST_DEVICES, &n_devices, NULL) != ASC_OK)
         return;
-    for (size_t i = 0; i < n_devices && i < 8; i++)
-        if (strcmp(devices[i].backend, report->backend) == 0)
+    for (size_t i = 0; i < n_devices && i < MOST_DEVICES; i++)
+        if (strcmp(devices[i].backend, report->backend) == 0 && devices[i].number == b->request.device)
             snprintf(report->device, sizeof report->device, "%s", devices[i].name);
 }
 
@@ -124,7 +124,7 @@ static asc_status measure_peak(bench *b)
 {
     double flops_per_s = 0;
     bench_say(b, "measuring matrix multiplication", 0);
-    TRY(peak_measure(b->request.backend, b->n_workers, &flops_per_s, b->err));
+    TRY(peak_measure(&b->request, b->n_workers, &flops_per_s, b->err));
     if (b->gemm_flops_per_s == 0)
         b->gemm_flops_per_s = flops_per_s;
     if (flops_per_s > b->report->gemm_flops_per_s)
@@ -268,9 +268,9 @@ asc_status asc_bench_run(const asc_bench_job *job, asc_bench_report *report, asc
     *report = (asc_bench_report){.backend = "", .precision = ""};
     snprintf(report->budget, sizeof report->budget, "%s", job->options.budget ? job->options.budget : "");
     TRY(check_job(job, err));
-    b.n_workers = job->options.n_workers ? (size_t)job->options.n_workers : pool_available_cores();
     asc_status status = open_inputs(&b);
     if (status == ASC_OK) {
+        b.n_workers = request_n_workers(&b.request, job->options.n_workers);
         describe(&b);
         status = measure(&b);
     }

@@ -62,12 +62,15 @@ asc_status bench_precision(bench *b)
 {
     asc_bench_precision *report = &b->report->precision_check;
     explained **reference = NULL, **other = NULL;
-    if (b->request.backend != ASC_BACKEND_CPU) {
+    if (b->request.backend != ASC_BACKEND_CPU && b->request.backend != ASC_BACKEND_CUDA) {
         snprintf(report->reason, sizeof report->reason, "backend %s computes in double alone", b->report->backend);
         return ASC_OK;
     }
-    bench_say(b, "comparing bf16 with fp32", 2 * b->report->passes.best_s);
-    asc_status status = explain_in(b, "bf16", &other);
+    const char *const compared = b->request.precision == ASC_PRECISION_FULL ? "bf16" : request_precision_name(&b->request);
+    char what[64];
+    snprintf(what, sizeof what, "comparing %s with fp32", compared);
+    bench_say(b, what, 2 * b->report->passes.best_s);
+    asc_status status = explain_in(b, compared, &other);
     if (status == ASC_NO_DEVICE) {
         snprintf(report->reason, sizeof report->reason, "%.200s", b->err ? b->err->message : "this machine has none");
         return ASC_OK;
@@ -75,7 +78,7 @@ asc_status bench_precision(bench *b)
     if (status == ASC_OK)
         status = explain_in(b, "fp32", &reference);
     if (status == ASC_OK)
-        conclude(b, "bf16", reference, other);
+        conclude(b, compared, reference, other);
     free_results(b, reference);
     free_results(b, other);
     return status;

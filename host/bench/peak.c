@@ -33,12 +33,12 @@ static asc_status measure_all(peak *p, size_t n_workers, double *flops_per_s, as
     return status;
 }
 
-asc_status peak_measure(asc_backend_kind kind, size_t n_workers, double *flops_per_s, asc_error *err)
+asc_status peak_measure(const explain_request *request, size_t n_workers, double *flops_per_s, asc_error *err)
 {
     peak p = {.flops_per_s = calloc(n_workers, sizeof *p.flops_per_s)};
     if (!p.flops_per_s)
         return fail_memory(err, "the peak", n_workers * sizeof *p.flops_per_s);
-    asc_status status = backend_open(kind, ASC_PRECISION_FULL, &p.backend, err);
+    asc_status status = request_open_backend(request, &p.backend, err);
     if (status == ASC_OK)
         status = measure_all(&p, n_workers, flops_per_s, err);
     backend_close(p.backend);

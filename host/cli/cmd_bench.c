@@ -40,11 +40,12 @@ static const option_spec options[] = {
     METHOD_OPTIONS(OF_METHOD),
 
     {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(job.options.backend),
-     .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
+     .group = "Machine", .help = "auto; cpu; cuda; ref ('ascribe devices' lists them)"},
+    {.name = "device", .kind = OPTION_INT, .argument = "N", .offset = FIELD(job.options.device), .help = "which GPU, from 0"},
     {.name = "precision", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(job.options.precision),
-     .help = "of the linear maps: fp32; bf16"},
-    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
-     .offset = FIELD(job.options.n_workers), .help = "threads"},
+     .help = "auto (cpu: fp32, cuda: fp16); fp32; bf16; on cuda also fp16, tf32"},
+    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core, on a GPU 2",
+     .offset = FIELD(job.options.n_workers), .help = "threads, on a GPU streams"},
     {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true, .offset = FIELD(job.options.step_tokens),
      .help = "tokens for each step and worker"},
 
@@ -54,7 +55,7 @@ static const option_spec options[] = {
     {.name = "savings", .kind = OPTION_SET, .offset = FIELD(job.savings),
      .help = "also the same work with every exact saving off, each alone on, and all on, in turns; each takes about that long"},
     {.name = "precision-check", .kind = OPTION_SET, .offset = FIELD(job.precision_check),
-     .help = "also compare the attributions of bf16 with those of fp32, beside the standard error of sampling"},
+     .help = "also compare the attributions in this precision (fp32: in bf16) with those in fp32, beside the standard error of sampling"},
 
     {.name = "json", .kind = OPTION_SET, .offset = FIELD(json), .group = "Messages", .help = "one JSON object"},
     {.name = "quiet", .letter = 'q', .kind = OPTION_SET, .offset = FIELD(quiet),

@@ -27,8 +27,8 @@ static asc_status print_as_json(const asc_device_info *devices, size_t count, as
     for (size_t i = 0; i < count; i++) {
         const asc_device_info *device = &devices[i];
         json_t *entry =
-            json_pack("{s:o, s:o, s:o, s:b, s:o, s:I, s:I}", "backend", json_text(device->backend), "name",
-                      json_text(device->name), "kernel_set", json_text(device->kernel_set), "usable",
+            json_pack("{s:o, s:i, s:o, s:o, s:b, s:o, s:I, s:I}", "backend", json_text(device->backend), "device",
+                      device->number, "name", json_text(device->name), "kernel_set", json_text(device->kernel_set), "usable",
                       device->usable, "reason", device->usable ? json_null() : json_text(device->reason),
                       "cores", (json_int_t)device->n_cores, "memory_bytes", (json_int_t)device->memory_bytes);
         json_array_append_new(list, entry);
@@ -45,8 +45,11 @@ static void print_device(const asc_device_info *device)
         putchar('\n');
         return;
     }
-    printf("%-8s %zu cores, %.1f GiB memory\n", "", device->n_cores,
-           (double)device->memory_bytes / (double)((size_t)1 << 30));
+    const double gib = (double)device->memory_bytes / (double)((size_t)1 << 30);
+    if (strcmp(device->backend, "cuda") == 0)
+        printf("%-8s --device %d: %zu multiprocessors, %.1f GiB memory\n", "", device->number, device->n_cores, gib);
+    else
+        printf("%-8s %zu cores, %.1f GiB memory\n", "", device->n_cores, gib);
     printf("%-8s kernels: %s\n", "", device->kernel_set);
 }
 

@@ -78,11 +78,14 @@ static const option_spec options[] = {
      .help = "most tokens of a row; longer ones are cut off"},
 
     {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.backend),
-     .group = "Machine", .help = "auto; cpu; ref ('ascribe devices' lists them)"},
+     .group = "Machine", .help = "auto; cpu; cuda; ref ('ascribe devices' lists them). auto: cuda where a GPU can be used, else cpu"},
+    {.name = "device", .kind = OPTION_INT, .argument = "N", .offset = FIELD(options.device),
+     .help = "which GPU, from 0 ('ascribe devices' lists them)"},
     {.name = "precision", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(options.precision),
-     .help = "fp32; bf16: linear maps in bfloat16, faster on AMD Zen 4, slower than fp32 on Intel without AMX"},
-    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core",
-     .offset = FIELD(options.n_workers), .help = "threads; never changes a result"},
+     .help = "auto (cpu: fp32, cuda: fp16); fp32; bf16 (cpu: linear maps, faster on AMD Zen 4, slower than fp32 on Intel without AMX); "
+             "on cuda also fp16, tf32"},
+    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core, on a GPU 2",
+     .offset = FIELD(options.n_workers), .help = "threads, on a GPU streams; never changes a result"},
     {.name = "savings", .kind = OPTION_STRING, .argument = "LIST", .hidden = true, .offset = FIELD(options.savings),
      .help = "exact savings: auto; all; none; or some of first_layer, last_layer, fold, duplicates"},
     {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true,

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_GPUS = 64 };
+
 // The processor's name as the system tells it.
 static void processor_name(char *name, size_t size)
 {
@@ -43,12 +45,39 @@ static void fill(asc_device_info *device, asc_backend_kind kind)
     backend_close(backend);
 }
 
+// One entry for each GPU, or one that says why there is none. None is opened: that takes memory on it.
+static size_t fill_gpus(asc_device_info *devices, size_t capacity)
+{
+    gpu_facts gpus[MOST_GPUS];
+    asc_error reason = {.status = ASC_OK};
+    size_t count = 0;
+    const asc_status status = backend_list_cuda(NULL, gpus, MOST_GPUS, &count, &reason);
+    count = count < MOST_GPUS ? count : MOST_GPUS;
+    if (status != ASC_OK) {
+        if (capacity > 0) {
+            devices[0] = (asc_device_info){.backend = "cuda"};
+            snprintf(devices[0].reason, sizeof devices[0].reason, "%.250s", reason.message);
+        }
+        return 1;
+    }
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        asc_device_info *device = &devices[i];
+        *device = (asc_device_info){.backend = "cuda", .number = (int)i, .n_cores = gpus[i].n_multiprocessors, .memory_bytes = gpus[i].memory_bytes};
+        snprintf(device->name, sizeof device->name, "%.127s", gpus[i].name);
+        snprintf(device->kernel_set, sizeof device->kernel_set, "compute capability %d.%d", gpus[i].compute_major, gpus[i].compute_minor);
+        device->usable = backend_check_cuda(&(cuda_choice){.device = (int)i}, &reason) == ASC_OK;
+        snprintf(device->reason, sizeof device->reason, "%.250s", device->usable ? "" : reason.message);
+    }
+    return count;
+}
+
 asc_status asc_device_list(asc_device_info *devices, size_t capacity, size_t *count, asc_error *err)
 {
     static const asc_backend_kind kinds[] = {ASC_BACKEND_CPU, ASC_BACKEND_REF};
+    const size_t n_kinds = sizeof kinds / sizeof *kinds, n_filled = n_kinds < capacity ? n_kinds : capacity;
     (void)err;
-    *count = sizeof kinds / sizeof *kinds;
-    for (size_t i = 0; i < *count && i < capacity; i++)
+    for (size_t i = 0; i < n_filled; i++)
         fill(&devices[i], kinds[i]);
+    *count = n_kinds + fill_gpus(devices + n_filled, capacity - n_filled);
     return ASC_OK;
 }

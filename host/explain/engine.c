@@ -16,6 +16,7 @@
 
 enum {
     DEFAULT_STEP_TOKENS = 1024,
+    DEFAULT_GPU_STEP_TOKENS = 1 << 16, // enough to fill it, and to hide what launching costs
     BATCH_BYTES = 64 << 20, // device memory for masks and values of one batch
     WAVE_BYTES = 256 << 20, // of the batches that are on the device at once
     WARN_BUDGET_PER_FEATURE = 4,
@@ -44,21 +45,59 @@ static asc_status start_worker(void *context, size_t worker, size_t task, asc_er
     return ASC_OK;
 }
 
-// A step holds at least the two full-length coalitions of the longest row.
-static step_limits choose_limits(const engine_config *config)
+static void stop_workers(engine *e)
 {
-    const size_t wanted = config->step_tokens ? config->step_tokens : DEFAULT_STEP_TOKENS;
-    const size_t needed = 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
-    const size_t max_tokens = wanted > needed ? wanted : needed;
+    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
+        value_worker_free(&e->workers[i]);
+}
+
+// A step holds at least the two full-length coalitions of the longest row.
+static size_t least_step_tokens(const engine_config *config)
+{
+    return 2 * config->max_row_tokens < SELF_TEST_TOKENS ? SELF_TEST_TOKENS : 2 * config->max_row_tokens;
+}
+
+static step_limits choose_limits(const engine_config *config, size_t wanted)
+{
+    const size_t needed = least_step_tokens(config), max_tokens = wanted > needed ? wanted : needed;
     return (step_limits){max_tokens, max_tokens / 4 + 2};
+}
+
+// A GPU that is short of memory gets smaller steps; false when they cannot be smaller.
+static bool shrink_steps(engine *e)
+{
+    const size_t before = e->limits.max_tokens;
+    if (e->config.request->backend != ASC_BACKEND_CUDA)
+        return false;
+    e->limits = choose_limits(&e->config, before / 2);
+    if (e->limits.max_tokens == before)
+        return false;
+    char message[160];
+    snprintf(message, sizeof message, "the GPU is short of memory: steps of %zu tokens instead of %zu", e->limits.max_tokens, before);
+    if (e->config.log.write)
+        e->config.log.write(e->config.log.user, ASC_LOG_WARNING, message);
+    return true;
+}
+
+static asc_status start_workers(engine *e, asc_error *err)
+{
+    for (;;) {
+        const asc_status status = pool_run_each(e->pool, start_worker, e, err);
+        if (status == ASC_OK)
+            return ASC_OK;
+        stop_workers(e);
+        if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
+            return status;
+    }
 }
 
 static asc_status start(engine *e, asc_error *err)
 {
     const engine_config *config = &e->config;
     const size_t n_max_tokens = config->model->config.n_max_tokens;
-    e->limits = choose_limits(config);
-    TRY(backend_open(config->request->backend, config->request->precision, &e->backend, err));
+    const size_t automatic = config->request->backend == ASC_BACKEND_CUDA ? DEFAULT_GPU_STEP_TOKENS : DEFAULT_STEP_TOKENS;
+    e->limits = choose_limits(config, config->step_tokens ? config->step_tokens : automatic);
+    TRY(request_open_backend(config->request, &e->backend, err));
     TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
@@ -66,7 +105,7 @@ static asc_status start(engine *e, asc_error *err)
     if (!e->workers || !e->streams)
         return fail_memory(err, "the workers", config->n_workers * sizeof *e->workers);
     TRY(pool_create(config->n_workers, &e->pool, err));
-    TRY(pool_run_each(e->pool, start_worker, e, err));
+    TRY(start_workers(e, err));
     return self_test_run(e->model, e->pool, e->workers, err);
 }
 
@@ -90,8 +129,7 @@ void engine_destroy(engine *e)
     if (!e)
         return;
     pool_destroy(e->pool);
-    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
-        value_worker_free(&e->workers[i]);
+    stop_workers(e);
     free(e->workers);
     free(e->streams);
     free(e->profiles);
@@ -355,12 +393,26 @@ static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *er
     return status;
 }
 
+// On a GPU that runs out of memory the slice is explained from its start, in smaller steps.
+static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+{
+    for (;;) {
+        slice s = {.e = e, .rows = rows};
+        const engine_work before = engine_work_done(e);
+        const asc_status status = run_slice(&s, run_wave, err);
+        *out = s.results;
+        if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
+            return status;
+        atomic_store(&e->evaluations, before.evaluations);
+        atomic_store(&e->tokens, before.tokens);
+        stop_workers(e);
+        TRY(start_workers(e, err));
+    }
+}
+
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
-    slice s = {.e = e, .rows = rows};
-    TRY(run_slice(&s, run_wave, err));
-    *out = s.results;
-    return ASC_OK;
+    return explain_slice(e, rows, out, err);
 }
 
 // ---- What it takes -----------------------------------------------------------------------------------------------
@@ -452,6 +504,7 @@ static asc_status time_step(void *context, size_t worker, size_t task, asc_error
     if (start_s >= s->calibration->deadline_s)
         return ASC_OK;
     TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
+    TRY(stream_sync(s->e->streams[worker], err));
     timing->busy_s += clock_seconds() - start_s;
     add_step(s, next, &timing->load.packed);
     return ASC_OK;

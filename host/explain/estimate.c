@@ -25,11 +25,6 @@ typedef struct estimate {
     engine_timing timing;
 } estimate;
 
-static size_t real_bytes(const run *r)
-{
-    return r->request.backend == ASC_BACKEND_CPU ? sizeof(float) : sizeof(double);
-}
-
 static void count_rows(estimate *e, const asc_rows *rows, const part_header *header)
 {
     const size_t n = rows->n_rows;
@@ -124,7 +119,7 @@ static uint64_t count_weights(const run *r)
 {
     const asc_model_info *model = asc_model_describe(r->model);
     const size_t stored = strcmp(model->weights_dtype, "F32") == 0 ? sizeof(float) : sizeof(float) / 2;
-    return model->n_parameters * (stored + real_bytes(r));
+    return model->n_parameters * (stored + request_real_bytes(&r->request));
 }
 
 static void conclude(estimate *e)
@@ -136,7 +131,7 @@ static void conclude(estimate *e)
     cost->flops = engine_flops(r->engine, &e->load);
     cost->n_workers = r->n_workers;
     cost->weight_bytes = count_weights(r);
-    cost->worker_bytes = engine_worker_bytes(r->engine, real_bytes(r));
+    cost->worker_bytes = engine_worker_bytes(r->engine, request_real_bytes(&r->request));
     cost->batch_bytes = e->load.batch_bytes;
     cost->n_parts = (size_t)r->n_parts;
     cost->rows_per_part = (size_t)r->rows_per_part;

@@ -1,8 +1,8 @@
 // Options: defaults, checking, and resolving them against a model and a dataset; see request.h and ascribe/options.h.
 #include "explain/request.h"
 
+#include "explain/request_backend.h"
 #include "explain/request_solver.h"
-#include "model/savings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,8 +19,6 @@ typedef struct word {
 } word;
 
 static const word outputs[] = {{"logit", ASC_OUTPUT_LOGIT}, {"probability", ASC_OUTPUT_PROBABILITY}, {"logodds", ASC_OUTPUT_LOGODDS}};
-static const word backends[] = {{"auto", ASC_BACKEND_CPU}, {"cpu", ASC_BACKEND_CPU}, {"ref", ASC_BACKEND_REF}};
-static const word precisions[] = {{"fp32", ASC_PRECISION_FULL}, {"bf16", ASC_PRECISION_BF16}};
 
 #define FIND_WORD(words, text, value) find_word(words, sizeof(words) / sizeof *(words), text, value)
 
@@ -39,7 +37,7 @@ asc_explain_options asc_explain_options_default(void)
     return (asc_explain_options){
         .method = "shapley", .estimator = "auto", .policy = "remove", .output = "logit", .target = "auto", .budget = "auto",
         .exact_limit = 16, .l1_reg = "off", .lime_selection = "auto", .lime_features = 10, .savings = "auto", .backend = "auto",
-        .precision = "fp32", .n_rows = -1, .keep_text = true,
+        .precision = "auto", .n_rows = -1, .keep_text = true,
     };
 }
 
@@ -97,15 +95,6 @@ static bool parse_policy(const char *text, policy_choice *out)
     return errno == 0 && *end == '\0' && out->id <= INT32_MAX;
 }
 
-// The reference computes what is defined; the others leave out what they can.
-static asc_status resolve_savings(const char *text, asc_backend_kind backend, unsigned *out, asc_error *err)
-{
-    if (strcmp(text, "auto") != 0)
-        return savings_parse(text, out, err);
-    *out = backend == ASC_BACKEND_CPU ? ASC_SAVINGS_ALL : 0;
-    return ASC_OK;
-}
-
 static asc_status check_choices(const asc_explain_options *options, asc_error *err)
 {
     int value = 0;
@@ -124,18 +113,7 @@ static asc_status check_choices(const asc_explain_options *options, asc_error *e
         return fail(err, ASC_USAGE, "--policy '%s' is unknown, expected %s", options->policy, policy_words);
     if (!FIND_WORD(outputs, options->output, &value))
         return fail(err, ASC_USAGE, "--output '%s' is unknown, expected logit, probability or logodds", options->output);
-    if (!FIND_WORD(backends, options->backend, &value)) {
-        if (strcmp(options->backend, "cuda") == 0)
-            return fail(err, ASC_NO_DEVICE, "--backend cuda: this build holds no CUDA backend; use cpu");
-        return fail(err, ASC_USAGE, "--backend '%s' is unknown, expected auto, cpu or ref", options->backend);
-    }
-    int precision;
-    if (!FIND_WORD(precisions, options->precision, &precision))
-        return fail(err, ASC_USAGE, "--precision '%s' is unknown, expected fp32 or bf16", options->precision);
-    if (precision == ASC_PRECISION_BF16 && value != ASC_BACKEND_CPU)
-        return fail(err, ASC_USAGE, "--precision bf16 belongs to backend cpu, but --backend is %s, which computes in double", options->backend);
-    unsigned savings;
-    return resolve_savings(options->savings, (asc_backend_kind)value, &savings, err);
+    return request_backend_check(options, err);
 }
 
 // NULL is no choice; options that may be NULL are not in the list.
@@ -337,11 +315,7 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     (void)parse_budget(options->budget, &out->budget);
     (void)FIND_WORD(outputs, options->output, &value);
     out->output = (asc_output)value;
-    (void)FIND_WORD(backends, options->backend, &value);
-    out->backend = (asc_backend_kind)value;
-    (void)FIND_WORD(precisions, options->precision, &value);
-    out->precision = (asc_precision)value;
-    TRY(resolve_savings(options->savings, out->backend, &out->savings, err));
+    TRY(request_backend_resolve(options, log, out, err));
     out->exact_limit = (size_t)options->exact_limit;
     out->seed = options->seed;
     out->sigmoid = model->sigmoid;
@@ -436,11 +410,4 @@ const char *request_output_name(const explain_request *request)
 const char *request_policy_name(const explain_request *request)
 {
     return request->policy_name;
-}
-
-const char *request_precision_name(const explain_request *request)
-{
-    if (request->backend != ASC_BACKEND_CPU)
-        return "fp64";
-    return request->precision == ASC_PRECISION_BF16 ? "bf16" : "fp32";
 }

@@ -36,6 +36,8 @@ typedef struct explain_request {
     size_t n_label_names;
     asc_backend_kind backend;
     asc_precision precision;
+    int device;              // of backend cuda
+    const char *cuda_module; // of backend cuda, for tests; NULL: where it is looked for
     unsigned savings; // ASC_SAVING_*
     const row_sampler *sampler; // NULL: rows share designs
     asc_selection selection;    // of the sampler's solver, and what it allows
@@ -68,6 +70,13 @@ int32_t request_label_class(const explain_request *request, int32_t label);
 // The words for results: "logit", "remove", ...
 const char *request_output_name(const explain_request *request);
 const char *request_policy_name(const explain_request *request);
-const char *request_precision_name(const explain_request *request); // "fp64" on ref, "fp32", "bf16"
+const char *request_backend_name(const explain_request *request);
+const char *request_precision_name(const explain_request *request); // "fp64" on ref, "fp32", "bf16", ...
+
+asc_status request_open_backend(const explain_request *request, asc_backend **out, asc_error *err);
+// Threads, or on a GPU streams: what the user wants, or (0) one for each core, on a GPU two.
+size_t request_n_workers(const explain_request *request, int wanted);
+// Bytes of an element of the backend's REAL.
+size_t request_real_bytes(const explain_request *request);
 
 #endif

@@ -19,10 +19,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_ROWS_PER_PART = 1024 };
+enum { MAX_ROWS_PER_PART = 1024, MAX_GPU_ROWS_PER_PART = 1 << 14 };
 // A part is meant to be about ten seconds of work; this is the speed that is assumed for that, so that the size does not depend on
 // the machine: floating-point operations per second.
 #define ASSUMED_CPU_FLOPS 1e11
+#define ASSUMED_GPU_FLOPS 1e14
 #define ASSUMED_REF_FLOPS 5e8
 #define PART_SECONDS 10
 
@@ -53,9 +54,11 @@ static void choose_part_size(run *r)
     const double evaluations = (double)request_evaluations(&r->request, (size_t)mean_features + 1);
     const double per_token = 2.0 * (double)c->n_layers * (double)c->n_hidden * (4.0 * (double)c->n_hidden + 2.0 * (double)c->n_ffn);
     const double row_flops = (evaluations + 3) * (mean_tokens / 2 + 1) * per_token;
-    const double speed = r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
+    const bool on_gpu = r->request.backend == ASC_BACKEND_CUDA;
+    const double speed = on_gpu ? ASSUMED_GPU_FLOPS : r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
     const double rows = PART_SECONDS * speed / row_flops;
-    r->rows_per_part = rows < 1 ? 1 : rows > MAX_ROWS_PER_PART ? MAX_ROWS_PER_PART : (int64_t)rows;
+    const int64_t most = on_gpu ? MAX_GPU_ROWS_PER_PART : MAX_ROWS_PER_PART;
+    r->rows_per_part = rows < 1 ? 1 : rows > (double)most ? most : (int64_t)rows;
     if (r->job->options.rows_per_part)
         r->rows_per_part = (int64_t)r->job->options.rows_per_part;
     r->n_parts = (r->n_rows + r->rows_per_part - 1) / r->rows_per_part;
@@ -64,7 +67,7 @@ static void choose_part_size(run *r)
 static asc_status open_engine(run *r)
 {
     const size_t longest = asc_dataset_describe(r->dataset)->max_row_tokens, n_max_tokens = r->model->config.n_max_tokens;
-    r->n_workers = r->job->options.n_workers ? (size_t)r->job->options.n_workers : pool_available_cores();
+    r->n_workers = request_n_workers(&r->request, r->job->options.n_workers);
     const engine_config config = {
         .model = r->model,
         .request = &r->request,
@@ -137,7 +140,7 @@ asc_status run_open(run *r)
     const manifest_facts facts = {r->model, &r->request, r->engine, r->dataset_sha256, r->first_position, r->n_rows};
     TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
     TRY(name_parts_folder(r));
-    r->summary->backend = r->request.backend == ASC_BACKEND_CPU ? "cpu" : "ref";
+    r->summary->backend = request_backend_name(&r->request);
     return ASC_OK;
 }
 

@@ -33,7 +33,7 @@ typedef struct asc_bench_job {
     asc_explain_options options;
     double seconds;       // about how long to measure
     bool savings;         // also measure each exact saving alone, none and all
-    bool precision_check; // also compare bf16's attributions with those of fp32
+    bool precision_check; // also compare the attributions in the chosen precision (when that is fp32: in bf16) with those of fp32
     asc_log log;
     void (*say)(void *user, const char *what); // what is being done, now and then; may be NULL
     void *say_user;

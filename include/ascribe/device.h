@@ -16,7 +16,8 @@ typedef struct asc_device_info {
     char kernel_set[256]; // what decides a result's last bits
     int usable;           // 0: `reason` says why not
     char reason[256];
-    size_t n_cores;       // cores that this process may use
+    int number;           // which of several GPUs: for --device
+    size_t n_cores;       // cores that this process may use; multiprocessors of a GPU
     size_t memory_bytes;  // physical memory of the device
 } asc_device_info;
 

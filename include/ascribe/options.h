@@ -34,9 +34,11 @@ typedef struct asc_explain_options {
     uint64_t seed;         // default 0
     const char *savings;   // exact savings, for tests and the benchmark: "auto" (default: all, on ref none), "all", "none", or some of
                            // "first_layer", "last_layer", "fold", "duplicates" separated by commas
-    const char *backend;   // "auto" (default), "cpu", "ref"
-    const char *precision; // of the linear maps: "fp32" (default; ref computes in double all the same) or, on cpu, "bf16"
-    int n_workers;         // threads; 0 = one per available core. Never changes a result
+    const char *backend;   // "auto" (default: cuda where a GPU can be used, else cpu), "cpu", "cuda", "ref"
+    const char *precision; // "auto" (default: fp32 on cpu, fp16 on cuda), "fp32" (ref computes in double all the same), "bf16" (on cpu of the
+                           // linear maps alone), and on cuda "fp16", "tf32"
+    int device;            // which GPU, from 0
+    int n_workers;         // threads (on cuda: streams); 0 = one per available core (on cuda: 2). Never changes a result
     size_t step_tokens;    // tokens per step and worker; 0 = default. Never changes a result
     size_t rows_per_part;  // 0 = chosen from the model's and the rows' size. Never changes a result
     int64_t first_row;     // dataset positions [first_row, first_row + n_rows); n_rows -1 = to the end

@@ -1,11 +1,10 @@
 // The activations in float, element by element.
 //
-// GELU (erf form), Hendrycks & Gimpel 2016: x Phi(x) = max(x, 0) - z Phi(-z) with z = |x|, and Phi(-z) = p(z)^4, p
-// the polynomial of degree 8 that is minimax for the error of p^4 (3.8e-8) up to z = 6.25, below 0 there, and
-// taken as 0 where it is below 0. GELU (tanh form): x logistic(2 u). SiLU: x
-// logistic(x). tanh: odd minimax polynomial below 0.625, (1 - e) / (1 + e) with e = exp(-2 |x|) above.
+// GELU (erf form): gelu.h. GELU (tanh form): x logistic(2 u). SiLU: x logistic(x). tanh: odd minimax polynomial below 0.625,
+// (1 - e) / (1 + e) with e = exp(-2 |x|) above.
 #include "cpu/cpu.h"
 #include "cpu/exp.h"
+#include "gelu.h"
 
 #include <math.h>
 
@@ -19,23 +18,6 @@ CPU_INLINE float logistic(float x)
 {
     const float e = exp_negative(-magnitude(x));
     return (x < 0 ? e : 1) / (1 + e);
-}
-
-CPU_INLINE float gelu_erf(float x)
-{
-    const float size = magnitude(x), z = size > 6.25f ? 6.25f : size;
-    float p = -3.4333441e-6f;
-    p = p * z + 5.8831076e-5f;
-    p = p * z - 0.00030947247f;
-    p = p * z - 3.0115943e-5f;
-    p = p * z + 0.0037887369f;
-    p = p * z + 0.0046548164f;
-    p = p * z - 0.050199691f;
-    p = p * z - 0.1677337f;
-    p = p * z + 0.84089643f;
-    p = p < 0 ? 0 : p;
-    const float square = p * p;
-    return (x > 0 ? x : 0) - z * (square * square);
 }
 
 CPU_INLINE float gelu_tanh(float x)

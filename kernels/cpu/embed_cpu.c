@@ -20,17 +20,6 @@ static void add_rows(const token_rows *rows, float *out, size_t n_hidden)
         out[d] += rows->type[d];
 }
 
-// Entries that the token table can hold: at most 2 U, and no more than its buffers do.
-static size_t count_entries(const token_table *table)
-{
-    const asc_view views[] = {table->ids, table->positions, table->types};
-    size_t n_entries = 2 * table->n_tokens;
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
-        if (buffer_count(views[i].buffer) - views[i].first < n_entries)
-            n_entries = buffer_count(views[i].buffer) - views[i].first;
-    return n_entries;
-}
-
 // Of packed token t, table entry u.
 static asc_status find_rows(const embed_args *args, size_t t, size_t u, token_rows *rows, asc_error *err)
 {
@@ -54,7 +43,7 @@ static asc_status find_rows(const embed_args *args, size_t t, size_t u, token_ro
 asc_status cpu_embed(asc_stream *stream, const embed_args *args, asc_error *err)
 {
     (void)stream;
-    const size_t n_hidden = args->n_hidden, n_entries = count_entries(args->table);
+    const size_t n_hidden = args->n_hidden, n_entries = table_entries(args->table);
     const cpu_norm norm = {cpu_real(args->norm.gamma), cpu_real(args->norm.beta), args->norm.epsilon,
                            n_hidden};
     const int32_t *source = args->source.buffer ? cpu_i32(args->source) : NULL;

@@ -5,17 +5,6 @@
 // position, then + type. Ids outside their tables are ASC_INTERNAL.
 #include "ref/ref.h"
 
-// Entries that the token table can hold: at most 2 U, and no more than its buffers do.
-static size_t table_entries(const token_table *table)
-{
-    const asc_view views[] = {table->ids, table->positions, table->types};
-    size_t n_entries = 2 * table->n_tokens;
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
-        if (buffer_count(views[i].buffer) - views[i].first < n_entries)
-            n_entries = buffer_count(views[i].buffer) - views[i].first;
-    return n_entries;
-}
-
 // The three rows' sum of packed token t, table entry u.
 static asc_status add_rows(const embed_args *args, size_t t, size_t u, double *out, asc_error *err)
 {

@@ -16,6 +16,7 @@ enum { N_ROWS = 4, K = 2, N_WALKS = 3, MOST_FEATURES = 70 };
 
 typedef struct solve_case {
     size_t n_features, n_coalitions;
+    bool deficient; // every row
     asc_solve_kind kind;
     asc_selection selection;
     double *values, *weights;
@@ -47,12 +48,12 @@ static void free_solved(solved *s)
     free(s->phi);
 }
 
-// A full and an empty coalition, then random ones.
-static solve_case make_case(size_t n, asc_solve_kind kind, asc_selection selection)
+// A full and an empty coalition, then n_own random ones, fewer from row to row; for walks N_WALKS of them or one less.
+static solve_case make_case(size_t n, size_t n_own, asc_solve_kind kind, asc_selection selection)
 {
     const size_t n_words = mask_words(n), length = 2 * (n - 1);
     solve_case c = {.n_features = n, .kind = kind, .selection = selection};
-    c.n_coalitions = kind == ASC_SOLVE_WALKS ? 2 + N_WALKS * length : 2 + 5 * n;
+    c.n_coalitions = kind == ASC_SOLVE_WALKS ? 2 + N_WALKS * length : 2 + n_own;
     const size_t n_all = N_ROWS * c.n_coalitions;
     float *values = random_floats(7, n_all * K, 1), *weights = random_floats(8, n_all, 1);
     int32_t *coins = random_ints(9, n_all * n, 2);
@@ -151,6 +152,7 @@ static void check_rows(asc_backend_kind kind, solve_case *c)
     solved all = solve_on(kind, c, 0, N_ROWS), ref = solve_on(ASC_BACKEND_REF, c, 0, N_ROWS);
     expect_not_trivial("phi", n_phi, all.phi);
     for (size_t row = 0; row < N_ROWS; row++) {
+        assert_int_equal(all.deficient[row], c->deficient);
         solved alone = solve_on(kind, c, row, 1);
         expect_same_rows(c, &all, row, &alone, 0);
         expect_same_rows(c, &all, row, &ref, row);
@@ -172,10 +174,27 @@ static void check_rows(asc_backend_kind kind, solve_case *c)
     free_solved(&all);
 }
 
+// Fewer coalitions than features: the minimum norm decides, in the fit itself or in a step of a selection.
+static void check_deficient(asc_backend_kind kind)
+{
+    solve_case plain = make_case(13, 9, ASC_SOLVE_CONSTRAINED, ASC_SELECT_ALL);
+    plain.deficient = true;
+    check_rows(kind, &plain);
+    free_case(&plain);
+    const asc_selection selections[] = {ASC_SELECT_FORWARD, ASC_SELECT_LASSO};
+    for (size_t i = 0; i < 2; i++) {
+        solve_case twins = make_case(5, 25, ASC_SOLVE_RIDGE, selections[i]);
+        for (size_t at = 0; at < N_ROWS * twins.n_coalitions; at++) // features 3 and 4 are 1 and 2 once more
+            twins.masks[at] = (twins.masks[at] & 7) | (twins.masks[at] & 6) << 2;
+        check_rows(kind, &twins);
+        free_case(&twins);
+    }
+}
+
 static void check_contract(asc_backend_kind kind)
 {
     rig r;
-    solve_case c = make_case(3, ASC_SOLVE_RIDGE, ASC_SELECT_ALL);
+    solve_case c = make_case(3, 15, ASC_SOLVE_RIDGE, ASC_SELECT_ALL);
     rig_open(&r, kind);
     frame values = frame_in(&r, ASC_F64, N_ROWS * c.n_coalitions * K, c.values), masks = frame_in(&r, ASC_U64, N_ROWS * c.n_coalitions, c.masks);
     frame weights = frame_in(&r, ASC_F64, N_ROWS * c.n_coalitions, c.weights), counts = frame_in(&r, ASC_I32, N_ROWS, c.counts);
@@ -210,6 +229,60 @@ static void check_contract(asc_backend_kind kind)
     free_case(&c);
 }
 
+typedef struct bad_contents {
+    asc_solve_kind kind;
+    const char *part, *found; // of the message; on a GPU
+    int32_t count;            // of row 1; 0: as it is
+    bool infinite_weight, repeated_mask;
+} bad_contents;
+
+static asc_status solve_bad(rig *r, const solve_case *c)
+{
+    const size_t n_words = mask_words(c->n_features), n_phi = N_ROWS * c->n_features * K, n_all = N_ROWS * c->n_coalitions;
+    frame values = frame_in(r, ASC_F64, n_all * K, c->values), masks = frame_in(r, ASC_U64, n_all * n_words, c->masks);
+    frame weights = frame_in(r, ASC_F64, n_all, c->weights), counts = frame_in(r, ASC_I32, N_ROWS, c->counts);
+    frame phi = frame_out(r, ASC_F64, n_phi), std_errors = frame_out(r, ASC_F64, n_phi), anchors = frame_out(r, ASC_F64, N_ROWS * 2 * K);
+    frame finite = frame_out(r, ASC_I32, N_ROWS), deficient = frame_out(r, ASC_I32, N_ROWS);
+    const asc_view none = {NULL, 0};
+    const solve_args args = {
+        .n_rows = N_ROWS, .n_features = c->n_features, .n_coalitions = c->n_coalitions, .n_targets = K, .kind = c->kind,
+        .values = values.view, .masks = masks.view, .weights = c->kind == ASC_SOLVE_WALKS ? none : weights.view, .counts = counts.view,
+        .phi = phi.view, .std_errors = std_errors.view, .anchors = anchors.view, .finite = finite.view, .deficient = deficient.view,
+    };
+    const asc_status status = found_later(r, op_solve(r->stream, &args, &r->err));
+    frame *frames[] = {&values, &masks, &weights, &counts, &phi, &std_errors, &anchors, &finite, &deficient};
+    for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
+        frame_close(frames[i]);
+    return status;
+}
+
+static void check_contents(asc_backend_kind kind)
+{
+    const bad_contents all[] = {
+        {ASC_SOLVE_CONSTRAINED, "solve: counts", "an index out of bounds", 1, false, false},
+        {ASC_SOLVE_CONSTRAINED, "solve: counts", "an index out of bounds", 30, false, false},
+        {ASC_SOLVE_CONSTRAINED, "solve: weights", "normal equations", 0, true, false},
+        {ASC_SOLVE_WALKS, "solve: counts", "no walks", 5, false, false},
+        {ASC_SOLVE_WALKS, "solve: masks", "no walks", 0, false, true},
+    };
+    rig r;
+    rig_open(&r, kind);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        solve_case c = make_case(5, 25, all[i].kind, ASC_SELECT_ALL);
+        if (c.kind == ASC_SOLVE_WALKS)
+            lay_walks(&c);
+        if (all[i].count)
+            c.counts[1] = all[i].count;
+        if (all[i].infinite_weight)
+            c.weights[c.n_coalitions + 3] = INFINITY;
+        if (all[i].repeated_mask)
+            c.masks[c.n_coalitions + 4] = c.masks[c.n_coalitions + 2];
+        MUST_REFUSE(&r, content_part(&r, all[i].part, all[i].found), solve_bad(&r, &c));
+        free_case(&c);
+    }
+    rig_close(&r);
+}
+
 void cases_solve(asc_backend_kind kind)
 {
     static const size_t sizes[] = {1, 2, 5, 64, MOST_FEATURES};
@@ -223,11 +296,13 @@ void cases_solve(asc_backend_kind kind)
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             if (sizes[i] == 1 && (kinds[k].kind == ASC_SOLVE_WALKS || kinds[k].selection == ASC_SELECT_LARS))
                 continue; // no walks, and nothing to choose from
-            solve_case c = make_case(sizes[i], kinds[k].kind, kinds[k].selection);
+            solve_case c = make_case(sizes[i], 5 * sizes[i], kinds[k].kind, kinds[k].selection);
             if (c.kind == ASC_SOLVE_WALKS)
                 lay_walks(&c);
             check_rows(kind, &c);
             free_case(&c);
         }
+    check_deficient(kind);
     check_contract(kind);
+    check_contents(kind);
 }

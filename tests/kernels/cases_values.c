@@ -164,7 +164,8 @@ static void check_values(asc_backend_kind kind, const value_case *c)
     expect_close("values", n, found, expected, 1e-13 * (1 + largest), NULL);
     if (kind != ASC_BACKEND_REF) {
         values_on(ASC_BACKEND_REF, c, expected);
-        expect_close("values like ref's", n, found, expected, 0, NULL);
+        // CUDA's exp, log and log1p are within 1 ulp, and so is the C library's: a handful of those, relative to the largest number.
+        expect_close("values like ref's", n, found, expected, is_cuda(kind) ? 2e-15 * (1 + largest) : 0, NULL);
     }
     free(expected);
     free(found);
@@ -230,9 +231,9 @@ static void check_bad_contents(asc_backend_kind kind)
     frame targets = frame_in(&r, ASC_I32, N_ROWS, bad),
           values = frame_out(&r, ASC_F64, N_ROWS * N_COALITIONS);
     values_args args = {s.step, ASC_OUTPUT_LOGIT, false, 1, targets.view, values.view};
-    MUST_REFUSE(&r, "values: targets", op_values(r.stream, &args, &r.err));
+    MUST_REFUSE_CONTENT(&r, "values: targets", op_values(r.stream, &args, &r.err));
     args.step.n_rows = 2; // sequence 0 is of row 2
-    MUST_REFUSE(&r, "values: sequence_row", op_values(r.stream, &args, &r.err));
+    MUST_REFUSE_CONTENT(&r, "values: sequence_row", op_values(r.stream, &args, &r.err));
     frame_close(&values);
     frame_close(&targets);
     close_step(&s);
@@ -255,6 +256,6 @@ void cases_values(asc_backend_kind kind)
     check_extremes(kind);
     for (int output = ASC_OUTPUT_LOGIT; output <= ASC_OUTPUT_LOGODDS; output++)
         check_nan(kind, (asc_output)output);
-    if (kind != ASC_BACKEND_CPU)
+    if (!is_float(kind) || is_cuda(kind))
         check_bad_contents(kind);
 }

@@ -1,9 +1,12 @@
 // Rows of op_linear on the cpu backend are independent: a row's bits are those it has alone, whatever the
 // number of rows in the call, its place among them, its neighbours (NaN and infinity too) and other threads
-// that use the same weights. In full precision and in bf16, which is also held against ref here.
+// that use the same weights. In full precision and in bf16, which is also held against ref here. So are those on cuda: small shapes on
+// the emulated one, and all, in all precisions, by test_gemm_bits --backend cuda.
 //
 // Shapes: those of MiniLM, BERT-base and small models, and classifier heads.
 #include "compare.h"
+
+#include "../cuda_module.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -22,12 +25,14 @@ static const size_t shapes[][2] = {
     {3, 32},     {15, 384},  {96, 32},    {64, 32},    {32, 64},    {72, 24},    {17, 7},     {16, 768},
 };
 
-enum { N_SHAPES = sizeof shapes / sizeof shapes[0], N_TESTS = 2 * (N_SHAPES + 1) + 3 };
+enum { N_SHAPES = sizeof shapes / sizeof shapes[0], SMALL = 4000, N_CUDA = 3, N_TESTS = 3 * (N_SHAPES + 1) + 3 };
+static const asc_backend_kind cuda_kinds[N_CUDA] = {TEST_CUDA_FP16, TEST_CUDA_BF16, ASC_BACKEND_CUDA};
 
 // What a test runs on.
 typedef struct setting {
     const size_t *shape;
-    bool bf16;
+    bool bf16; // of cpu
+    asc_backend_kind kind;
 } setting;
 
 // A linear map of one shape, MOST_ROWS rows of input, and what each of them gives alone.
@@ -55,7 +60,7 @@ static void open_case(bits_case *c, const setting *of)
     c->n_out = of->shape[0];
     c->n_in = of->shape[1];
     if (!of->bf16)
-        rig_open(&c->r, ASC_BACKEND_CPU);
+        rig_open(&c->r, of->kind);
     else if (!rig_open_bf16(&c->r))
         skip();
     float *weight = random_floats(1, c->n_out * c->n_in, 1 / sqrtf((float)c->n_in));
@@ -286,20 +291,35 @@ static void bf16_is_refused(void **state)
 static struct CMUnitTest make_test(char name[80], const char *text, CMUnitTestFunction function, const setting *of)
 {
     if (of)
-        snprintf(name, 80, "%s, %zu to %zu%s", text, of->shape[1], of->shape[0], of->bf16 ? ", bf16" : "");
+        snprintf(name, 80, "%s, %zu to %zu, %s%s", text, of->shape[1], of->shape[0], kind_name(of->kind), of->bf16 ? " bf16" : "");
     else
         snprintf(name, 80, "%s", text);
     return (struct CMUnitTest){name, function, NULL, NULL, (void *)(uintptr_t)of};
 }
 
-int main(void)
+// All shapes on a GPU.
+static int run_on_cuda(void)
+{
+    struct CMUnitTest tests[N_CUDA * N_SHAPES];
+    setting settings[N_CUDA * N_SHAPES];
+    char names[N_CUDA * N_SHAPES][80];
+    for (size_t i = 0; i < N_CUDA * N_SHAPES; i++) {
+        settings[i] = (setting){shapes[i % N_SHAPES], false, cuda_kinds[i / N_SHAPES]};
+        tests[i] = make_test(names[i], "rows_are_independent", rows_are_independent, &settings[i]);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
 {
     struct CMUnitTest tests[N_TESTS];
-    setting settings[2 * N_SHAPES];
+    setting settings[3 * N_SHAPES];
     char names[N_TESTS][80];
     size_t n = 0;
+    if (only_cuda_is_wanted(argc, argv))
+        return cuda_module_is_usable() ? run_on_cuda() : TEST_SKIPPED;
     for (size_t i = 0; i < 2 * N_SHAPES; i++, n++) {
-        settings[i] = (setting){shapes[i % N_SHAPES], i >= N_SHAPES};
+        settings[i] = (setting){shapes[i % N_SHAPES], i >= N_SHAPES, ASC_BACKEND_CPU};
         tests[n] = make_test(names[n], "rows_are_independent", rows_are_independent, &settings[i]);
     }
     for (size_t i = 1; i < 2 * N_SHAPES; i += N_SHAPES, n++)
@@ -309,5 +329,12 @@ int main(void)
     tests[n] = make_test(names[n], "bf16_rounds_to_nearest_even", bf16_rounds_to_nearest_even, NULL);
     n++;
     tests[n] = make_test(names[n], "bf16_is_refused", bf16_is_refused, NULL);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    n++;
+    for (size_t i = 0; i < N_SHAPES; i++)
+        if (shapes[i][0] * shapes[i][1] < SMALL) {
+            settings[2 * N_SHAPES + i] = (setting){shapes[i], false, TEST_CUDA_FP16};
+            tests[n] = make_test(names[n], "rows_are_independent", rows_are_independent, &settings[2 * N_SHAPES + i]);
+            n++;
+        }
+    return _cmocka_run_group_tests("gemm bits", tests, n, NULL, NULL);
 }

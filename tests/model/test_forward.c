@@ -1,7 +1,9 @@
 // The forward pass against Hugging Face transformers, layer by layer, on tiny models whose values scripts/make_golden.py recorded:
-// |difference| <= 1e-5 max(1, largest |value| of the layer), on every backend.
+// |difference| <= 1e-5 max(1, largest |value| of the layer), on every backend, or with --backend cuda on that one.
 #include "model/forward.h"
 #include "model/savings.h"
+
+#include "../cuda_module.h"
 
 #include <jansson.h>
 
@@ -20,7 +22,8 @@ static const char *const models[] = {
     "bert-f32",  "bert-f16",   "bert-bf16", "minilm-like", "tinybert-like", "bert-relu",    "bert-gamma", "one-class", "distilbert",
     "roberta",   "xlm-roberta", "camembert", "electra-small", "electra-base", "albert", "albert-groups", "mpnet",
 };
-static const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU};
+static const asc_backend_kind kinds[] = {ASC_BACKEND_REF, ASC_BACKEND_REF_GUARDED, ASC_BACKEND_CPU, ASC_BACKEND_CUDA};
+static bool only_cuda;
 
 #define OK(call) check_ok((call), &err, #call)
 
@@ -140,7 +143,7 @@ static void run_model(const char *name, asc_backend_kind kind, unsigned savings)
         fail_msg("%s: %s", path, problem.text);
     *strrchr(path, '/') = '\0';
     OK(asc_model_open(path, NULL, &model, &err));
-    OK(backend_open(kind, ASC_PRECISION_FULL, &backend, &err));
+    OK(test_backend_open(kind, &backend, &err));
     OK(model_load(model, backend, savings, &device, &err));
     const json_t *inputs = json_object_get(golden, "inputs");
     assert_true(json_array_size(inputs) >= 7);
@@ -164,12 +167,15 @@ static void every_model_on_every_backend(void **state)
     (void)state;
     for (size_t m = 0; m < sizeof models / sizeof *models; m++)
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-            for (size_t s = 0; s < 2; s++)
+            for (size_t s = 0; s < 2 && (!only_cuda || kinds[k] == ASC_BACKEND_CUDA); s++)
                 run_model(models[m], kinds[k], s ? ASC_SAVINGS_ALL : 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    only_cuda = only_cuda_is_wanted(argc, argv);
+    if (!cuda_module_is_usable())
+        return TEST_SKIPPED;
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_model_on_every_backend)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

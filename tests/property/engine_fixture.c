@@ -1,6 +1,8 @@
 // See engine_fixture.h.
 #include "engine_fixture.h"
 
+#include "../cuda_module.h"
+
 #include "model/forward.h"
 
 #include <setjmp.h>
@@ -117,7 +119,8 @@ explain_request fixture_request(const asc_model *model, asc_backend_kind backend
         .method = &method_shapley,
         .estimator = ESTIMATOR_AUTO,
         .exact_limit = 16,
-        .savings = backend == ASC_BACKEND_CPU ? ASC_SAVINGS_ALL : 0,
+        .savings = backend == ASC_BACKEND_CPU || backend == ASC_BACKEND_CUDA ? ASC_SAVINGS_ALL : 0,
+        .cuda_module = cuda_module_path(),
         .seed = 7,
         .policy = ASC_POLICY_REMOVE,
         .output = ASC_OUTPUT_LOGIT,
@@ -178,7 +181,7 @@ void fixture_logits(const asc_model *model, asc_backend_kind backend_kind, const
     int32_t data[4 * MAX_TOKENS] = {0};
     const size_t n_tokens = fill_table(rows, coalition, data);
     const int32_t offsets[2] = {0, (int32_t)n_tokens};
-    must(backend_open(backend_kind, ASC_PRECISION_FULL, &backend, &err), &err);
+    must(test_backend_open(backend_kind, &backend, &err), &err);
     must(model_load(model, backend, 0, &device, &err), &err);
     must(stream_create(backend, &stream, &err), &err);
     must(buffer_create(backend, ASC_I32, 4 * MAX_TOKENS, &table_data, &err), &err);

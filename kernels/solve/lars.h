@@ -5,13 +5,21 @@
 // correlation per sample at most the float epsilon; more steps than allowed; correlations that rise again), the
 // rounding of correlations with the direction to 15 decimals, what a degenerate feature does, and that under plain least angle
 // regression a coefficient that changes its sign costs the next step its new feature.
-#include "ref/solve_ref.h"
+#ifndef ASCRIBE_SOLVE_LARS_H
+#define ASCRIBE_SOLVE_LARS_H
+
+#include "solve/row.h"
 
 #include <float.h>
-#include <math.h>
-#include <string.h>
 
-enum { MOST_LASSO_STEPS = 500 };
+typedef struct lars_problem {
+    size_t n;           // features
+    const double *gram; // [n, n] X'X
+    const double *xy;   // [n] X'y
+    size_t n_samples;   // rows of X: the path ends where the largest |correlation| / n_samples is below 1.2e-7
+    size_t n_selected;
+    bool lasso; // features may leave; the path goes on to its end
+} lars_problem;
 
 // Places 0 ... n_active - 1 of `order` are the active features in the order of their coming; cov [n] goes by place.
 typedef struct lars_state {
@@ -27,19 +35,21 @@ typedef struct lars_state {
     bool changed_sign;
 } lars_state;
 
-static double gram(const lars_state *s, size_t place, size_t other)
+TEAM_FUNCTION double lars_gram(const lars_state *s, size_t place, size_t other)
 {
     return s->problem->gram[s->order[place] * s->problem->n + s->order[other]];
 }
 
-static void swap_places(lars_state *s, size_t a, size_t b)
+// One member's.
+TEAM_FUNCTION void swap_places(lars_state *s, size_t a, size_t b)
 {
     const size_t feature = s->order[a];
     s->order[a] = s->order[b];
     s->order[b] = feature;
 }
 
-static void swap_cov(lars_state *s, size_t a, size_t b)
+// One member's.
+TEAM_FUNCTION void swap_cov(lars_state *s, size_t a, size_t b)
 {
     const double cov = s->cov[a];
     s->cov[a] = s->cov[b];
@@ -47,23 +57,31 @@ static void swap_cov(lars_state *s, size_t a, size_t b)
 }
 
 // Row `place` of the factor from the rows above it; returns its diagonal element.
-static double factor_row(lars_state *s, size_t place)
+TEAM_FUNCTION double factor_row(lars_state *s, size_t place)
 {
     const size_t n = s->problem->n;
     double *row = s->factor + place * n, sum = 0;
+    TEAM_FOR(j, 0, place)
+        row[j] = lars_gram(s, place, j);
+    TEAM_SYNC();
     for (size_t j = 0; j < place; j++) {
-        const double *above = s->factor + j * n;
-        double value = gram(s, place, j);
-        for (size_t i = 0; i < j; i++)
-            value -= row[i] * above[i];
-        row[j] = value / above[j];
-        sum += row[j] * row[j];
+        if (TEAM_LEADS)
+            row[j] /= s->factor[j * n + j];
+        TEAM_SYNC();
+        TEAM_FOR(i, j + 1, place)
+            row[i] -= row[j] * s->factor[i * n + j];
+        TEAM_SYNC();
     }
-    row[place] = fmax(sqrt(fabs(gram(s, place, place) - sum)), DBL_EPSILON);
-    return row[place];
+    for (size_t j = 0; j < place; j++)
+        sum += row[j] * row[j];
+    const double diagonal = fmax(sqrt(fabs(lars_gram(s, place, place) - sum)), DBL_EPSILON);
+    if (TEAM_LEADS)
+        row[place] = diagonal;
+    TEAM_SYNC();
+    return diagonal;
 }
 
-static size_t largest_cov(const lars_state *s)
+TEAM_FUNCTION size_t largest_cov(const lars_state *s)
 {
     size_t best = s->n_active;
     for (size_t p = best + 1; p < s->problem->n; p++)
@@ -73,60 +91,82 @@ static size_t largest_cov(const lars_state *s)
 }
 
 // The feature at `place` becomes active; false when it is a combination of those that are.
-static bool add_feature(lars_state *s, size_t place)
+TEAM_FUNCTION bool add_feature(lars_state *s, size_t place)
 {
     const size_t at = s->n_active;
-    s->sign[at] = (s->cov[place] > 0) - (s->cov[place] < 0);
-    swap_cov(s, place, at);
-    swap_places(s, place, at);
-    if (factor_row(s, at) < 1e-7) {
+    TEAM_SYNC(); // all have read cov
+    if (TEAM_LEADS) {
+        s->sign[at] = (s->cov[place] > 0) - (s->cov[place] < 0);
+        swap_cov(s, place, at);
+        swap_places(s, place, at);
+    }
+    TEAM_SYNC();
+    const bool independent = !(factor_row(s, at) < 1e-7);
+    if (TEAM_LEADS && !independent) {
         s->cov[at] = 0;
         swap_cov(s, place, at);
-        return false;
     }
-    s->n_active++;
-    return true;
+    TEAM_SYNC();
+    s->n_active += independent;
+    return independent;
 }
 
-// direction = the equiangular one; returns its scale, 0 when the factor does not give one.
-static double find_direction(lars_state *s)
+// direction = what the factor makes of the signs, before scaling.
+TEAM_FUNCTION void solve_signs(lars_state *s)
 {
     const size_t n = s->problem->n, n_active = s->n_active;
-    double *x = s->direction, sum = 0;
-    for (size_t i = 0; i < n_active; i++) {
+    double *x = s->direction;
+    TEAM_FOR(i, 0, n_active)
         x[i] = s->sign[i];
-        for (size_t j = 0; j < i; j++)
+    TEAM_SYNC();
+    for (size_t j = 0; j < n_active; j++) {
+        if (TEAM_LEADS)
+            x[j] /= s->factor[j * n + j];
+        TEAM_SYNC();
+        TEAM_FOR(i, j + 1, n_active)
             x[i] -= s->factor[i * n + j] * x[j];
-        x[i] /= s->factor[i * n + i];
+        TEAM_SYNC();
     }
-    for (size_t i = n_active; i-- > 0;) {
+    for (size_t i = n_active; TEAM_LEADS && i-- > 0;) { // ascending in j: not for a team
         for (size_t j = i + 1; j < n_active; j++)
             x[i] -= s->factor[j * n + i] * x[j];
         x[i] /= s->factor[i * n + i];
     }
+    TEAM_SYNC();
+}
+
+// direction = the equiangular one; returns its scale, 0 when the factor does not give one.
+TEAM_FUNCTION double find_direction(lars_state *s)
+{
+    const size_t n = s->problem->n, n_active = s->n_active;
+    double *x = s->direction, sum = 0;
+    solve_signs(s);
     for (size_t i = 0; i < n_active; i++)
         sum += x[i] * s->sign[i];
+    TEAM_SYNC();
     if (!(sum > 0) || !isfinite(sum))
         return 0;
     const double scale = 1 / sqrt(sum);
-    for (size_t i = 0; i < n_active; i++)
+    TEAM_FOR(i, 0, n_active)
         x[i] *= scale;
-    for (size_t p = n_active; p < n; p++) {
-        s->along[p] = 0;
+    TEAM_SYNC();
+    TEAM_FOR(p, n_active, n) {
+        double along = 0;
         for (size_t i = 0; i < n_active; i++)
-            s->along[p] += gram(s, p, i) * x[i];
-        s->along[p] = rint(s->along[p] * 1e15) / 1e15;
+            along += lars_gram(s, p, i) * x[i];
+        s->along[p] = rint(along * 1e15) / 1e15;
     }
+    TEAM_SYNC();
     return scale;
 }
 
-static double smaller_positive(double found, double candidate)
+TEAM_FUNCTION double smaller_positive(double found, double candidate)
 {
     return candidate > 0 && candidate < found ? candidate : found;
 }
 
 // How far to go: until another feature is as correlated as the active ones, or nothing is left to explain.
-static double step_length(const lars_state *s, double largest, double scale)
+TEAM_FUNCTION double step_length(const lars_state *s, double largest, double scale)
 {
     double length = DBL_MAX;
     for (size_t p = s->n_active; p < s->problem->n; p++) {
@@ -137,25 +177,28 @@ static double step_length(const lars_state *s, double largest, double scale)
 }
 
 // The lasso's feature at `place` leaves.
-static void drop_feature(lars_state *s, size_t place)
+TEAM_FUNCTION void drop_feature(lars_state *s, size_t place)
 {
     const lars_problem *problem = s->problem;
     s->n_active--;
-    for (size_t p = place; p < s->n_active; p++) {
+    for (size_t p = place; TEAM_LEADS && p < s->n_active; p++) {
         swap_places(s, p, p + 1);
         s->sign[p] = s->sign[p + 1];
     }
+    TEAM_SYNC();
     for (size_t p = place; p < s->n_active; p++)
         factor_row(s, p);
     const size_t feature = s->order[s->n_active];
     double cov = problem->xy[feature];
     for (size_t i = 0; i < s->n_active; i++)
         cov -= problem->gram[feature * problem->n + s->order[i]] * s->coef[s->order[i]];
-    s->cov[s->n_active] = cov;
+    if (TEAM_LEADS)
+        s->cov[s->n_active] = cov;
+    TEAM_SYNC();
 }
 
 // One step along the direction; the coefficients are those of the new point afterwards.
-static void take_step(lars_state *s, double largest, double scale)
+TEAM_FUNCTION void take_step(lars_state *s, double largest, double scale)
 {
     double length = step_length(s, largest, scale), until_change = DBL_MAX;
     size_t place = s->n_active;
@@ -167,50 +210,82 @@ static void take_step(lars_state *s, double largest, double scale)
         }
     }
     s->changed_sign = until_change < length;
-    if (s->changed_sign)
+    TEAM_SYNC(); // all have read coef and cov
+    if (TEAM_LEADS && s->changed_sign)
         s->sign[place] = -s->sign[place];
     if (s->changed_sign && s->problem->lasso)
         length = until_change;
     s->n_steps++;
-    for (size_t i = 0; i < s->n_active; i++)
+    TEAM_FOR(i, 0, s->n_active)
         s->coef[s->order[i]] += length * s->direction[i];
-    for (size_t p = s->n_active; p < s->problem->n; p++)
+    TEAM_FOR(p, s->n_active, s->problem->n)
         s->cov[p] -= length * s->along[p];
+    TEAM_SYNC();
     if (s->changed_sign && s->problem->lasso)
         drop_feature(s, place);
 }
 
-static size_t list_nonzero(const lars_state *s, size_t *list)
+TEAM_FUNCTION size_t count_nonzero(const lars_state *s)
 {
     size_t count = 0;
     for (size_t i = 0; i < s->problem->n; i++)
-        if (s->coef[i] != 0)
-            list[count++] = i;
+        count += s->coef[i] != 0;
     return count;
 }
 
-static void start(lars_state *s, const lars_problem *problem, const solve_memory *memory)
+// The features with a coefficient, ascending.
+TEAM_FUNCTION void list_nonzero(const lars_state *s, size_t *list)
 {
-    const size_t n = problem->n;
-    *s = (lars_state){.problem = problem, .order = memory->order, .factor = memory->factor};
-    s->most_steps = problem->lasso ? MOST_LASSO_STEPS : problem->n_selected;
+    size_t count = 0;
+    for (size_t i = 0; TEAM_LEADS && i < s->problem->n; i++)
+        if (s->coef[i] != 0)
+            list[count++] = i;
+}
+
+TEAM_FUNCTION void start_path(lars_state *s, const lars_problem *problem, const solve_memory *memory)
+{
+    const size_t n = problem->n, most_lasso_steps = 500;
+    s->problem = problem;
+    s->n_active = s->n_steps = 0;
+    s->changed_sign = false;
+    s->order = memory->order;
+    s->factor = memory->factor;
+    s->most_steps = problem->lasso ? most_lasso_steps : problem->n_selected;
     s->cov = memory->vectors;
     s->coef = s->cov + n;
     s->sign = s->coef + n;
     s->direction = s->sign + n;
     s->along = s->direction + n;
-    memcpy(s->cov, problem->xy, n * sizeof *s->cov);
-    memset(s->coef, 0, n * sizeof *s->coef);
-    for (size_t i = 0; i < n; i++)
+    TEAM_FOR(i, 0, n) {
+        s->cov[i] = problem->xy[i];
+        s->coef[i] = 0;
         s->order[i] = i;
+    }
+    TEAM_SYNC();
 }
 
-size_t lars_select(const lars_problem *problem, const solve_memory *memory, size_t *selected)
+// Of the lasso's new point: its features where they are few enough; what is not active has no coefficient.
+TEAM_FUNCTION void keep_point(lars_state *s, size_t *selected, size_t *n_selected)
+{
+    const size_t n_nonzero = count_nonzero(s);
+    if (n_nonzero <= s->problem->n_selected || s->n_steps == 1) {
+        list_nonzero(s, selected);
+        *n_selected = n_nonzero;
+    }
+    TEAM_SYNC();
+    TEAM_FOR(p, s->n_active, s->problem->n)
+        s->coef[s->order[p]] = 0;
+    TEAM_SYNC();
+}
+
+// Least angle regression: the first n_selected features in the order in which they entered. Lasso: the features of the
+// last point on the path with at most n_selected of them (all features when the path has no point but the first). Returns their number.
+TEAM_FUNCTION size_t lars_select(const lars_problem *problem, const solve_memory *memory, size_t *selected)
 {
     lars_state s;
     size_t n_selected = 0;
     double before = INFINITY;
-    start(&s, problem, memory);
+    start_path(&s, problem, memory);
     while (true) {
         const size_t place = s.n_active < problem->n ? largest_cov(&s) : 0;
         const double largest = s.n_active < problem->n ? fabs(s.cov[place]) : 0;
@@ -226,21 +301,20 @@ size_t lars_select(const lars_problem *problem, const solve_memory *memory, size
             break;
         take_step(&s, largest, scale);
         before = per_sample;
-        if (problem->lasso) {
-            const size_t n_nonzero = list_nonzero(&s, memory->listed);
-            if (n_nonzero <= problem->n_selected || s.n_steps == 1) {
-                memcpy(selected, memory->listed, n_nonzero * sizeof *selected);
-                n_selected = n_nonzero;
-            }
-            for (size_t p = s.n_active; p < problem->n; p++)
-                s.coef[s.order[p]] = 0;
-        }
+        if (problem->lasso)
+            keep_point(&s, selected, &n_selected);
     }
     if (!problem->lasso) {
-        memcpy(selected, s.order, s.n_active * sizeof *selected);
-        return s.n_active;
+        n_selected = s.n_active;
+        TEAM_FOR(i, 0, n_selected)
+            selected[i] = s.order[i];
+    } else if (s.n_steps == 0) {
+        n_selected = problem->n;
+        TEAM_FOR(i, 0, n_selected)
+            selected[i] = i;
     }
-    for (size_t i = 0; s.n_steps == 0 && i < problem->n; i++)
-        selected[n_selected++] = i;
+    TEAM_SYNC();
     return n_selected;
 }
+
+#endif

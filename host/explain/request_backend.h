@@ -1,0 +1,14 @@
+// Where a request is computed: backend, device, precision and exact savings, from the user's options.
+#ifndef ASCRIBE_EXPLAIN_REQUEST_BACKEND_H
+#define ASCRIBE_EXPLAIN_REQUEST_BACKEND_H
+
+#include "explain/request.h"
+
+// Whether the words are known and belong together (ASC_USAGE); where a GPU is demanded, whether there is one (ASC_NO_DEVICE).
+asc_status request_backend_check(const asc_explain_options *options, asc_error *err);
+
+// Fills backend, device, precision and savings. "auto" takes the GPU where one is usable, else the processor; on a machine with
+// an NVIDIA driver it logs why.
+asc_status request_backend_resolve(const asc_explain_options *options, const asc_log *log, explain_request *out, asc_error *err);
+
+#endif

@@ -1,0 +1,203 @@
+// See emulate.h.
+#include "emulate.h"
+
+#include <cstdio>
+#include <csetjmp>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <ucontext.h>
+#include <vector>
+
+dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace {
+
+enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, ENDED };
+
+// Made once, on its own stack, and used for a thread of every block from then on. Switching by _setjmp takes no system call.
+struct Fiber {
+    ucontext_t context; // where it begins
+    jmp_buf at;         // where it goes on
+    bool begun;
+    std::unique_ptr<char[]> stack; // not touched before it is used
+    State state;
+    size_t number;
+    dim3 index;
+    unsigned char brought[32]; // to a warp exchange
+};
+
+enum { STACK_BYTES = 256 << 10 };
+
+std::mutex one_launch;
+std::deque<Fiber> fibers;
+std::vector<unsigned char> shared_memory;
+jmp_buf scheduler;
+Fiber *running;
+const std::function<void()> *body;
+bool descending;
+
+void wait_as(State state)
+{
+    running->state = state;
+    if (_setjmp(running->at) == 0)
+        _longjmp(scheduler, 1);
+}
+
+void enter()
+{
+    for (;;) {
+        (*body)();
+        wait_as(State::ENDED);
+    }
+}
+
+// Runs a fiber until it waits.
+void resume(Fiber &fiber)
+{
+    running = &fiber;
+    threadIdx = fiber.index;
+    if (_setjmp(scheduler) != 0)
+        return;
+    if (fiber.begun)
+        _longjmp(fiber.at, 1);
+    fiber.begun = true;
+    setcontext(&fiber.context);
+}
+
+void make_fibers(size_t count)
+{
+    while (fibers.size() < count) {
+        fibers.emplace_back();
+        Fiber &fiber = fibers.back();
+        fiber.number = fibers.size() - 1;
+        fiber.stack.reset(new char[STACK_BYTES]);
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.get();
+        fiber.context.uc_stack.ss_size = STACK_BYTES;
+        fiber.context.uc_link = nullptr;
+        makecontext(&fiber.context, enter, 0);
+    }
+}
+
+size_t warp_of(size_t thread) { return thread / warpSize; }
+
+// Lets threads [first, last) go on when all that have not ended wait at a barrier of this kind; whether it did.
+bool release(size_t first, size_t last, State barrier)
+{
+    size_t n_waiting = 0;
+    for (size_t t = first; t < last; t++) {
+        if (fibers[t].state != State::ENDED && fibers[t].state != barrier)
+            return false;
+        n_waiting += fibers[t].state == barrier;
+    }
+    for (size_t t = first; t < last; t++)
+        if (fibers[t].state == barrier)
+            fibers[t].state = State::READY;
+    return n_waiting > 0;
+}
+
+bool run_ready(size_t n_threads)
+{
+    bool ran = false;
+    for (size_t i = 0; i < n_threads; i++) {
+        Fiber &fiber = fibers[descending ? n_threads - 1 - i : i];
+        if (fiber.state != State::READY)
+            continue;
+        resume(fiber);
+        ran = true;
+    }
+    return ran;
+}
+
+void run_block(size_t n_threads)
+{
+    for (size_t t = 0; t < n_threads; t++) {
+        Fiber &fiber = fibers[t];
+        fiber.state = State::READY;
+        fiber.index = dim3((unsigned)t % blockDim.x, (unsigned)t / blockDim.x % blockDim.y, (unsigned)t / blockDim.x / blockDim.y);
+    }
+    for (;;) {
+        bool moved = run_ready(n_threads);
+        for (size_t first = 0; first < n_threads; first += warpSize)
+            moved |= release(first, first + warpSize < n_threads ? first + warpSize : n_threads, State::AT_WARP_BARRIER);
+        moved |= release(0, n_threads, State::AT_BLOCK_BARRIER);
+        bool all_ended = true;
+        for (size_t t = 0; t < n_threads; t++)
+            all_ended &= fibers[t].state == State::ENDED;
+        if (all_ended)
+            return;
+        if (!moved) {
+            std::fprintf(stderr, "emulated kernel: threads of block (%u, %u, %u) wait at a barrier that others do not reach\n", blockIdx.x,
+                         blockIdx.y, blockIdx.z);
+            std::abort();
+        }
+    }
+}
+
+} // namespace
+
+void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread)
+{
+    std::lock_guard<std::mutex> lock(one_launch);
+    const size_t n_threads = (size_t)block.x * block.y * block.z;
+    make_fibers(n_threads);
+    body = &thread;
+    descending = !descending;
+    gridDim = grid;
+    blockDim = block;
+    for (unsigned z = 0; z < grid.z; z++)
+        for (unsigned y = 0; y < grid.y; y++)
+            for (unsigned x = 0; x < grid.x; x++) {
+                blockIdx = dim3(x, y, z);
+                shared_memory.assign(shared_bytes + 32, 0xFF);
+                run_block(n_threads);
+            }
+}
+
+void *emulate_shared()
+{
+    const uintptr_t address = (uintptr_t)shared_memory.data();
+    return shared_memory.data() + (16 - address % 16) % 16;
+}
+
+void __syncthreads() { wait_as(State::AT_BLOCK_BARRIER); }
+
+void __syncwarp(unsigned) { wait_as(State::AT_WARP_BARRIER); }
+
+void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane)
+{
+    const size_t own = running->number;
+    if (bytes > sizeof running->brought)
+        std::abort();
+    std::memcpy(running->brought, mine, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+    std::memcpy(theirs, fibers[warp_of(own) * warpSize + lane].brought, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+}
+
+void emulate_warp_gather(const void *mine, void *all, size_t bytes)
+{
+    const size_t own = running->number;
+    if (bytes > sizeof running->brought)
+        std::abort();
+    std::memcpy(running->brought, mine, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+    for (size_t lane = 0; lane < warpSize; lane++)
+        std::memcpy((char *)all + lane * bytes, fibers[warp_of(own) * warpSize + lane].brought, bytes);
+    wait_as(State::AT_WARP_BARRIER);
+}
+
+unsigned __ballot_sync(unsigned, int predicate)
+{
+    const size_t own = running->number, first = warp_of(own) * warpSize;
+    const size_t n_threads = (size_t)blockDim.x * blockDim.y * blockDim.z;
+    unsigned votes = 0;
+    running->brought[0] = predicate != 0;
+    wait_as(State::AT_WARP_BARRIER);
+    for (size_t t = first; t < first + warpSize && t < n_threads; t++)
+        votes |= (unsigned)(fibers[t].state != State::ENDED && fibers[t].brought[0]) << (t - first);
+    wait_as(State::AT_WARP_BARRIER);
+    return votes;
+}

@@ -1,0 +1,106 @@
+// CUDA kernels on a machine without a GPU: the parts of CUDA's runtime that ours use, as plain C++ on the host, so that every kernel is
+// compared with ref by the same cases as on a device. The headers of this folder stand in for the toolkit's.
+//
+// A launch runs its blocks one after the other; the threads of a block are fibers that run until a barrier or the end, in ascending
+// order or, to catch kernels that lean on an order, in descending order every other launch. A barrier that some threads of a block (or
+// warp) never reach, with others waiting, ends the program with a message. Shared memory is filled with a pattern of NaN before each
+// block. One launch at a time. Not for speed.
+#ifndef ASCRIBE_EMULATE_H
+#define ASCRIBE_EMULATE_H
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __noinline__
+#define __restrict__ __restrict
+#define __launch_bounds__(...)
+#define __shared__ static
+#define __align__(n) alignas(n)
+
+// Of the thread that runs now.
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;
+enum { warpSize = 32 };
+
+void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread);
+void *emulate_shared(); // the block's dynamic shared memory, aligned to 16 bytes
+void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane); // theirs = what `lane` of the warp brought
+void emulate_warp_gather(const void *mine, void *all, size_t bytes); // all = what lanes 0 ... 31 brought, back to back
+
+void __syncthreads();
+void __syncwarp(unsigned mask = 0xffffffffu);
+
+static inline unsigned emulate_lane()
+{
+    return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % warpSize;
+}
+
+template <typename T> T __shfl_sync(unsigned, T value, int lane, int width = warpSize)
+{
+    T other;
+    const unsigned own = emulate_lane(), group = own - own % (unsigned)width;
+    emulate_warp_exchange(&value, &other, sizeof value, group + (unsigned)lane % (unsigned)width);
+    return other;
+}
+
+template <typename T> T __shfl_xor_sync(unsigned, T value, int lanes, int = warpSize)
+{
+    T other;
+    emulate_warp_exchange(&value, &other, sizeof value, emulate_lane() ^ (unsigned)lanes);
+    return other;
+}
+
+template <typename T> T __shfl_down_sync(unsigned, T value, unsigned lanes, int = warpSize)
+{
+    T other;
+    const unsigned own = emulate_lane();
+    emulate_warp_exchange(&value, &other, sizeof value, own + lanes < warpSize ? own + lanes : own);
+    return other;
+}
+
+template <typename T> T __shfl_up_sync(unsigned, T value, unsigned lanes, int = warpSize)
+{
+    T other;
+    const unsigned own = emulate_lane();
+    emulate_warp_exchange(&value, &other, sizeof value, own >= lanes ? own - lanes : own);
+    return other;
+}
+
+unsigned __ballot_sync(unsigned mask, int predicate);
+
+// The tensor cores' product of 16 x 16 and 8 x 16 values of 16 bits (mma.sync m16n8k16), ldmatrix.x4, and cp.async, which copies when it is
+// waited for: see kernels/cuda/mma.cuh. Addresses that are not aligned end the program.
+void emulate_mma(float d[4], const unsigned a[4], const unsigned b[2], float (*value)(uint16_t bits));
+void emulate_load_matrices(unsigned r[4], const void *row, bool transposed);
+void emulate_copy_to_shared(void *shared, const void *global);
+void emulate_copies_wait();
+
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
+static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int __ffsll(long long x) { return __builtin_ffsll(x); }
+template <typename T> T __ldg(const T *p) { return *p; }
+
+// For tests, which find them by name in the module (tests/cuda_module.h).
+extern "C" {
+// What the runtime was asked so far counts as calls; call number `at` (from 1) fails, and with `forever` every one after it. 0: none.
+void emulate_fail(unsigned at, bool forever);
+unsigned emulate_calls(); // since the last emulate_fail
+size_t emulate_live_allocations();
+// What there is: the driver's version as CUDA counts it, 0 for no driver; the number of GPUs; their compute capability's first number; bytes
+// that may be allocated on each.
+void emulate_machine(int driver_version, int n_devices, int compute_major, size_t memory_bytes);
+}
+
+#endif

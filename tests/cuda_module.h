@@ -1,0 +1,79 @@
+// The module that tests of the cuda backend open: kernels/cuda on the emulated runtime (tests/cuda_host), or, where ASCRIBE_TEST_CUDA_MODULE
+// names it, the real one (label gpu).
+#ifndef ASCRIBE_TEST_CUDA_MODULE_H
+#define ASCRIBE_TEST_CUDA_MODULE_H
+
+#include "backend.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEST_SKIPPED = 77 };
+
+static inline const char *cuda_module_path(void)
+{
+    const char *real = getenv("ASCRIBE_TEST_CUDA_MODULE");
+    return real ? real : ASCRIBE_CUDA_MODULE;
+}
+
+static inline bool cuda_module_is_emulated(void)
+{
+    return getenv("ASCRIBE_TEST_CUDA_MODULE") == NULL;
+}
+
+// Whether a program was started for the cuda backend alone: PROGRAM --backend cuda (cuda_fp16, ...).
+static inline bool only_cuda_is_wanted(int argc, char **argv)
+{
+    return argc == 3 && strcmp(argv[1], "--backend") == 0 && strncmp(argv[2], "cuda", 4) == 0;
+}
+
+static inline cuda_choice cuda_module_choice(asc_precision precision)
+{
+    return (cuda_choice){.module = cuda_module_path(), .precision = precision};
+}
+
+// A backend of any kind, cuda from this module.
+static inline asc_status test_backend_open(asc_backend_kind kind, asc_backend **out, asc_error *err)
+{
+    const cuda_choice choice = cuda_module_choice(ASC_PRECISION_FULL);
+    return kind == ASC_BACKEND_CUDA ? backend_open_cuda(&choice, out, err) : backend_open(kind, ASC_PRECISION_FULL, out, err);
+}
+
+// Whether there is a GPU for it; if not, prints why. A test of label gpu then exits with TEST_SKIPPED.
+static inline bool cuda_module_is_usable(void)
+{
+    asc_error err = {.status = ASC_OK};
+    const cuda_choice choice = cuda_module_choice(ASC_PRECISION_FULL);
+    if (backend_check_cuda(&choice, &err) == ASC_OK)
+        return true;
+    printf("skipped: %s\n", err.message);
+    return false;
+}
+
+// What the emulated module offers beside the backend: see cuda_host/emulate.h.
+typedef struct cuda_emulation {
+    void (*fail)(unsigned at, bool forever);
+    unsigned (*calls)(void);
+    size_t (*live_allocations)(void);
+    void (*machine)(int driver_version, int n_devices, int compute_major, size_t memory_bytes);
+} cuda_emulation;
+
+static inline cuda_emulation cuda_emulation_of_module(void)
+{
+    cuda_emulation found;
+    void *module = dlopen(ASCRIBE_CUDA_MODULE, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!module) {
+        fprintf(stderr, "%s\n", dlerror());
+        abort();
+    }
+    *(void **)&found.fail = dlsym(module, "emulate_fail");
+    *(void **)&found.calls = dlsym(module, "emulate_calls");
+    *(void **)&found.live_allocations = dlsym(module, "emulate_live_allocations");
+    *(void **)&found.machine = dlsym(module, "emulate_machine");
+    dlclose(module);
+    return found;
+}
+
+#endif
