@@ -29,16 +29,20 @@ static __device__ __forceinline__ stage stage_at(float *memory, int head_size)
     return {memory, values, queries, queries + BLOCK_QUERIES * head_size, head_size};
 }
 
-// Part 0 (queries), 1 (keys) or 2 (values) of tokens [first, first + count) of a head; zeros beyond the sequence.
+typedef struct float_rows {
+    float *first;
+    int count, width, stride;
+} float_rows;
+
+// Part 0 (queries), 1 (keys) or 2 (values) of as many tokens of a head, from the sequence's token `first` on; zeros beyond the sequence.
 template <typename real>
-static __device__ void fetch(const attention_work<real> &w, const head_place &at, int part, int first, int count, float *to, int head_size,
-                             int stride)
+static __device__ void fetch(const attention_work<real> &w, const head_place &at, int part, int first, const float_rows &to)
 {
-    const int width = w.n_heads * head_size;
-    for (int i = (int)(threadIdx.x + 32 * threadIdx.y); i < count * head_size; i += 32 * WARPS) {
-        const int token = i / head_size, e = i % head_size;
+    const int width = w.n_heads * to.width;
+    for (int i = (int)(threadIdx.x + 32 * threadIdx.y); i < to.count * to.width; i += 32 * WARPS) {
+        const int token = i / to.width, e = i % to.width;
         const real *row = first + token < at.s.length ? qkv_row(w, at.s.begin + first + token, width) : nullptr;
-        to[token * stride + e] = row ? to_float(row[part * width + at.head * head_size + e]) : 0;
+        to.first[token * to.stride + e] = row ? to_float(row[part * width + at.head * to.width + e]) : 0;
     }
 }
 
@@ -102,11 +106,11 @@ template <int N, typename real> static __global__ void __launch_bounds__(32 * WA
     x.first = first_query + (int)threadIdx.y * QUERIES;
     for (int i = 0; i < QUERIES; i++)
         x.most[i] = -INFINITY;
-    fetch(w, at, 0, first_query, BLOCK_QUERIES, of.queries, head_size, head_size);
+    fetch(w, at, 0, first_query, {of.queries, BLOCK_QUERIES, head_size, head_size});
     for (int first = 0; first < at.s.length; first += KEYS) {
         __syncthreads();
-        fetch(w, at, 1, first, KEYS, of.keys, head_size, head_size + 1);
-        fetch(w, at, 2, first, KEYS, of.values, head_size, head_size);
+        fetch(w, at, 1, first, {of.keys, KEYS, head_size, head_size + 1});
+        fetch(w, at, 2, first, {of.values, KEYS, head_size, head_size});
         __syncthreads();
         weigh(w, at, first, of, &x);
         mix(of, at.s.length - first < KEYS ? at.s.length - first : KEYS, &x);

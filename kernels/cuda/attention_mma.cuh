@@ -44,13 +44,19 @@ typedef struct head_place {
     int head;
 } head_place;
 
-// Keys [first, first + n_keys) of the head, and then their values, to `stage` by n_threads threads; up to the next multiple of 16 keys
-// zeros follow, since 0 times anything else might be NaN.
+// How many keys the block that begins at key `first` has.
+static __device__ __forceinline__ int keys_from(const head_place &at, int first)
+{
+    return at.s.length - first < MMA_KEYS ? at.s.length - first : MMA_KEYS;
+}
+
+// The keys from `first` on, and behind the stage's keys their values; by thread threads.x of threads.y. Up to the next multiple of 16 keys zeros
+// follow, since 0 times anything else might be NaN.
 template <int E, typename real>
 static __device__ __forceinline__ void fill_stage(const attention_work<real> &w, const head_place &at, int first, real *stage, dim3 threads)
 {
     enum { PIECES = E / 8 }; // of 16 bytes
-    const int n_left = at.s.length - first, n_keys = n_left < MMA_KEYS ? n_left : MMA_KEYS, n_staged = (n_keys + 15) / 16 * 16;
+    const int n_keys = keys_from(at, first), n_staged = (n_keys + 15) / 16 * 16;
     for (int i = (int)threads.x; i < n_staged * 2 * PIECES; i += (int)threads.y) {
         const int key = i / (2 * PIECES), part = i / PIECES % 2, piece = i % PIECES, width = w.n_heads * E;
         real *to = stage + (part * w.stage_keys + key) * stage_stride<E> + piece * 8;
@@ -108,12 +114,12 @@ static __device__ __forceinline__ void open_tile(const attention_work<real> &w, 
             x->out[e][i] = 0;
 }
 
-// The scores of the tile's queries and the n_keys keys of a stage, beginning at key `first`; -infinity beyond.
+// The scores of the tile's queries and the keys of a stage, which begins at key `first`; -infinity beyond.
 template <int E, typename real>
-static __device__ __forceinline__ void score(const attention_work<real> &w, const head_place &at, const tile<E> &x, int first, int n_keys,
+static __device__ __forceinline__ void score(const attention_work<real> &w, const head_place &at, const tile<E> &x, int first,
                                              const real *stage, float s[MMA_KEYS / 8][4])
 {
-    const int lane = (int)threadIdx.x, g = lane / 4, t = lane % 4;
+    const int lane = (int)threadIdx.x, g = lane / 4, t = lane % 4, n_keys = keys_from(at, first);
 #pragma unroll
     for (int n = 0; n < MMA_KEYS / 16; n++) {
 #pragma unroll
@@ -187,10 +193,10 @@ template <int E, typename real> static __device__ __forceinline__ void weigh(til
 template <int E, typename real>
 static __device__ __forceinline__ void absorb(const attention_work<real> &w, const head_place &at, int first, const real *stage, tile<E> *x)
 {
-    const int lane = (int)threadIdx.x, n_left = at.s.length - first, n_keys = n_left < MMA_KEYS ? n_left : MMA_KEYS;
+    const int lane = (int)threadIdx.x, n_keys = keys_from(at, first);
     const real *values = stage + w.stage_keys * stage_stride<E>;
     float s[MMA_KEYS / 8][4];
-    score(w, at, *x, first, n_keys, stage, s);
+    score(w, at, *x, first, stage, s);
     weigh<E, real>(x, s);
 #pragma unroll
     for (int n = 0; n < MMA_KEYS / 16; n++)
