@@ -6,6 +6,13 @@
 
 // ---- Device and memory --------------------------------------------------------------------------
 
+static const char *const precision_words[] = {
+    [ASC_PRECISION_FULL] = "full precision",
+    [ASC_PRECISION_BF16] = "bf16",
+    [ASC_PRECISION_FP16] = "fp16",
+    [ASC_PRECISION_TF32] = "tf32",
+};
+
 asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_backend **out, asc_error *err)
 {
     *out = NULL;
@@ -23,7 +30,8 @@ asc_status backend_open(asc_backend_kind kind, asc_precision precision, asc_back
     default: status = fail(err, ASC_INTERNAL, "backend_open: kind: unknown backend %d", (int)kind); goto done;
     }
     if (!(precision == ASC_PRECISION_FULL || (precision == ASC_PRECISION_BF16 && backend->ops.has_bf16)))
-        status = fail(err, ASC_USAGE, "backend %s: precision number %d is asked for, which it does not have", backend->ops.name, (int)precision);
+        status = fail(err, ASC_USAGE, "backend %s computes in %s only, %s was asked for", backend->ops.name,
+                      backend->ops.has_bf16 ? "fp32 or bf16" : "double precision", precision_words[precision]);
     else
         status = backend->ops.open(backend, err);
 done:

@@ -17,8 +17,7 @@ from .errors import IO_ERROR, OS_RESOURCE, OUR_BUG, UNAVAILABLE, USAGE, PrepareE
 NAME = "ascribe-prepare"
 DESCRIPTION = """\
 Turns texts into a dataset file for ascribe: tokens, features that receive attributions, labels and ids."""
-EPILOG = r"""\
-examples:
+EPILOG = r"""examples:
   ascribe-prepare reviews.csv -o reviews.h5 --model my-model
       column text, labels from column label (when there), words as features
   cut -f2 tweets.tsv | ascribe-prepare - --format text -o tweets.h5 --model my-model --features token
