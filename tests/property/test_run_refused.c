@@ -271,7 +271,7 @@ static void options_that_make_no_sense(void **state)
     refuse_option(wrong_policy, (run_words){"--policy 'drop'", "remove, delete, mask, pad, unk or id:N", NULL});
     refuse_option(policy_beyond_the_vocabulary, (run_words){"--policy id:101", "101 tokens", NULL});
     refuse_option(wrong_output, (run_words){"--output 'loss'", "logit, probability or logodds", NULL});
-    refuse_option(wrong_backend, (run_words){"--backend 'tpu'", "auto, cpu or ref", NULL});
+    refuse_option(wrong_backend, (run_words){"--backend 'tpu'", "auto, cpu, cuda or ref", NULL});
     refuse_option(wrong_target,
                   (run_words){"'happy'", "none of the model's 3 classes", "lists the class names"});
     refuse_option(index_too_large,
@@ -330,12 +330,12 @@ static void a_command_beyond_a_result(void **state)
     free(text);
 }
 
-static void a_backend_that_was_not_built(void **state)
+static void a_backend_that_is_not_there(void **state)
 {
     (void)state;
     asc_explain_job job = run_job(&place, RUN_BERT);
     job.options.backend = "cuda";
-    assert_refused(&place, &job, ASC_NO_DEVICE, (run_words){"--backend cuda", "cpu", NULL});
+    assert_refused(&place, &job, ASC_NO_DEVICE, (run_words){"--backend cuda", NULL, "--backend cpu"});
 }
 
 static void options_that_the_dataset_cannot_serve(void **state)
@@ -569,7 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(options_that_make_no_sense, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts_that_are_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_command_beyond_a_result, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_backend_that_was_not_built, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_backend_that_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_that_the_dataset_cannot_serve, set_up, tear_down),
         cmocka_unit_test_setup_teardown(edge_rows_are_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_of_bad_rows_completes, set_up, tear_down),
