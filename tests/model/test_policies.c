@@ -228,7 +228,7 @@ static void check_result(const stage *s, const asc_rows *rows, const json_t *pol
     explained_free(found);
 }
 
-// An emulated device is slow: there each saving alone is left to test_cuda_engine, and not every family has its turn. Guarded memory
+// An emulated device is slow: there each saving alone is left to test_cuda_engine, and other families too. Guarded memory
 // shows what the host touches, for which all savings at once are enough.
 static bool is_wanted(asc_backend_kind kind, unsigned savings, bool also_emulated)
 {
@@ -273,7 +273,7 @@ static void every_policy_of_every_family(void **state)
 {
     (void)state;
     for (size_t m = 0; m < sizeof models / sizeof *models; m++)
-        check_model(models[m], m % 3 == 0);
+        check_model(models[m], m == 0);
 }
 
 int main(int argc, char **argv)
