@@ -23,6 +23,16 @@ static inline bool cuda_module_is_emulated(void)
     return getenv("ASCRIBE_TEST_CUDA_MODULE") == NULL;
 }
 
+// Under a sanitizer the emulation's fibers take minutes; the other builds run it.
+static inline bool cuda_module_is_too_slow(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return cuda_module_is_emulated();
+#else
+    return false;
+#endif
+}
+
 // Whether a program was started for the cuda backend alone: PROGRAM --backend cuda (cuda_fp16, ...).
 static inline bool only_cuda_is_wanted(int argc, char **argv)
 {

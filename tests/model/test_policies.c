@@ -235,7 +235,7 @@ static bool is_wanted(asc_backend_kind kind, unsigned savings, bool also_emulate
     const bool is_extreme = savings == 0 || savings == ASC_SAVINGS_ALL;
     if (kind != ASC_BACKEND_CUDA)
         return !only_cuda && (kind != ASC_BACKEND_REF_GUARDED || is_extreme);
-    return !cuda_module_is_emulated() || (also_emulated && is_extreme);
+    return !cuda_module_is_emulated() || (also_emulated && is_extreme && !cuda_module_is_too_slow());
 }
 
 static void check_model(const char *name, bool also_emulated)
