@@ -79,8 +79,10 @@ bool rig_open_bf16(rig *r)
     r->kind = ASC_BACKEND_CPU;
     r->margin_before = MARGIN_BEFORE;
     const asc_status status = backend_open(r->kind, ASC_PRECISION_BF16, &r->backend, &r->err);
-    if (status == ASC_NO_DEVICE)
+    if (status == ASC_NO_DEVICE) {
+        print_message("skipped: %s\n", r->err.message);
         return false;
+    }
     MUST(r, status);
     MUST(r, stream_create(r->backend, &r->stream, &r->err));
     return true;

@@ -10,6 +10,7 @@
 
 #include "run_fixture.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -292,6 +293,7 @@ static bool mount_small(const char *options)
     const char *disk = run_path(place.folder, "disk");
     assert_int_equal(mkdir(disk, 0777), 0);
     if (mount("ascribe-test", disk, "tmpfs", 0, options) != 0) {
+        assert_true(errno == EPERM || errno == EACCES);
         print_message("skipped: no right to mount a small file system\n");
         return false;
     }
