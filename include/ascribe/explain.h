@@ -30,6 +30,9 @@ typedef struct asc_explain_job {
     // Called from the calling thread now and then (several times a second at most); may be NULL.
     void (*progress)(void *user, const asc_progress *progress);
     void *progress_user;
+    // Asked often, from any thread; non-zero: stop as soon as possible and return ASC_STOPPED. Finished parts stay, the one under way is dropped. May be NULL.
+    int (*should_stop)(void *user);
+    void *stop_user;
 } asc_explain_job;
 
 typedef struct asc_explain_summary {
