@@ -113,6 +113,7 @@ static asc_status run_step(merge_step *step, const char *who, const merge_job *j
         .dead = who,
         .dead_hint = "the parts are kept: the same command tries the merge again",
         .dead_status = ASC_IO_ERROR,
+        .killed_status = ASC_IO_ERROR,
     };
     return child_run(&child, err);
 }

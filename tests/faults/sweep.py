@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""A kill -9, ENOSPC and EIO at every call that writes, in turn: sweep.py --program ascribe --helpers DIR [--full]
+
+A run is traced and its write-side calls are numbered (trace.py). Then every one is hit once with each fault, fsync also with an EIO
+that lasts; the exit code, the message and what stands under final names are checked, the same command is given again, and its result is
+compared bit for bit with the undisturbed one. Phases: a run from nothing (which ends with its merge), and a run that goes on from what
+a killed one left. --full: more parts. Exit status: 0 every call was hit and every run held, 1 not, 77 skipped.
+"""
+import collections
+import concurrent.futures
+import os
+import shutil
+
+import support
+import trace
+
+# fault: (strace's word, it lasts)
+FAULTS = {"KILL": ("signal=KILL", False), "ENOSPC": ("error=ENOSPC", False), "EIO": ("error=EIO", False),
+          "EIO for ever": ("error=EIO", True)}
+N_AT_ONCE = 2
+MOST_SHOWN = 40
+
+
+class Phase:
+    """A state to begin with and the calls that are hit from there."""
+
+    def __init__(self, job, name, prepare, wanted):
+        self.job, self.name, self.prepare, self.wanted = job, name, prepare, wanted
+        self.folder = os.path.join(job.programs.scratch, "phase-" + name)
+        self.injections = []
+
+    def begin(self, number):
+        """A fresh folder in the state that the phase begins with; steady numbers keep paths in traces steady."""
+        folder = os.path.join(self.folder, "%d" % number)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        self.prepare(self.job, folder)
+        return folder
+
+    def record(self):
+        """Numbers the calls."""
+        folder = self.begin(0)
+        log = folder + ".trace"
+        done, traced = trace.record(self.job.programs, self.job.command(folder), log)
+        if done.returncode != 0 or self.job.same(os.path.join(folder, "r.h5")):
+            raise SystemExit("%s: the traced run failed: %s" % (self.name, done.stderr))
+        self.injections = [trace.Injection(traced, call) for call in trace.write_side(traced) if self.wanted(call)]
+        self.recorded_in = folder
+
+    def moved(self, injection, folder):
+        """The same injection for a run in another folder."""
+        def move(path):
+            return path.replace(self.recorded_in, folder)
+
+        other = trace.Injection.__new__(trace.Injection)
+        other.__dict__.update(injection.__dict__)
+        other.path = move(injection.path)
+        other.call = injection.call._replace(paths=tuple(map(move, injection.call.paths)))
+        return other
+
+
+def nothing(job, folder):
+    """The state before a first run."""
+
+
+def half_done(job, folder):
+    """What a killed run leaves: its first part, and files that it had not finished."""
+    job.put_part(folder, min(job.parts))
+    for name in (max(job.parts), "result"):
+        with open(os.path.join(folder, "r.h5.parts", name + ".4194302.0123456789abcdef.tmp"), "wb") as file:
+            file.write(b"half of it")
+
+
+def is_of_result(call):
+    """A call on the unfinished result: the same in every phase that merges."""
+    return any(os.path.basename(path).startswith("result.4194303.") for path in call.paths)
+
+
+def exit_complaint(injection, fault, done):
+    """What is wrong with how the disturbed command ended, or None."""
+    call = injection.call
+    if fault == "KILL":
+        # strace ends itself by the signal of the first process that it traced; a child's death is the command's to report
+        if done.returncode in (-9, 137):
+            return None
+    elif done.returncode == 0:
+        # Nobody need mind a close or a removal that failed, as long as the bits are right, which is checked next.
+        return None if call.name in trace.REMOVING + ("close",) else "the fault was swallowed"
+    if done.returncode != support.IO_ERROR:
+        return "exit %d: %s" % (done.returncode, done.stderr.strip())
+    named = [path for path in call.paths if os.path.basename(path).split(".tmp")[0].split(".4194303")[0] in done.stderr]
+    return None if named or "r.h5" in done.stderr else "no file is named: " + done.stderr.strip()
+
+
+def disturb(phase, injection, fault, number, program=None):
+    """Hits one call of one run; (complaints, whether the call was hit)."""
+    job, programs = phase.job, phase.job.programs
+    word, lasts = FAULTS[fault]
+    folder = phase.begin(number)
+    log = folder + ".trace"
+    moved = phase.moved(injection, folder)
+    done = programs.call(["strace", "-o", log, *trace.steady(programs), *moved.options(word, lasts), *job.command(folder, program=program)])
+    not_hit = moved.was_hit(trace.Trace(log), fault == "KILL")
+    found = [exit_complaint(moved, fault, done)]
+    killed = fault == "KILL"
+    removal_failed = moved.call.name in trace.REMOVING
+    found += job.final_names(folder, may_be_unfinished=killed or removal_failed)
+    if done.returncode == 0:
+        found.append(job.same(os.path.join(folder, "r.h5")))
+    found += job.complete(folder)
+    complaints = ["%s: %s at %s: %s" % (phase.name, fault, trace.describe(moved.call), complaint)
+                  for complaint in found + [not_hit] if complaint]
+    shutil.rmtree(folder)
+    os.unlink(log)
+    return complaints, not_hit is None
+
+
+def faults_for(call):
+    return [fault for fault in FAULTS if fault != "EIO for ever" or call.name in ("fsync", "fdatasync")]
+
+
+def sweep(phase):
+    """Every call of a phase with every fault; complaints. Prints the counts."""
+    phase.record()
+    work = [(injection, fault) for injection in phase.injections for fault in faults_for(injection.call)]
+    with concurrent.futures.ThreadPoolExecutor(N_AT_ONCE) as pool:
+        outcomes = list(pool.map(lambda item: disturb(phase, *item[1], item[0]), enumerate(work, 1)))
+    hits = collections.Counter(fault for (_, fault), (_, hit) in zip(work, outcomes) if hit)
+    numbered = collections.Counter(fault for _, fault in work)
+    kinds = collections.Counter(injection.call.name for injection in phase.injections)
+    print("%s: %d calls numbered (%s)" % (phase.name, len(phase.injections), ", ".join("%d %s" % (n, name) for name, n in sorted(kinds.items()))))
+    print("    hit of numbered: " + ", ".join("%s %d of %d" % (fault, hits[fault], numbered[fault]) for fault in FAULTS), flush=True)
+    complaints = [complaint for found, _ in outcomes for complaint in found]
+    unreached = [trace.describe(injection.call) for injection in phase.injections if not injection.reachable]
+    return complaints + ["%s: strace cannot reach %s" % (phase.name, call) for call in unreached]
+
+
+def make_job(programs, n_parts):
+    job = support.Job(programs, programs.dataset("rows-%d.h5" % n_parts, 3 * n_parts), 3)
+    job.make_reference(os.path.join(programs.scratch, "reference-%d" % n_parts))
+    return job
+
+
+def phases_of(job, full):
+    return [Phase(job, "run", nothing, lambda call: True),
+            Phase(job, "resume", half_done, lambda call: full or not is_of_result(call))]
+
+
+def test(programs, options):
+    reason = support.missing_strace(programs)
+    if reason:
+        return support.skip(reason)
+    complaints = []
+    job = make_job(programs, 6 if options.full else 2)
+    for phase in phases_of(job, options.full):
+        complaints += sweep(phase)
+    for complaint in complaints[:MOST_SHOWN]:
+        print(complaint)
+    print("%d complaints" % len(complaints))
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    support.run_main(test, __doc__)
