@@ -3,9 +3,8 @@
 // FAULTS_NAMES=1: the process number and the random number in a temporary file's name are always the same, so that strace can be told the name.
 // FAULTS_WRITES: what write and pwrite do to files (pipes and terminals are left alone):
 //   half   half of the bytes; one   a single byte; interrupted   every second call EINTR; mixed   these three in turn
-//   lost   half of the bytes, and success told for all (a planted fault: nobody can notice it but by reading again)
+//   lost   half of the bytes of a pwrite, and success told for all, as a disk does that lies: only reading again can tell
 // FAULTS_REPORT=FILE: there a byte is appended for each write that was changed.
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,11 +17,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STEADY_PID = 4194303, NAME_BYTES = 8, STEADY_BYTE = 0x5a };
+enum { STEADY_PID = 4194303, NAME_BYTES = 8, STEADY_BYTE = 0x5a, NOT_OPEN = -2 };
 
 typedef enum { WHOLE, HALF, ONE, INTERRUPTED, LOST } change;
 
 static atomic_uint n_writes;
+static atomic_int report_file = NOT_OPEN;
 
 static bool has_steady_names(void)
 {
@@ -48,7 +48,7 @@ static bool is_file(int descriptor)
     return fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-static change choose(int descriptor, size_t size)
+static change choose(int descriptor, size_t size, bool at_offset)
 {
     static const change in_turn[] = {HALF, INTERRUPTED, ONE, WHOLE};
     const char *word = getenv("FAULTS_WRITES");
@@ -59,7 +59,7 @@ static change choose(int descriptor, size_t size)
     case 'h': return HALF;
     case 'o': return ONE;
     case 'i': return number % 2 ? WHOLE : INTERRUPTED;
-    case 'l': return LOST;
+    case 'l': return at_offset ? LOST : WHOLE;
     default: return in_turn[number % 4];
     }
 }
@@ -67,11 +67,12 @@ static change choose(int descriptor, size_t size)
 static void report(void)
 {
     const char *path = getenv("FAULTS_REPORT");
-    const int file = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
-    if (file < 0)
+    int file = atomic_load(&report_file);
+    if (!path)
         return;
+    if (file == NOT_OPEN)
+        atomic_store(&report_file, file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
     syscall(SYS_write, file, "x", 1);
-    syscall(SYS_close, file);
 }
 
 // The bytes that are to be written; 0: the call is interrupted.
@@ -85,19 +86,17 @@ static size_t shorten(change how, size_t size)
 
 ssize_t write(int descriptor, const void *bytes, size_t size)
 {
-    const change how = choose(descriptor, size);
+    const change how = choose(descriptor, size, false);
     const size_t taken = shorten(how, size);
-    if (how == INTERRUPTED) {
-        errno = EINTR;
-        return -1;
-    }
-    const ssize_t written = syscall(SYS_write, descriptor, bytes, taken);
-    return how == LOST && written > 0 ? (ssize_t)size : written;
+    if (how != INTERRUPTED)
+        return syscall(SYS_write, descriptor, bytes, taken);
+    errno = EINTR;
+    return -1;
 }
 
 ssize_t pwrite64(int descriptor, const void *bytes, size_t size, off64_t offset)
 {
-    const change how = choose(descriptor, size);
+    const change how = choose(descriptor, size, true);
     const size_t taken = shorten(how, size);
     if (how == INTERRUPTED) {
         errno = EINTR;

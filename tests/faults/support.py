@@ -134,6 +134,7 @@ def parser(description):
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", required=True, help="the command ascribe")
     options.add_argument("--helpers", required=True, help="folder of make_rows, same_result and libfaults_shim.so")
+    options.add_argument("--build", help="the build folder, for planted defects")
     options.add_argument("--full", action="store_true", help="the long version")
     return options
 
