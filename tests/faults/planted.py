@@ -58,11 +58,11 @@ def writes_that_are(word):
 
 BUGS = [
     {"what": "files are written under their final names", "file": DURABLE, "check": first_call("KILL", "write", "part-0"),
-     "old": 'snprintf(*name, size, "%s.%ld.%016" PRIx64 ".tmp", path, (long)getpid(), random_number());',
-     "new": 'snprintf(*name, size, "%.0ld%.0ld%s", 0L * (long)random_number(), 0L, path);'},
+     "old": 'snprintf(*name, size, "%s.%s.%ld.%016" PRIx64 ".tmp", path, host, (long)getpid(), random_number());',
+     "new": 'snprintf(*name, size, "%.0ld%s", 0L * (long)random_number(), path);'},
     {"what": "the same, and killed at random times", "file": DURABLE, "check": random_kills,
-     "old": 'snprintf(*name, size, "%s.%ld.%016" PRIx64 ".tmp", path, (long)getpid(), random_number());',
-     "new": 'snprintf(*name, size, "%.0ld%.0ld%s", 0L * (long)random_number(), 0L, path);'},
+     "old": 'snprintf(*name, size, "%s.%s.%ld.%016" PRIx64 ".tmp", path, host, (long)getpid(), random_number());',
+     "new": 'snprintf(*name, size, "%.0ld%s", 0L * (long)random_number(), path);'},
     {"what": "a failed fsync of a file is ignored", "file": DURABLE, "check": first_call("EIO", "fsync", "part-0"),
      "old": "if (code == 0 && fsync(descriptor) != 0)", "new": "if (code == 0 && fsync(descriptor) != 0 && !path)"},
     {"what": "a failed close of a file is ignored", "file": DURABLE, "check": first_call("EIO", "close", "part-0"),
@@ -89,8 +89,8 @@ BUGS = [
      "old": "return child_run(&child, err);", "new": "(void)child_run(&child, err);\n    return ASC_OK;"},
     {"what": "a merge's failed child counts as success", "file": MERGE, "check": first_call("ENOSPC", "pwrite64", "result."),
      "old": "return child_run(&child, err);", "new": "(void)child_run(&child, err);\n    return ASC_OK;"},
-    {"what": "unfinished files are not swept", "file": "host/explain/run_output.c", "check": left_over,
-     "old": "if (is_ours(entry->d_name, true) || (!unfinished", "new": "if ((!unfinished"},
+    {"what": "unfinished files are neither swept nor removed", "file": "host/explain/run_folder.c", "check": left_over,
+     "old": "return ours ? RUN_FILE_UNFINISHED : RUN_FILE_OTHER;", "new": "return ours ? RUN_FILE_OTHER : RUN_FILE_OTHER;"},
 ]
 
 

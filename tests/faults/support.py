@@ -6,7 +6,9 @@ nobody disturbed.
 """
 import argparse
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,15 @@ MODEL = os.path.join(ROOT, "data", "golden", "models", "bert-f32")
 TIMEOUT_S = 120
 SKIPPED = 77
 IO_ERROR = 74
+# What may be lost, and hold anything: who is at work, and how far.
+VOLATILE = re.compile(r"^(task-\d+|run|merge)\.lock$|^progress-\d+\.json$")
+RECORD = "run.json"
+
+
+def unfinished_name(name, host=None, pid=4194302):
+    """The temporary file of `name` that a process left, of this machine or another one."""
+    host = host or re.sub(r"[^A-Za-z0-9]", "-", socket.gethostname())[:63]
+    return "%s.%s.%d.0123456789abcdef.tmp" % (name, host, pid)
 
 
 class Programs:
@@ -60,7 +71,7 @@ class Job:
                 *self.more, *more]
 
     def make_reference(self, folder):
-        """The undisturbed run: `out` is its result, `parts` the bytes of its parts by name."""
+        """The undisturbed run: `out` is its result, `parts` the bytes of its parts by name, and of its record."""
         os.makedirs(folder)
         done = self.programs.call(self.command(folder, "--keep-parts"))
         if done.returncode != 0:
@@ -68,11 +79,14 @@ class Job:
         self.out = os.path.join(folder, "r.h5")
         self.parts = {}
         for name in sorted(os.listdir(self.out + ".parts")):
-            if name.endswith(".part"):
+            if name.endswith(".part") or name == RECORD:
                 with open(os.path.join(self.out + ".parts", name), "rb") as file:
                     self.parts[name] = file.read()
-        if len(self.parts) < 2:
-            raise SystemExit("expected at least two parts of the undisturbed run, found %d" % len(self.parts))
+        if len(self.parts) < 3:
+            raise SystemExit("expected a record and at least two parts of the undisturbed run, found " + ", ".join(self.parts))
+
+    def part_names(self):
+        return sorted(name for name in self.parts if name != RECORD)
 
     def put_part(self, folder, name, source=None):
         """Part `name` of the reference as a finished part of the run in `folder`, or the bytes of another under its name."""
@@ -86,13 +100,14 @@ class Job:
         return None if done.returncode == 0 else "%s is not the undisturbed result: %s" % (
             os.path.basename(path), (done.stdout + done.stderr).strip() or "the comparison died with %d" % done.returncode)
 
-    def final_names(self, folder, may_be_unfinished):
-        """Complaints about what stands in `folder`: final names hold what the undisturbed run wrote, nothing else is there."""
+    def final_names(self, folder, may_be_unfinished, before=()):
+        """Complaints about what stands in `folder`: final names hold what the undisturbed run wrote, nothing else is there but the unfinished
+        files that were there before."""
         complaints = []
         for place, _, names in os.walk(folder):
             for name in names:
                 complaint = self.file_complaint(os.path.join(place, name), may_be_unfinished)
-                if complaint:
+                if complaint and not (name in before and name.endswith(".tmp")):
                     complaints.append(complaint)
         return complaints
 
@@ -102,6 +117,8 @@ class Job:
             return self.same(path)
         if name.endswith(".tmp"):
             return None if may_be_unfinished else name + " was left behind"
+        if VOLATILE.match(name):
+            return None if may_be_unfinished or not name.endswith(".lock") else name + " was left behind"
         if name in self.parts:
             with open(path, "rb") as file:
                 return None if file.read() == self.parts[name] else name + " has its final name and is not whole"

@@ -114,12 +114,12 @@ class Injection:
         counts = collections.Counter(other.thread for other in before)
         self.follow = all(thread == call.thread or count < self.index for thread, count in counts.items())
         visible = before if self.follow else [other for other in before if other.thread == call.thread]
-        self.occurrence = len(visible)
         self.reachable = self.follow or call.thread == 0
+        self.occurrence = len(visible) if self.reachable else 0
 
     def options(self, fault, for_ever=False):
         options = ["-f"] if self.follow else []
-        return options + ["-y", "-s", "0", "-P", self.path, "-e", "trace=" + self.call.name,
+        return options + ["-y", "-s", "0", "-P", self.path, "-e", "trace=openat," + self.call.name,
                           "-e", "inject=%s:%s:when=%d%s" % (self.call.name, fault, self.index, "+" if for_ever else "")]
 
     def was_hit(self, trace, kill):
@@ -131,6 +131,20 @@ class Injection:
             hit = [n for n, call in enumerate(calls, 1) if "(INJECTED)" in call.arguments]
         return None if hit[:1] == [self.occurrence] else "%s: expected that call %d is hit, found %s of %d" % (
             describe(self.call), self.occurrence, hit or "none", len(calls))
+
+
+def synced_again(trace):
+    """Whether a failed fsync was tried again on the same file: the pages count as written by then, and are not."""
+    failed = set()
+    for call in trace.calls:
+        if call.name == "openat" and "O_CREAT" in call.arguments:
+            failed.discard(call.paths[-1])
+        elif call.name in ("fsync", "fdatasync"):
+            if call.paths[0] in failed:
+                return True
+            if "(INJECTED)" in call.arguments and call.paths[0].endswith(".tmp"):
+                failed.add(call.paths[0])
+    return False
 
 
 def describe(call):
