@@ -45,6 +45,7 @@ typedef struct size_buffer {
 static asc_status visit_piece(const division_plan *plan, int64_t first, size_t count, size_buffer *sizes, row_visit *visit, void *context,
                               asc_error *err)
 {
+    TRY(stop_poll(&plan->request->stop, err));
     TRY(dataset_row_sizes(plan->dataset, (size_t)first, count, sizes->n_tokens, sizes->n_features, err));
     for (size_t i = 0; i < count; i++) {
         const division_cost cost = row_cost(plan, sizes->n_tokens[i], sizes->n_features[i]);

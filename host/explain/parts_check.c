@@ -193,8 +193,10 @@ asc_status parts_look_over(const parts_look *look, parts_sum *sum, asc_error *er
     const part_shape shape = {record->n_targets, record->n_classes, record->n_fit};
     *sum = (parts_sum){.report = {.n_parts = d->n_parts, .n_rows = (size_t)(d->starts[d->n_parts] - d->starts[0])}};
     row_check_begin(&l.rows, record->method, record->estimator, shape, &l.row_report);
-    for (size_t index = 0; index < d->n_parts; index++)
+    for (size_t index = 0; index < d->n_parts; index++) {
+        TRY(stop_poll(&look->stop, err));
         TRY(look_at_part(&l, index, err));
+    }
     run_folder_list(look->folder, look_at_name, &l);
     return judge(&l, err);
 }
@@ -209,7 +211,7 @@ asc_status asc_parts_check(const char *run_path, void (*found)(void *user, asc_p
     if (status == ASC_OK)
         status = run_locate_record(&place, err);
     if (status == ASC_OK) {
-        const parts_look look = {&place.folder, &place.record, true, found, user};
+        const parts_look look = {.folder = &place.folder, .record = &place.record, .whole = true, .found = found, .user = user};
         status = parts_look_over(&look, &sum, err);
         *report = sum.report;
         run_locate_backend(&place, report->backend, sizeof report->backend);

@@ -4,6 +4,7 @@
 
 #include <ascribe/plan.h>
 
+#include "base/stop.h"
 #include "explain/run_folder.h"
 #include "explain/run_record.h"
 
@@ -13,6 +14,7 @@ typedef struct parts_look {
     bool whole; // every part is read to its end and its rows are checked; else only names and headers
     void (*found)(void *user, asc_part_state state, const char *path, const char *why); // may be NULL
     void *user;
+    stop_check stop;
 } parts_look;
 
 typedef struct parts_sum {

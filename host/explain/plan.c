@@ -90,8 +90,9 @@ static void warn_open_backend(const plan_maker *m)
 static asc_status open_inputs(plan_maker *m, asc_error *err)
 {
     const asc_log *log = &m->job->log;
-    TRY(asc_model_open(m->model_path, log, &m->model, err));
-    TRY(asc_dataset_open(m->dataset_path, &m->dataset, err));
+    const stop_check stop = {m->job->should_stop, m->job->stop_user};
+    TRY(model_open(m->model_path, log, &stop, &m->model, err));
+    TRY(dataset_open(m->dataset_path, &stop, &m->dataset, err));
     TRY(request_resolve_open(&m->options, m->model, asc_dataset_describe(m->dataset), log, &m->request, err));
     warn_open_backend(m);
     TRY(select_rows(m, err));

@@ -12,7 +12,7 @@ static const char seal[] = "checksum";
 
 char *record_text(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 }
 
 // The checksum of an object that has none.

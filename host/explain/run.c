@@ -109,13 +109,14 @@ static asc_status check_job(const asc_explain_job *job, asc_error *err)
 static asc_status open_inputs(run *r)
 {
     const asc_explain_job *job = r->job;
-    TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
-    TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
+    const stop_check stop = {job->should_stop, job->stop_user};
+    TRY(model_open(job->model_path, &job->log, &stop, &r->model, r->err));
+    TRY(dataset_open(job->dataset_path, &stop, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
     TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
-    return job->options.force || !job->out_path ? ASC_OK : run_output_read(job->out_path, &r->output, r->err);
+    return job->options.force || !job->out_path ? ASC_OK : run_output_read(job->out_path, &stop, &r->output, r->err);
 }
 
 asc_status run_open(run *r)
@@ -185,6 +186,7 @@ static asc_status merge_parts(run *r)
             .keep_existing = !options->force,
             .keep_parts = options->keep_parts,
             .facts = &facts,
+            .stop = r->request.stop,
         };
         status = run_merge_parts(&merge, NULL, r->err);
     }
@@ -204,6 +206,14 @@ static asc_status export_masks(run *r)
         return ASC_OK;
     release_for_fork(r);
     return mask_export_run(&job, r->err);
+}
+
+// Says what is kept; `err` says already that it was stopped, or which child.
+static void run_tell_stop(const run *r)
+{
+    if (r->rows_done > 0)
+        (void)fail(r->err, ASC_STOPPED, "stopped with %zu of %lld rows done", r->rows_done, (long long)r->share_rows);
+    (void)fail_hint(r->err, ASC_STOPPED, "the same command goes on from the finished parts");
 }
 
 void run_close(run *r)
@@ -292,6 +302,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
         remove_what_is_left(&r);
     if (status == ASC_OK)
         status = export_masks(&r);
+    if (status == ASC_STOPPED)
+        run_tell_stop(&r);
     run_close(&r);
     return status;
 }

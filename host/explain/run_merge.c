@@ -56,6 +56,7 @@ static merge_job job_of(const run_merge *merge, const char *run_text, const char
         .out_path = merge->out_path,
         .keep_existing = merge->keep_existing,
         .temporary_base = base,
+        .stop = merge->stop,
     };
     memcpy(job.dataset_sha256, record->dataset_sha256, sizeof job.dataset_sha256);
     memcpy(job.manifest_hash, record->manifest_hash, sizeof job.manifest_hash);
@@ -94,7 +95,7 @@ static uint64_t file_bytes(const char *path)
 
 asc_status run_merge_parts(const run_merge *merge, asc_merge_summary *summary, asc_error *err)
 {
-    const parts_look look = {.folder = merge->folder, .record = merge->record};
+    const parts_look look = {.folder = merge->folder, .record = merge->record, .stop = merge->stop};
     parts_sum sum;
     char *run_text = NULL, *base = NULL;
     TRY(parts_look_over(&look, &sum, err));
@@ -164,13 +165,9 @@ typedef struct merger {
     run_place place;
     run_output output;
     const char *out_path, *dataset_path;
+    stop_check stop;
     double start_s;
 } merger;
-
-static asc_status check_stop(const merger *m, asc_error *err)
-{
-    return m->job->should_stop && m->job->should_stop(m->job->stop_user) ? fail(err, ASC_STOPPED, "the merge was stopped before its end") : ASC_OK;
-}
 
 // What the tasks did by their last words, which may be missing.
 static void add_up_tasks(const merger *m, run_facts *facts)
@@ -201,10 +198,11 @@ static asc_status merge_place(merger *m, asc_error *err)
         .keep_existing = !job->force,
         .keep_parts = job->keep_parts,
         .facts = &facts,
+        .stop = m->stop,
     };
     add_up_tasks(m, &facts);
     run_folder_sweep(&m->place.folder, 0, 0);
-    TRY(check_stop(m, err));
+    TRY(stop_poll(&m->stop, err));
     if (job->progress) {
         const asc_progress now = {.phase = "merging", .rows_done = facts.n_rows, .n_rows = facts.n_rows, .remaining_s = -1};
         job->progress(job->progress_user, &now);
@@ -234,7 +232,7 @@ static asc_status check_output(merger *m, asc_error *err)
         .with_text = m->place.record.keep_text,
         .force = m->job->force,
     };
-    TRY(run_output_read(m->out_path, &m->output, err));
+    TRY(run_output_read(m->out_path, &m->stop, &m->output, err));
     return run_output_check(&m->output, &wish, &m->summary->already_complete, err);
 }
 
@@ -264,7 +262,7 @@ static asc_status merge_nothing(merger *m, asc_error *err)
     const asc_plan *plan = m->place.plan;
     char words[600];
     const char *out_path = m->job->out_path ? m->job->out_path : m->place.out_path;
-    TRY(run_output_read(out_path, &m->output, err));
+    TRY(run_output_read(out_path, &m->stop, &m->output, err));
     if (!m->output.manifest)
         return fail(err, ASC_FAILED_CHECK, "%.500s is not there: all %zu parts are missing, no task has begun", m->place.folder.path,
                     plan->division.n_parts);
@@ -277,7 +275,7 @@ static asc_status merge_nothing(merger *m, asc_error *err)
 
 asc_status asc_merge(const asc_merge_job *job, asc_merge_summary *summary, asc_error *err)
 {
-    merger m = {.job = job, .summary = summary, .start_s = clock_seconds()};
+    merger m = {.job = job, .summary = summary, .stop = {job->should_stop, job->stop_user}, .start_s = clock_seconds()};
     struct stat facts;
     *summary = (asc_merge_summary){0};
     if (!job->run_path)

@@ -4,6 +4,7 @@
 
 #include <ascribe/plan.h>
 
+#include "base/stop.h"
 #include "explain/manifest.h"
 #include "explain/run_folder.h"
 #include "explain/run_record.h"
@@ -14,6 +15,7 @@ typedef struct run_merge {
     const char *out_path;
     bool keep_text, keep_existing, keep_parts;
     const run_facts *facts; // dataset_path is where the dataset is; parts, tasks and kernel sets are filled in from the record
+    stop_check stop;
 } run_merge;
 
 // Looks over all parts, writes, compares and renames (io/merge.h), and removes the parts. `summary` may be NULL. Forks. Errors as asc_merge.

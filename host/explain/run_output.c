@@ -4,21 +4,22 @@
 #include <ascribe/result.h>
 
 #include "explain/manifest.h"
+#include "io/result_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-asc_status run_output_read(const char *path, run_output *out, asc_error *err)
+asc_status run_output_read(const char *path, const stop_check *stop, run_output *out, asc_error *err)
 {
     struct stat facts;
     asc_result *old = NULL;
     *out = (run_output){0};
     if (lstat(path, &facts) != 0)
         return ASC_OK;
-    const asc_status status = asc_result_open(path, &old, &out->error);
-    if (status == ASC_OUT_OF_MEMORY) {
+    const asc_status status = result_open(path, stop, &old, &out->error);
+    if (status == ASC_OUT_OF_MEMORY || status == ASC_STOPPED) {
         if (err)
             *err = out->error;
         return status;

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/stop.h"
 
 #include <stdbool.h>
 
@@ -14,8 +15,9 @@ typedef struct run_output {
     bool has_text;
 } run_output;
 
-// Reads what is at `path`, if anything; forks, so that it comes before threads. ASC_OUT_OF_MEMORY. The caller calls run_output_free.
-asc_status run_output_read(const char *path, run_output *out, asc_error *err);
+// Reads what is at `path`, if anything; forks, so that it comes before threads. ASC_OUT_OF_MEMORY, ASC_STOPPED (`stop` may be NULL). The caller calls
+// run_output_free.
+asc_status run_output_read(const char *path, const stop_check *stop, run_output *out, asc_error *err);
 void run_output_free(run_output *output);
 
 typedef struct run_output_wish {

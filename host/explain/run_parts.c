@@ -342,6 +342,7 @@ static asc_status explain_all(parts_loop *loop)
     TRY(start_reading(loop, r->first_part));
     for (size_t index = r->first_part; index < r->end_part; index++) {
         part_work *work = NULL;
+        TRY(stop_poll(&r->request.stop, r->err));
         TRY(take_read(loop, &work));
         const asc_status status = start_reading(loop, index + 1);
         if (status != ASC_OK) {

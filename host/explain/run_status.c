@@ -103,7 +103,7 @@ static asc_status see_output(observer *o, asc_error *err)
     run_output output;
     if (!place->out_path || !manifest)
         return ASC_OK;
-    TRY(run_output_read(place->out_path, &output, err));
+    TRY(run_output_read(place->out_path, NULL, &output, err));
     if (output.manifest) {
         const manifest_pair pair = {"", manifest, output.manifest, !place->record.manifest};
         o->out->merged = manifest_differences(&pair, words, sizeof words) == 0;
