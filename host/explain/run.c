@@ -241,6 +241,7 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
         status = run_explain_parts(&r);
         if (status == ASC_OK)
             status = merge_parts(&r);
+        summary->merged = status == ASC_OK;
         if (r.parts_lock >= 0)
             rmdir(r.parts_folder); // which does nothing where parts or other people's files are
         run_release_parts(&r);
