@@ -191,7 +191,7 @@ static uint64_t count_sequences(const part_row *row)
 {
     if (!(row->status & ASC_ROW_UNEXPLAINED))
         return (uint64_t)row->evaluations + 3; // with the anchors and the plain row
-    return isnan(row->scores[0]) ? 0 : 1;
+    return isnan(row->scores[0]) ? 0u : 1u;
 }
 
 // What the same coalitions would cost at the full length of their rows.

@@ -1,21 +1,27 @@
 // The summary for people and for programs; the keys of the JSON object are part of the interface.
 #include "explain_summary.h"
 
+#include "next_command.h"
 #include "numbers.h"
 #include "print_json.h"
 #include "report_error.h"
-#include "shell_words.h"
 
 #include <ascribe/result.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LABEL_COLUMNS = 13, N_STATUS_BITS = 32 };
+enum { N_STATUS_BITS = 32 };
 
 static double per_second(double count, double elapsed_s)
 {
     return elapsed_s > 0 ? count / elapsed_s : 0;
+}
+
+// Rows are explained, but nothing was computed: an earlier run left every part.
+static bool all_were_there(const asc_explain_summary *summary)
+{
+    return summary->evaluations == 0 && summary->n_rows > summary->n_unexplained;
 }
 
 static void print_speed(const asc_explain_summary *summary)
@@ -23,6 +29,10 @@ static void print_speed(const asc_explain_summary *summary)
     char coalitions[NUMBER_TEXT], rows[NUMBER_TEXT], tokens[NUMBER_TEXT], duration[NUMBER_TEXT];
 
     printf("%-*s%s\n", LABEL_COLUMNS, "time", format_duration(duration, summary->elapsed_s));
+    if (all_were_there(summary)) {
+        printf("%-*snone: all parts were there already\n", LABEL_COLUMNS, "coalitions");
+        return;
+    }
     printf("%-*s%llu, %llu tokens\n", LABEL_COLUMNS, "coalitions", (unsigned long long)summary->evaluations,
            (unsigned long long)summary->tokens);
     printf("%-*s%s rows/s, %s coalitions/s, %s tokens/s (backend %s)\n", LABEL_COLUMNS, "speed",
@@ -48,40 +58,52 @@ static void print_statuses(const asc_explain_summary *summary)
         printf("%-*s%zu rows have no attributions\n", LABEL_COLUMNS, label, summary->n_unexplained);
 }
 
-asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err)
+static void print_labels(const asc_explain_summary *summary)
+{
+    char number[NUMBER_TEXT];
+
+    if (summary->n_labelled)
+        printf("%-*s%.2f %% (%zu of %zu labelled rows predicted right)\n", LABEL_COLUMNS, "accuracy",
+               100 * (double)summary->n_correct / (double)summary->n_labelled, summary->n_correct, summary->n_labelled);
+    if (summary->n_numbers)
+        printf("%-*s%s (mean absolute error of %zu labelled rows)\n", LABEL_COLUMNS, "error",
+               format_float(number, (float)(summary->sum_absolute_error / (double)summary->n_numbers)), summary->n_numbers);
+}
+
+static void print_counts(const explain_outcome *outcome)
 {
     const asc_explain_summary *summary = &outcome->summary;
     char number[NUMBER_TEXT];
-    char show[] = "show", ascribe[] = "ascribe", row[] = "--row", zero[] = "0";
-    char *next = shell_words_join(5, (char *const[]){ascribe, show, (char *)outcome->out, row, zero});
 
-    if (!next)
-        return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for the summary");
-    if (summary->already_complete) {
+    if (outcome->plan_path)
+        printf("%-*s%zu of 0-%zu: all its parts are there\n", LABEL_COLUMNS, "task", outcome->task, outcome->n_tasks - 1);
+    printf("%-*s%zu rows of %s\n", LABEL_COLUMNS, "explained", summary->n_rows, outcome->dataset_path);
+    print_labels(summary);
+    print_speed(summary);
+    if (summary->max_residual >= 0)
+        printf("%-*s%s (attributions against output - base value)\n", LABEL_COLUMNS, "residual",
+               format_float(number, (float)summary->max_residual));
+    print_statuses(summary);
+}
+
+asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err)
+{
+    asc_status status;
+
+    if (outcome->summary.already_complete)
         printf("%s is complete: it holds the result of this very run, nothing was computed\n", outcome->out);
-    } else {
-        printf("%-*s%zu rows of %s\n", LABEL_COLUMNS, "explained", summary->n_rows, outcome->dataset_path);
-        if (summary->n_labelled)
-            printf("%-*s%.2f %% (%zu of %zu labelled rows predicted right)\n", LABEL_COLUMNS, "accuracy",
-                   100 * (double)summary->n_correct / (double)summary->n_labelled, summary->n_correct,
-                   summary->n_labelled);
-        if (summary->n_numbers)
-            printf("%-*s%s (mean absolute error of %zu labelled rows)\n", LABEL_COLUMNS, "error",
-                   format_float(number, (float)(summary->sum_absolute_error / (double)summary->n_numbers)),
-                   summary->n_numbers);
-        print_speed(summary);
-        if (summary->max_residual >= 0)
-            printf("%-*s%s (attributions against output - base value)\n", LABEL_COLUMNS, "residual",
-                   format_float(number, (float)summary->max_residual));
-        print_statuses(summary);
-    }
+    else
+        print_counts(outcome);
     if (outcome->dataset_was_made)
-        printf("%-*s%s (kept; explain it again without preparing it)\n", LABEL_COLUMNS, "dataset",
-               outcome->dataset_path);
+        printf("%-*s%s (kept; explain it again without preparing it)\n", LABEL_COLUMNS, "dataset", outcome->dataset_path);
+    if (outcome->plan_path && !outcome->summary.already_complete) {
+        status = next_command_print("next", (const char *[]){"ascribe", "status", outcome->plan_path, NULL}, "", err);
+        if (status == ASC_OK)
+            status = next_command_print("then", (const char *[]){"ascribe", "merge", outcome->plan_path, NULL}, "when all tasks are done", err);
+        return status;
+    }
     printf("%-*s%s\n", LABEL_COLUMNS, "result", outcome->out);
-    printf("%-*s%s\n", LABEL_COLUMNS, "next", next);
-    free(next);
-    return ASC_OK;
+    return next_command_print("next", (const char *[]){"ascribe", "show", outcome->out, "--row", "0", NULL}, "", err);
 }
 
 static json_t *statuses_as_json(const asc_explain_summary *summary)
@@ -99,11 +121,17 @@ static json_t *statuses_as_json(const asc_explain_summary *summary)
 asc_status explain_summary_print_json(const explain_outcome *outcome, asc_error *err)
 {
     const asc_explain_summary *summary = &outcome->summary;
-    json_t *object =
-        json_pack("{s:o, s:o, s:o, s:b, s:b}", "result", json_text(outcome->out), "model",
-                  json_text(outcome->model), "dataset", json_text(outcome->dataset_path), "dataset_was_made",
-                  (int)outcome->dataset_was_made, "already_complete", (int)summary->already_complete);
+    json_t *object = json_pack("{s:o, s:o, s:o, s:b, s:b, s:b}", "result", json_text(outcome->out), "model", json_text(outcome->model),
+                               "dataset", json_text(outcome->dataset_path), "dataset_was_made", (int)outcome->dataset_was_made,
+                               "already_complete", (int)summary->already_complete, "merged", (int)summary->merged);
 
+    if (object && outcome->plan_path &&
+        (json_object_set_new(object, "plan", json_text(outcome->plan_path)) != 0 ||
+         json_object_set_new(object, "task", json_integer((json_int_t)outcome->task)) != 0 ||
+         json_object_set_new(object, "tasks", json_integer((json_int_t)outcome->n_tasks)) != 0)) {
+        json_decref(object);
+        object = NULL;
+    }
     if (!object || summary->already_complete)
         return print_json(object, err);
     json_t *numbers = json_pack(
