@@ -121,14 +121,15 @@ static json_t *statuses_as_json(const asc_explain_summary *summary)
 asc_status explain_summary_print_json(const explain_outcome *outcome, asc_error *err)
 {
     const asc_explain_summary *summary = &outcome->summary;
-    json_t *object = json_pack("{s:o, s:o, s:o, s:b, s:b, s:b}", "result", json_text(outcome->out), "model", json_text(outcome->model),
+    json_t *object = json_pack("{s:o, s:o, s:o, s:b, s:b}", "result", json_text(outcome->out), "model", json_text(outcome->model),
                                "dataset", json_text(outcome->dataset_path), "dataset_was_made", (int)outcome->dataset_was_made,
-                               "already_complete", (int)summary->already_complete, "merged", (int)summary->merged);
+                               "already_complete", (int)summary->already_complete);
 
     if (object && outcome->plan_path &&
         (json_object_set_new(object, "plan", json_text(outcome->plan_path)) != 0 ||
          json_object_set_new(object, "task", json_integer((json_int_t)outcome->task)) != 0 ||
-         json_object_set_new(object, "tasks", json_integer((json_int_t)outcome->n_tasks)) != 0)) {
+         json_object_set_new(object, "tasks", json_integer((json_int_t)outcome->n_tasks)) != 0 ||
+         json_object_set_new(object, "merged", json_boolean(summary->merged)) != 0)) {
         json_decref(object);
         object = NULL;
     }
