@@ -105,6 +105,8 @@ asc_status explain_task_run(const explain_values *values, const option_table *ta
     asc_status status = check_given(table, given, err);
 
     if (status == ASC_OK)
+        status = asc_explain_options_check(&values->options, err);
+    if (status == ASC_OK)
         status = asc_plan_open(values->plan, &plan, err);
     if (status == ASC_OK)
         status = asc_plan_job(plan, (size_t)values->task, &job, err);

@@ -43,10 +43,10 @@ static void print_counts(const asc_run_status *run)
     putchar('\n');
 }
 
-// "node7 pid 4711 job 17_3"
+// "node7 pid 4711 job 17_3     1.0 s ago"
 static void print_where(const asc_task_status *task)
 {
-    char text[sizeof task->host + sizeof task->job_id + NUMBER_TEXT] = "-";
+    char text[sizeof task->host + sizeof task->job_id + NUMBER_TEXT] = "-", silent[NUMBER_TEXT];
     size_t used = 0;
 
     if (task->host[0])
@@ -55,12 +55,18 @@ static void print_where(const asc_task_status *task)
         used += (size_t)snprintf(text + used, sizeof text - used, " pid %ld", task->pid);
     if (task->host[0] && task->job_id[0])
         snprintf(text + used, sizeof text - used, " job %s", task->job_id);
-    utf8_print_padded(stdout, text, strlen(text), WHERE_COLUMNS);
+    if (task->silent_s >= 0 && task->state != ASC_TASK_DONE) {
+        utf8_print_padded(stdout, text, strlen(text), WHERE_COLUMNS);
+        printf(" %s ago\n", format_duration(silent, task->silent_s));
+    } else {
+        utf8_print_safe(stdout, text, strlen(text));
+        putchar('\n');
+    }
 }
 
 static void print_task(const asc_task_status *task, size_t index)
 {
-    char rows[2 * NUMBER_TEXT], parts[2 * NUMBER_TEXT], speed[NUMBER_TEXT] = "-", left[NUMBER_TEXT] = "-", silent[NUMBER_TEXT];
+    char rows[2 * NUMBER_TEXT], parts[2 * NUMBER_TEXT], speed[NUMBER_TEXT] = "-", left[NUMBER_TEXT] = "-";
 
     snprintf(parts, sizeof parts, "%zu/%zu", task->n_parts_done, task->n_parts);
     snprintf(rows, sizeof rows, "%zu/%zu", task->n_rows_done, task->n_rows);
@@ -70,9 +76,6 @@ static void print_task(const asc_task_status *task, size_t index)
         format_duration(left, task->remaining_s);
     printf("%6zu  %-8s %11s %15s %7s %14s  ", index, asc_task_state_name(task->state), parts, rows, speed, left);
     print_where(task);
-    if (task->silent_s >= 0 && task->state != ASC_TASK_DONE)
-        printf(" %s ago", format_duration(silent, task->silent_s));
-    putchar('\n');
     if (task->message[0] && task->state != ASC_TASK_DONE) {
         printf("%*s", 8, "");
         utf8_print_safe(stdout, task->message, strlen(task->message));
