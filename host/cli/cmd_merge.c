@@ -6,6 +6,7 @@
 #include "print_json.h"
 #include "progress.h"
 #include "run_path.h"
+#include "stop_signals.h"
 
 #include <ascribe/plan.h>
 
@@ -84,9 +85,11 @@ static asc_status merge(const merge_values *values, const command_call *call, as
         .log = {progress_log, &progress},
         .progress = progress_update,
         .progress_user = &progress,
+        .should_stop = stop_signals_asked,
     };
     asc_status status;
 
+    stop_signals_begin();
     progress_begin(&progress, values->quiet ? "none" : values->progress);
     progress_say(&progress, "checking the parts");
     status = asc_merge(&job, summary, err);

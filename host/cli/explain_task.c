@@ -4,6 +4,7 @@
 #include "explain_summary.h"
 #include "progress.h"
 #include "report_error.h"
+#include "stop_signals.h"
 
 #include <ascribe/plan.h>
 
@@ -91,6 +92,8 @@ static asc_status run_task(const explain_values *values, asc_explain_job *job, a
     job->log = (asc_log){progress_log, &progress};
     job->progress = progress_update;
     job->progress_user = &progress;
+    job->should_stop = stop_signals_asked;
+    stop_signals_begin();
     progress_say(&progress, "reading the model");
     status = asc_explain(job, &outcome.summary, err);
     progress_clear(&progress);

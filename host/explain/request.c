@@ -306,7 +306,7 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
 {
     int value = 0;
     estimator forced;
-    *out = (explain_request){0};
+    *out = (explain_request){.stop = model->stop};
     TRY(asc_explain_options_check(options, err));
     out->method = method_find(options->method, &forced);
     (void)estimator_parse(options->estimator, &out->estimator);

@@ -19,6 +19,7 @@ typedef struct budget_rule {
 typedef enum target_rule { TARGETS_ALL, TARGETS_PREDICTED, TARGETS_LABEL, TARGETS_LISTED } target_rule;
 
 typedef struct explain_request {
+    stop_check stop; // the model's: asked by all that works on the request
     const method *method;
     estimator estimator;
     budget_rule budget;

@@ -126,8 +126,9 @@ asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
     TRY(check_job(job, r->err));
-    TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
-    TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
+    const stop_check stop = {job->should_stop, job->stop_user};
+    TRY(model_open(job->model_path, &job->log, &stop, &r->model, r->err));
+    TRY(dataset_open(job->dataset_path, &stop, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
@@ -191,6 +192,7 @@ static asc_status merge_parts(run *r)
             .out_path = r->job->out_path,
             .keep_existing = !r->job->options.force,
             .temporary_base = temporary_base,
+            .stop = r->request.stop,
         };
         memcpy(job.dataset_sha256, r->dataset_sha256, sizeof job.dataset_sha256);
         memcpy(job.manifest_hash, r->manifest_hash, sizeof job.manifest_hash);
@@ -214,6 +216,14 @@ static asc_status export_masks(run *r)
         return ASC_OK;
     release_for_fork(r);
     return mask_export_run(&job, r->err);
+}
+
+// Says what is kept; `err` says already that it was stopped, or which child.
+static void run_tell_stop(const run *r)
+{
+    if (r->rows_done > 0)
+        (void)fail(r->err, ASC_STOPPED, "stopped with %zu of %lld rows done", r->rows_done, (long long)r->n_rows);
+    (void)fail_hint(r->err, ASC_STOPPED, "the same command goes on from the finished parts");
 }
 
 void run_close(run *r)
@@ -248,6 +258,8 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
     }
     if (status == ASC_OK)
         status = export_masks(&r);
+    if (status == ASC_STOPPED)
+        run_tell_stop(&r);
     run_close(&r);
     return status;
 }

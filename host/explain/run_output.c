@@ -3,6 +3,7 @@
 
 #include "base/durable.h"
 #include "explain/run_private.h"
+#include "io/result_read.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -25,8 +26,8 @@ asc_status run_read_output(run *r)
     asc_result *old = NULL;
     if (!path || r->job->options.force || lstat(path, &facts) != 0)
         return ASC_OK;
-    const asc_status status = asc_result_open(path, &old, &r->output_error);
-    if (status == ASC_OUT_OF_MEMORY) {
+    const asc_status status = result_open(path, &r->request.stop, &old, &r->output_error);
+    if (status == ASC_OUT_OF_MEMORY || status == ASC_STOPPED) {
         if (r->err)
             *r->err = r->output_error;
         return status;

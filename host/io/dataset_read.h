@@ -6,7 +6,10 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/stop.h"
 
+// As asc_dataset_open; `stop` (may be NULL) is asked now and by everything that is done with the dataset: ASC_STOPPED.
+asc_status dataset_open(const char *path, const stop_check *stop, asc_dataset **out, asc_error *err);
 // As asc_dataset_open, in this process.
 asc_status dataset_open_here(const char *path, asc_dataset **out, asc_error *err);
 // As asc_dataset_check, in this process: rows and the columns that a result copies.

@@ -34,7 +34,8 @@ typedef struct asc_explain_job {
     void *progress_user;
     const struct asc_plan *plan; // NULL: the whole run; else task `task` of a plan (asc_plan_job)
     size_t task;
-    // Asked often and from any thread, so it must be cheap and safe there; non-zero: stop as soon as possible. May be NULL.
+    // Asked often and from any thread, so it must be cheap and safe there; non-zero: stop as soon as possible and return ASC_STOPPED.
+    // Finished parts stay, the one under way is dropped. May be NULL.
     int (*should_stop)(void *user);
     void *stop_user;
 } asc_explain_job;
