@@ -241,7 +241,7 @@ asc_status asc_masks_check(const char *path, asc_masks_info *info, asc_error *er
 {
     mask_file *file = NULL;
     *info = (asc_masks_info){0};
-    TRY(mask_file_open(path, &file, err));
+    TRY(mask_file_open(path, NULL, &file, err));
     const asc_status status = check_all_rows(file, info, err);
     mask_file_close(file);
     return status;
