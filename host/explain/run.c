@@ -101,6 +101,7 @@ static mask_export mask_job(const run *r)
         .n_rows = r->n_rows,
         .out_path = r->job->options.export_masks,
         .force = r->job->options.force,
+        .may_be_there = r->output_hash[0] != '\0',
     };
 }
 
