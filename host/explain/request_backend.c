@@ -115,7 +115,7 @@ static asc_status check_processes(const asc_explain_options *options, asc_error 
     return request_parse_devices(options->devices, devices, &n_devices, err);
 }
 
-asc_status request_backend_check(const asc_explain_options *options, asc_error *err)
+asc_status request_backend_check_words(const asc_explain_options *options, asc_error *err)
 {
     unsigned savings;
     if (!known_backend(options->backend))
@@ -126,7 +126,12 @@ asc_status request_backend_check(const asc_explain_options *options, asc_error *
         return fail(err, ASC_USAGE, "--device %d: expected 0 to %d", options->device, MOST_DEVICES - 1);
     if (options->device > 0 && (is(options->backend, "cpu") || is(options->backend, "ref")))
         return fail(err, ASC_USAGE, "--device %d numbers GPUs, but --backend is %s", options->device, options->backend);
-    TRY(check_processes(options, err));
+    return check_processes(options, err);
+}
+
+asc_status request_backend_check(const asc_explain_options *options, asc_error *err)
+{
+    TRY(request_backend_check_words(options, err));
     if (!is(options->backend, "cuda"))
         return ASC_OK;
     const asc_status status = backend_check_cuda(&(cuda_choice){.device = options->device}, err);
@@ -158,15 +163,25 @@ static asc_status choose_automatically(const asc_explain_options *options, const
     return ASC_OK;
 }
 
+static asc_backend_kind named_backend(const char *name)
+{
+    return is(name, "ref") ? ASC_BACKEND_REF : is(name, "cuda") ? ASC_BACKEND_CUDA : ASC_BACKEND_CPU;
+}
+
+asc_backend_kind request_backend_guess(const asc_explain_options *options)
+{
+    if (!is(options->backend, "auto"))
+        return named_backend(options->backend);
+    return backend_check_cuda(&(cuda_choice){.device = options->device}, NULL) == ASC_OK ? ASC_BACKEND_CUDA : ASC_BACKEND_CPU;
+}
+
 asc_status request_backend_resolve(const asc_explain_options *options, const asc_log *log, explain_request *out, asc_error *err)
 {
     const precision_word *precision = find_precision(options->precision);
     if (is(options->backend, "auto"))
         TRY(choose_automatically(options, log, &out->backend, err));
     else
-        out->backend = is(options->backend, "ref")    ? ASC_BACKEND_REF
-                       : is(options->backend, "cuda") ? ASC_BACKEND_CUDA
-                                                      : ASC_BACKEND_CPU;
+        out->backend = named_backend(options->backend);
     out->device = options->device;
     out->precision = precision                             ? precision->precision
                      : out->backend == ASC_BACKEND_CUDA ? ASC_PRECISION_FP16

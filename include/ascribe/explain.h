@@ -34,8 +34,9 @@ typedef struct asc_explain_job {
     void *progress_user;
     const struct asc_plan *plan; // NULL: the whole run; else task `task` of a plan (asc_plan_job)
     size_t task;
-    // Asked often and from any thread, so it must be cheap and safe there; non-zero: stop as soon as possible and return ASC_STOPPED.
-    // Finished parts stay, the one under way is dropped. May be NULL.
+    const char *job_id; // of a batch system, for people who ask who is at work; may be NULL
+    // Asked often, from any thread; non-zero: stop as soon as possible and return ASC_STOPPED. Finished parts stay, the one under way is
+    // dropped. May be NULL.
     int (*should_stop)(void *user);
     void *stop_user;
 } asc_explain_job;
@@ -76,7 +77,7 @@ typedef struct asc_explain_cost {
     uint64_t weight_bytes; // memory: the weights, as read and as the backend keeps them,
     uint64_t worker_bytes; // what all workers compute in,
     uint64_t batch_bytes;  // and masks and values of the rows that are worked on at once
-    size_t n_parts, rows_per_part;
+    size_t n_parts, rows_per_part; // rows of the largest part
     uint64_t parts_bytes;  // of all part files: exact
     uint64_t output_bytes; // of OUT: an upper bound for all but small results, in which HDF5's own structures outweigh the rows
     double calibration_s;  // worker seconds of the real steps that were timed
