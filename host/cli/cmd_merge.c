@@ -103,9 +103,11 @@ static asc_status run(const command_call *call, asc_error *err)
     const char *path = call->operands[0];
     char *own = NULL;
     asc_merge_summary summary = {0};
-    asc_status status = values->out ? ASC_OK : run_path_out(path, &own, err);
-    const char *const out = values->out ? values->out : own;
+    asc_status status = run_path_check(path, err);
 
+    if (status == ASC_OK && !values->out)
+        status = run_path_out(path, &own, err);
+    const char *const out = values->out ? values->out : own;
     if (status == ASC_OK)
         status = merge(values, call, &summary, err);
     if (status == ASC_OK && values->json)

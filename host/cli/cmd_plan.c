@@ -11,6 +11,7 @@
 #include "progress.h"
 #include "report_error.h"
 
+#include <ascribe/model.h>
 #include <ascribe/plan.h>
 
 #include <stdio.h>
@@ -173,6 +174,8 @@ static asc_status run(const command_call *call, asc_error *err)
         status = cli_fail(err, ASC_USAGE, "--out: expected another file than --data, found '%s'", explain->out);
     if (status == ASC_OK)
         status = check_options(explain->options, err);
+    if (status == ASC_OK)
+        status = asc_model_check(explain->model, err);
     if (status == ASC_OK)
         status = make_plan(values, call->command_line, err);
     if (status == ASC_OK)

@@ -1,6 +1,7 @@
 // `ascribe status`: where a run stands.
 #include "command.h"
 #include "print_json.h"
+#include "run_path.h"
 #include "status_table.h"
 
 #include <ascribe/plan.h>
@@ -50,8 +51,10 @@ static asc_status run(const command_call *call, asc_error *err)
     const status_values *values = call->values;
     const char *path = call->operands[0];
     asc_run_status state = {0};
-    asc_status status = asc_run_status_read(path, &state, err);
+    asc_status status = run_path_check(path, err);
 
+    if (status == ASC_OK)
+        status = asc_run_status_read(path, &state, err);
     if (status == ASC_OK && values->json)
         status = print_status_json(path, &state, err);
     else if (status == ASC_OK)

@@ -6,6 +6,7 @@
 #include "explain_summary.h"
 #include "export_rows.h"
 #include "file_kind.h"
+#include "job_id.h"
 #include "progress.h"
 #include "render_row.h"
 #include "report_error.h"
@@ -44,11 +45,13 @@ static asc_status compute(const explain_values *values, const char *command_line
     const bool silent = values->quiet || (values->texts.count > 0 && strcmp(values->progress, "auto") == 0 &&
                                           !terminal_is_tty(stderr));
     progress_display progress;
+    char id[JOB_ID_SIZE];
     asc_explain_job job = {
         .model_path = values->model,
         .dataset_path = outcome->dataset_path,
         .out_path = values->dry_run ? values->out : outcome->out,
         .command = command_line,
+        .job_id = job_id(id),
         .options = values->options,
         .log = {progress_log, &progress},
         .progress = progress_update,

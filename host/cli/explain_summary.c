@@ -18,10 +18,9 @@ static double per_second(double count, double elapsed_s)
     return elapsed_s > 0 ? count / elapsed_s : 0;
 }
 
-// Rows are explained, but nothing was computed: an earlier run left every part.
-static bool all_were_there(const asc_explain_summary *summary)
+static double rows_per_second(const asc_explain_summary *summary)
 {
-    return summary->evaluations == 0 && summary->n_rows > summary->n_unexplained;
+    return per_second((double)(summary->n_rows - summary->n_rows_reused), summary->elapsed_s);
 }
 
 static void print_speed(const asc_explain_summary *summary)
@@ -29,14 +28,16 @@ static void print_speed(const asc_explain_summary *summary)
     char coalitions[NUMBER_TEXT], rows[NUMBER_TEXT], tokens[NUMBER_TEXT], duration[NUMBER_TEXT];
 
     printf("%-*s%s\n", LABEL_COLUMNS, "time", format_duration(duration, summary->elapsed_s));
-    if (all_were_there(summary)) {
+    if (summary->n_rows_reused == summary->n_rows) {
         printf("%-*snone: all parts were there already\n", LABEL_COLUMNS, "coalitions");
         return;
     }
+    if (summary->n_rows_reused)
+        printf("%-*s%zu rows of parts that were there; what follows is of the others\n", LABEL_COLUMNS, "taken over", summary->n_rows_reused);
     printf("%-*s%llu, %llu tokens\n", LABEL_COLUMNS, "coalitions", (unsigned long long)summary->evaluations,
            (unsigned long long)summary->tokens);
     printf("%-*s%s rows/s, %s coalitions/s, %s tokens/s (backend %s)\n", LABEL_COLUMNS, "speed",
-           format_short(rows, per_second((double)summary->n_rows, summary->elapsed_s)),
+           format_short(rows, rows_per_second(summary)),
            format_short(coalitions, per_second((double)summary->evaluations, summary->elapsed_s)),
            format_short(tokens, per_second((double)summary->tokens, summary->elapsed_s)),
            summary->backend ? summary->backend : "unknown");
@@ -136,15 +137,15 @@ asc_status explain_summary_print_json(const explain_outcome *outcome, asc_error 
     if (!object || summary->already_complete)
         return print_json(object, err);
     json_t *numbers = json_pack(
-        "{s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "rows",
-        (json_int_t)summary->n_rows, "rows_labelled", (json_int_t)summary->n_labelled, "rows_correct",
+        "{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "rows",
+        (json_int_t)summary->n_rows, "rows_taken_over", (json_int_t)summary->n_rows_reused, "rows_labelled", (json_int_t)summary->n_labelled, "rows_correct",
         (json_int_t)summary->n_correct, "accuracy",
         summary->n_labelled ? json_number((double)summary->n_correct / (double)summary->n_labelled)
                             : json_null(),
         "largest_residual", json_number(summary->max_residual), "rows_unexplained",
         (json_int_t)summary->n_unexplained, "coalitions", (json_int_t)summary->evaluations, "tokens",
         json_integer((json_int_t)summary->tokens), "seconds", json_number(summary->elapsed_s),
-        "rows_per_second", json_number(per_second((double)summary->n_rows, summary->elapsed_s)),
+        "rows_per_second", json_number(rows_per_second(summary)),
         "coalitions_per_second", json_number(per_second((double)summary->evaluations, summary->elapsed_s)),
         "tokens_per_second", json_number(per_second((double)summary->tokens, summary->elapsed_s)), "backend",
         json_text(summary->backend));

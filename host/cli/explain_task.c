@@ -2,6 +2,7 @@
 #include "explain_task.h"
 
 #include "explain_summary.h"
+#include "job_id.h"
 #include "progress.h"
 #include "report_error.h"
 #include "stop_signals.h"
@@ -86,8 +87,10 @@ static asc_status run_task(const explain_values *values, asc_explain_job *job, a
     progress_display progress;
     explain_outcome outcome = {.model = job->model_path, .dataset_path = job->dataset_path, .out = job->out_path, .plan_path = values->plan,
                                .task = job->task, .n_tasks = asc_plan_describe(job->plan)->n_tasks};
+    char id[JOB_ID_SIZE];
     asc_status status;
 
+    job->job_id = job_id(id);
     progress_begin(&progress, values->quiet ? "none" : values->progress);
     job->log = (asc_log){progress_log, &progress};
     job->progress = progress_update;

@@ -146,6 +146,7 @@ static void print_tail(FILE *out)
         {"OUT-dataset.h5", "the dataset that 'ascribe explain --data TABLE' prepared"},
         {"ASCRIBE_PREPARE", "(environment) the program that 'ascribe prepare' becomes"},
         {"TMPDIR", "(environment) where texts of --text and --dry-run wait"},
+        {"SLURM_ARRAY_JOB_ID, SLURM_ARRAY_TASK_ID, SLURM_JOB_ID", "(environment) what 'ascribe status' calls the job of a task"},
         {"NO_COLOR, TERM, COLUMNS", "(environment) whether and how wide to draw"},
     };
 

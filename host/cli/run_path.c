@@ -76,6 +76,14 @@ run_path_kind run_path_is(const char *path)
     return S_ISREG(facts.st_mode) && speaks_of_plan(path) ? RUN_PATH_PLAN : RUN_PATH_NONE;
 }
 
+asc_status run_path_check(const char *path, asc_error *err)
+{
+    if (run_path_is(path) != RUN_PATH_NONE || access(path, F_OK) != 0)
+        return ASC_OK;
+    (void)cli_fail(err, ASC_MALFORMED, "%s: expected a plan, or the folder OUT.parts of a run, found something else", path);
+    return cli_hint(err, "'ascribe plan' makes a plan; 'ascribe inspect %s' may tell what that is", path);
+}
+
 asc_status run_path_out(const char *path, char **out, asc_error *err)
 {
     asc_plan *plan = NULL;

@@ -11,6 +11,9 @@ typedef enum run_path_kind { RUN_PATH_NONE, RUN_PATH_PLAN, RUN_PATH_FOLDER } run
 // By contents: a folder with run.json (or named like one for parts), or a file of JSON that speaks of a plan's version.
 run_path_kind run_path_is(const char *path);
 
+// ASC_MALFORMED when something else stands there; what is not there its reader says.
+asc_status run_path_check(const char *path, asc_error *err);
+
 // Where the run's result goes; the caller frees *out. ASC_USAGE where the folder's name does not tell, and the statuses of asc_plan_open.
 asc_status run_path_out(const char *path, char **out, asc_error *err);
 

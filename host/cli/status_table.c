@@ -111,7 +111,7 @@ static void print_ranges(const asc_run_status *run, asc_task_state state, const 
 
     if (run->n_tasks_with_state[state] == 0)
         return;
-    printf("%-*s", LABEL_COLUMNS, label);
+    printf("%-*stasks ", LABEL_COLUMNS, label);
     for (size_t first = 0; first < run->n_tasks; first++) {
         size_t last = first;
         if (run->tasks[first].state != state)

@@ -20,8 +20,13 @@ void verify_print_check(bool passed, const char *what)
     printf("  %-6s %s\n", passed ? "ok" : "FAILED", what);
 }
 
+// A reason that begins with the path says it once.
 static void collect(void *user, asc_part_state state, const char *path, const char *why)
 {
+    const size_t length = strlen(path);
+
+    if (strncmp(why, path, length) == 0 && strncmp(why + length, ": ", 2) == 0)
+        why += length + 2;
     json_array_append_new(user, json_pack("{s:s, s:o, s:o}", "state", asc_part_state_name(state), "path", json_text(path), "why", json_text(why)));
 }
 
@@ -53,7 +58,7 @@ static void print_counted(size_t n_wrong, const char *right, const char *wrong)
     if (n_wrong == 0)
         verify_print_check(true, right);
     else
-        printf("  FAILED %zu %s\n", n_wrong, wrong);
+        printf("  FAILED %s: %zu\n", wrong, n_wrong);
 }
 
 static void print_report(const char *path, const asc_parts_report *report, const json_t *found)
@@ -62,12 +67,12 @@ static void print_report(const char *path, const asc_parts_report *report, const
     char number[NUMBER_TEXT];
 
     printf("%s: a run, %zu rows in %zu parts\n", path, report->n_rows, report->n_parts);
-    print_counted(n[ASC_PART_MISSING], "every part is there", "parts are missing");
-    print_counted(n[ASC_PART_DAMAGED], "every part that is there is whole: checksums, digest, end mark", "parts are damaged");
-    print_counted(n[ASC_PART_FOREIGN], "every part that is there is this run's", "parts are of another run, or in another's place");
-    print_counted(report->n_unexpected_nan, "every attribution is a number where the row's status promises one", "numbers are missing");
+    print_counted(n[ASC_PART_MISSING], "every part is there", "parts that are missing");
+    print_counted(n[ASC_PART_DAMAGED], "every part that is there is whole: checksums, digest, end mark", "parts that are damaged");
+    print_counted(n[ASC_PART_FOREIGN], "every part that is there is this run's", "parts of another run, or in another's place");
+    print_counted(report->n_unexpected_nan, "every attribution is a number where the row's status promises one", "missing numbers");
     if (report->max_residual >= 0)
-        print_counted(report->n_residual_over_limit, "attributions add up to output - base value", "rows do not add up");
+        print_counted(report->n_residual_over_limit, "attributions add up to output - base value", "rows that do not add up");
     else
         puts("  -      attributions need not add up to output - base value with this method");
     if (report->max_residual >= 0)

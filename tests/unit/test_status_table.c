@@ -106,8 +106,8 @@ static void few_tasks_have_a_line_each(void **state)
     assert_says(t, "     2  stopped          0/2            1/10       -              -  node8                          2 h 00 min ago\n");
     assert_says(t, "the disk is full");
     assert_null(strchr(t->text, '\x1b'));
-    assert_says(t, "stopped      2\n");
-    assert_says(t, "waiting      3\n");
+    assert_says(t, "stopped      tasks 2\n");
+    assert_says(t, "waiting      tasks 3\n");
     assert_null(strstr(t->text, "--task")); // the folder does not say which plan it belongs to
     free_table(t);
 }
@@ -125,8 +125,8 @@ static void many_tasks_are_told_shortly(void **state)
     print(t, false);
     assert_says(t, "\n   500  running");
     assert_says(t, "\n   505  stopped");
-    assert_says(t, "stopped      502-503,505\n");
-    assert_says(t, "waiting      501,504,506-999\n");
+    assert_says(t, "stopped      tasks 502-503,505\n");
+    assert_says(t, "waiting      tasks 501,504,506-999\n");
     assert_null(strstr(t->text, "\n   499  "));
     assert_int_equal(count_lines(t->text), 3 + 2 + 4 + 1 + 2);
     free_table(t);

@@ -1,6 +1,6 @@
 # needs: demo/model demo/dataset.h5
 # A plan, its tasks in any order, the merge: what each command says, and the same result as of one run.
-set -- --model "$DATA/demo/model" --data "$DATA/demo/dataset.h5" --limit 24 --budget 24
+set -- --model "$DATA/demo/model" --data "$DATA/demo/dataset.h5" --limit 12 --budget 24
 "$ASCRIBE" plan "$@" --out r.h5 --tasks 3 -o plan.json || exit
 "$ASCRIBE" status plan.json || exit
 "$ASCRIBE" explain --plan plan.json --task 2 --workers 1 || exit
