@@ -50,7 +50,14 @@ typedef struct explain_request {
 // ASC_USAGE names the option and what is possible. `log` may be NULL.
 asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err);
+// The same where the device need not be there: `backend` and `precision` stay open, and what is filled in for them is only a guess at the
+// kind of machine: a GPU when one is asked for or can be used here.
+asc_status request_resolve_open(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
+                                explain_request *out, asc_error *err);
 void request_free(explain_request *request);
+
+// The rows that are selected of a dataset of `n_available`; there is at least one (ASC_USAGE).
+asc_status request_select_rows(const asc_explain_options *options, int64_t n_available, int64_t *first, int64_t *n_rows, asc_error *err);
 
 // Whether rows of n features have designs of their own.
 bool request_draws_rows(const explain_request *request, size_t n_features);

@@ -402,6 +402,29 @@ asc_status asc_dataset_read(asc_dataset *dataset, size_t first, size_t count, as
     return status;
 }
 
+static asc_status read_sizes(const h5set *offsets, row_range range, size_t total, size_t *sizes, asc_error *err)
+{
+    int64_t *values = NULL;
+    size_t begin = 0;
+    TRY(ragged_read(offsets, range, total, &values, &begin, err));
+    for (size_t row = 0; row < range.count; row++)
+        sizes[row] = (size_t)(values[row + 1] - values[row]);
+    free(values);
+    return ASC_OK;
+}
+
+asc_status dataset_row_sizes(const asc_dataset *dataset, size_t first, size_t count, size_t *n_tokens, size_t *n_features, asc_error *err)
+{
+    const row_range range = {first, count};
+    TRY(check_range(dataset, first, count, err));
+    const h5_silence silence = h5_silence_begin();
+    asc_status status = read_sizes(&dataset->token_offsets, range, dataset->info.n_tokens, n_tokens, err);
+    if (status == ASC_OK)
+        status = read_sizes(&dataset->feature_offsets, range, dataset->info.n_features, n_features, err);
+    h5_silence_end(silence);
+    return status;
+}
+
 void asc_rows_free(asc_rows *rows)
 {
     if (!rows)

@@ -64,6 +64,7 @@ CANARIES = [
          "header->index < 0 || header->n_rows < 0 ||"),
     part("no targets", "if (header->n_targets == 0 || header->n_classes == 0)", "if (header->n_classes == 0)"),
     part("bytes that belong to no row", "    if (left != 0)", "    if (left > 64)"),
+    part("a kernel set without an end", "    return length < PART_KERNEL_SET_SIZE;", "    return true;"),
     part("any position", "if (position != header->first_position + (int64_t)row)", "if (position < header->first_position)"),
     dataset("dataset.c", "features above the row's", "if (feature < -1 || feature >= n_features)", "if (feature < -1)"),
     dataset("dataset.c", "features below -1", "if (feature < -1 || feature >= n_features)", "if (feature >= n_features)"),
