@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FILE_BYTES = 192 << 20 }; // MOST_PARTS numbers of 19 digits, and something beside
+enum { MOST_FILE_BYTES = 32 << 20 }; // MOST_PARTS numbers of 19 digits, and something beside
 static const char seal[] = "checksum";
 
 char *record_text(const json_t *value)
