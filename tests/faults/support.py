@@ -67,8 +67,8 @@ class Job:
 
     def command(self, folder, *more):
         return [self.programs.ascribe, "explain", "--model", MODEL, "--data", self.dataset, "--out", os.path.join(folder, "r.h5"),
-                "--method", "occlusion", "--backend", "cpu", "--workers", "1", "--rows-per-part", str(self.rows_per_part), "-q",
-                *self.more, *more]
+                "--method", "occlusion", "--backend", "cpu", "--workers", "1", "-q",
+                *(["--rows-per-part", str(self.rows_per_part)] if self.rows_per_part else []), *self.more, *more]
 
     def plan(self, folder, n_tasks):
         """Path of a plan, beside the folder."""

@@ -84,12 +84,13 @@ def half_done(job, folder):
 
 def all_parts(job, folder):
     """What is there before the merge."""
+    planned(job, folder)
     for name in job.parts:
         job.put_part(folder, name)
 
 
 def merge(job, folder):
-    return [job.merge(folder + "/r.h5.parts")]
+    return [job.merge(folder + ".plan.json")]
 
 
 def merge_planned(job, folder):
