@@ -17,8 +17,9 @@ import support
 import trace
 
 # fault: (strace's word, it lasts)
-FAULTS = {"KILL": ("signal=KILL", False), "ENOSPC": ("error=ENOSPC", False), "EIO": ("error=EIO", False),
-          "EIO for ever": ("error=EIO", True)}
+FAULTS = {"KILL": ("signal=KILL", False), "ENOSPC": ("error=ENOSPC", False), "EIO": ("error=EIO", False), "EDQUOT": ("error=EDQUOT", False),
+          "EIO for ever": ("error=EIO", True), "ENOSPC for ever": ("error=ENOSPC", True)}
+SWEPT = ("KILL", "ENOSPC", "EIO", "EIO for ever")
 N_AT_ONCE = 2
 MOST_SHOWN = 12
 
@@ -111,7 +112,13 @@ def is_volatile(call):
     return any(support.VOLATILE.match(os.path.basename(path)) or "progress-" in path for path in call.paths)
 
 
-def exit_complaint(injection, fault, done, folder):
+def was_rewritten(traced, call):
+    """Whether a part's unfinished file was thrown away and made again; of a folder that cannot be told."""
+    made = [other for other in traced.calls if other.name == "openat" and "O_CREAT" in other.arguments and call.paths[0] in other.paths]
+    return not call.paths[0].endswith(".tmp") or len(made) == 2
+
+
+def exit_complaint(injection, fault, done, folder, traced):
     """What is wrong with how the disturbed command ended, or None."""
     call = injection.call
     if fault == "KILL":
@@ -123,7 +130,7 @@ def exit_complaint(injection, fault, done, folder):
         # the bits are right, which is checked next.
         # A part is written once more, into a new file. What is volatile may fail.
         in_child = call.name == "close" and is_of_result(call) and call.thread != 0
-        is_part = call.thread != 0 and re.search(r"/r\.h5\.parts(/part-[^/]*\.tmp)?$", call.paths[0])
+        is_part = call.thread != 0 and re.search(r"/r\.h5\.parts(/part-[^/]*\.tmp)?$", call.paths[0]) and was_rewritten(traced, call)
         return None if call.name in trace.REMOVING or in_child or is_part or is_volatile(call) else "the fault was swallowed"
     if done.returncode != support.IO_ERROR:
         return "exit %d: %s" % (done.returncode, done.stderr.strip())
@@ -142,7 +149,7 @@ def disturb(phase, injection, fault, number):
     done = programs.call(["strace", "-o", log, *trace.steady(programs), *moved.options(word, lasts), *commands[0]])
     traced = trace.Trace(log)
     not_hit = moved.was_hit(traced, fault == "KILL")
-    found = [exit_complaint(moved, fault, done, folder), "a failed fsync was tried again" if trace.synced_again(traced) else None]
+    found = [exit_complaint(moved, fault, done, folder, traced), "a failed fsync was tried again" if trace.synced_again(traced) else None]
     killed = fault == "KILL"
     removal_failed = moved.call.name in trace.REMOVING
     found += job.final_names(folder, may_be_unfinished=killed or removal_failed, before=before)
@@ -155,7 +162,7 @@ def disturb(phase, injection, fault, number):
 
 
 def faults_for(call):
-    return [fault for fault in FAULTS if fault != "EIO for ever" or call.name in ("fsync", "fdatasync")]
+    return [fault for fault in SWEPT if fault != "EIO for ever" or call.name in ("fsync", "fdatasync")]
 
 
 def sweep(phase):
@@ -168,7 +175,7 @@ def sweep(phase):
     numbered = collections.Counter(fault for _, fault in work)
     kinds = collections.Counter(injection.call.name for injection in phase.injections)
     print("%s: %d calls numbered (%s)" % (phase.name, len(phase.injections), ", ".join("%d %s" % (n, name) for name, n in sorted(kinds.items()))))
-    print("    hit of numbered: " + ", ".join("%s %d of %d" % (fault, hits[fault], numbered[fault]) for fault in FAULTS), flush=True)
+    print("    hit of numbered: " + ", ".join("%s %d of %d" % (fault, hits[fault], numbered[fault]) for fault in SWEPT), flush=True)
     complaints = [complaint for found, _ in outcomes for complaint in found]
     unreached = [injection for injection in phase.injections if not injection.reachable]
     if unreached:
