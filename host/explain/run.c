@@ -247,6 +247,23 @@ static asc_status take_folder(run *r)
     return ASC_OK;
 }
 
+static void count_part(void *user, const char *name, run_file kind, size_t index)
+{
+    (void)name, (void)index;
+    *(size_t *)user += kind == RUN_FILE_PART || kind == RUN_FILE_BAD;
+}
+
+// A run whose input is wrong (its masks, say) and that has no part yet leaves nothing that would stand in the way of a right one.
+static void clear_if_empty(const run *r, asc_status status)
+{
+    size_t n_parts = 0;
+    if ((status != ASC_MALFORMED && status != ASC_NOT_FOUND) || r->job->plan || !r->folder.alone)
+        return;
+    run_folder_list(&r->folder, count_part, &n_parts);
+    if (n_parts == 0)
+        run_folder_clear(&r->folder);
+}
+
 // The folder is this run's from here to its end.
 static asc_status work_in_folder(run *r)
 {
@@ -262,6 +279,7 @@ static asc_status work_in_folder(run *r)
         status = merge_parts(r);
     if (!r->summary->merged)
         run_end_progress(r, status);
+    clear_if_empty(r, status);
     run_folder_release(&r->folder);
     return status;
 }
