@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-enum { MOST_PARTS = 1 << 22, MOST_TASKS = 1 << 16 };
+enum { MOST_PARTS = 1 << 20, MOST_TASKS = 1 << 16 };
 
 typedef struct division {
     int64_t *starts; // [n_parts + 1] part k has the dataset positions [starts[k], starts[k + 1])

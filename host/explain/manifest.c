@@ -160,7 +160,7 @@ static void value_words(const json_t *value, char words[MOST_VALUE_BYTES])
 {
     enum { HASH_WORDS = 12 };
     char *text = value && !json_is_string(value) ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    const char *plain = !value ? "nothing" : json_is_string(value) ? json_string_value(value) : text ? text : "?";
+    const char *plain = !value || json_is_null(value) ? "nothing" : json_is_string(value) ? json_string_value(value) : text ? text : "?";
     const bool is_hash = strlen(plain) == HASH_HEX_SIZE - 1 && strspn(plain, "0123456789abcdef") == HASH_HEX_SIZE - 1;
     const size_t length = strlen(plain);
     if (is_hash)

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FILE_BYTES = 192 << 20 }; // MOST_PARTS numbers of 19 digits, and something beside
+enum { MOST_FILE_BYTES = 32 << 20 }; // MOST_PARTS numbers of 19 digits, and something beside
 static const char seal[] = "checksum";
 
 char *record_text(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 }
 
 // The checksum of an object that has none.

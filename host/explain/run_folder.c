@@ -346,17 +346,25 @@ void run_folder_sweep(const run_folder *folder, size_t first_part, size_t end_pa
     run_folder_list(folder, sweep_one, &s);
 }
 
+typedef struct clearing {
+    const run_folder *folder;
+    bool failed;
+} clearing;
+
 static void clear_one(void *user, const char *name, run_file kind, size_t index)
 {
-    const run_folder *folder = user;
-    const char *own = folder->lock_path ? strrchr(folder->lock_path, '/') + 1 : "";
+    clearing *c = user;
+    const char *own = c->folder->lock_path ? strrchr(c->folder->lock_path, '/') + 1 : "";
     (void)index;
-    if (kind != RUN_FILE_RECORD && strcmp(name, own) != 0)
-        unlinkat(folder->descriptor, name, 0);
+    if (kind != RUN_FILE_RECORD && strcmp(name, own) != 0 && unlinkat(c->folder->descriptor, name, 0) != 0)
+        c->failed = true;
 }
 
+// The record goes last and only when all else went: what stays without it would be nobody's.
 void run_folder_clear(const run_folder *folder)
 {
-    run_folder_list(folder, clear_one, (void *)(uintptr_t)folder);
-    unlinkat(folder->descriptor, RUN_RECORD_NAME, 0);
+    clearing c = {.folder = folder};
+    run_folder_list(folder, clear_one, &c);
+    if (!c.failed)
+        unlinkat(folder->descriptor, RUN_RECORD_NAME, 0);
 }

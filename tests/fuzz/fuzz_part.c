@@ -174,9 +174,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, uns
     if (size < HEADER + TRAILER || dice_one_in(&d, 12))
         return LLVMFuzzerMutate(bytes, size, max_size);
     for (size_t n = 1 + dice_below(&d, 3); n > 0; n--)
-        switch (dice_below(&d, 6)) {
+        switch (dice_below(&d, 7)) {
         case 0: size = drop(bytes, size, &d); break;
         case 1: size = double_piece(bytes, size, max_size, &d); break;
+        case 6: memset(bytes + KERNEL_SET_AT, 'k', dice_below(&d, 2) + HEADER_SUM_AT - KERNEL_SET_AT - 1); break;
         case 2: mutate_bytes(&d, bytes, size - TRAILER); break;
         default: edit_field(bytes, size, &d);
         }

@@ -9,7 +9,6 @@
 
 #include "run_fixture.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <math.h>
 #include <sys/file.h>
@@ -502,57 +501,6 @@ static void what_changes_during_the_run(void **state)
     assert_false(run_exists(place.out));
 }
 
-// A process of this host that has ended for certain.
-static long dead_pid(void)
-{
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(0);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    return (long)child;
-}
-
-// What is no longer written goes, what may be and what is not ours stays.
-static void other_files_among_the_parts_stay(void **state)
-{
-    (void)state;
-    char host[64] = "", names[10][160];
-    gethostname(host, sizeof host - 1);
-    for (char *c = host; *c; c++)
-        *c = isalnum((unsigned char)*c) ? *c : '-';
-    snprintf(names[0], sizeof names[0], "part-00000007.part.%s.%ld.0123456789abcdef.tmp", host, dead_pid());
-    snprintf(names[1], sizeof names[1], "result.%s.%ld.0123456789abcdef.tmp", host, dead_pid());
-    snprintf(names[2], sizeof names[2], "part-00000007.part.elsewhere.12.0123456789abcdef.tmp");
-    snprintf(names[3], sizeof names[3], "part-00000007.part.%s.%ld.0123456789abcdef.tmp", host, (long)getppid());
-    static const char *const others[] = {"part-notes.txt", "part-00000001.part.old", "part-1.part", "part-000000001.part", "result.tmp",
-                                         "result.12.0123456789abcdef.tmp"};
-    for (size_t i = 0; i < 6; i++)
-        snprintf(names[4 + i], sizeof names[0], "%s", others[i]);
-    asc_explain_job job = run_job(&place, RUN_BERT);
-    job.options.keep_parts = true;
-    assert_int_equal(mkdir(place.parts, 0777), 0);
-    for (size_t i = 0; i < 10; i++)
-        temp_file_write(run_path(place.parts, names[i]), "x", 1);
-    run_well(&job, NULL);
-    for (size_t i = 0; i < 10; i++)
-        assert_int_equal(run_exists(run_path(place.parts, names[i])), i >= 3);
-}
-
-// Parts without run.json were written by something else.
-static void parts_without_a_record_are_not_touched(void **state)
-{
-    (void)state;
-    asc_explain_job job = run_job(&place, RUN_BERT);
-    assert_int_equal(mkdir(place.parts, 0777), 0);
-    temp_file_write(run_path(place.parts, "part-00000000.part"), "x", 1);
-    assert_refused(&place, &job, ASC_DIFFERENT_RUN, (run_words){"part-00000000.part but no run.json", "older version", "--force"});
-    assert_true(run_exists(run_path(place.parts, "part-00000000.part")));
-    job.options.force = true;
-    run_well(&job, NULL);
-    assert_int_equal(temp_folder_count(place.out_folder), 1);
-}
-
 static void not_even_force_replaces_what_is_no_file(void **state)
 {
     (void)state;
@@ -615,8 +563,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_complete_result_must_be_what_was_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_run_is_at_work, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_changes_during_the_run, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(other_files_among_the_parts_stay, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(parts_without_a_record_are_not_touched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_even_force_replaces_what_is_no_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folders_that_cannot_be_written, set_up, tear_down),
     };
