@@ -264,12 +264,8 @@ static asc_status work_in_folder(run *r)
         status = r->supervisor ? supervisor_settle(r) : run_settle(r, true);
     if (status == ASC_OK) {
         run_folder_sweep(&r->folder, r->first_part, r->end_part);
-<<<<<<< HEAD
         status = r->supervisor ? supervisor_explain_parts(r) : run_explain_parts(r);
-=======
-        status = run_explain_parts(r);
         r->summary->elapsed_s = clock_seconds() - r->start_s;
->>>>>>> core
     }
     if (status == ASC_OK && !r->job->plan)
         status = merge_parts(r);

@@ -284,9 +284,10 @@ static void add_up(supervisor *s)
         tally_add(&sum, &s->slots[i].before);
         tally_add(&sum, &s->slots[i].now);
     }
-    const char *backend = r->summary->backend;
+    sum.summary.merged = r->summary->merged; // these are not the workers' to say
+    sum.summary.elapsed_s = r->summary->elapsed_s;
+    sum.summary.backend = r->summary->backend;
     *r->summary = sum.summary;
-    r->summary->backend = backend;
     r->known_evaluations = sum.known_evaluations;
     r->reused_evaluations = sum.reused_evaluations;
     r->rows_known = sum.rows_known;

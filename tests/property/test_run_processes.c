@@ -325,6 +325,7 @@ static void tasks_have_processes_too(void **state)
         if (asc_explain(&job, &summary, &err) != ASC_OK)
             fail_msg("%s", err.message);
         assert_false(summary.merged);
+        assert_true(summary.elapsed_s > 0);
     }
     const asc_merge_job merge = {.run_path = path};
     if (asc_merge(&merge, &merged, &err) != ASC_OK)
