@@ -289,10 +289,10 @@ static void add_up(supervisor *s)
     sum.summary.backend = r->summary->backend;
     *r->summary = sum.summary;
     r->known_evaluations = sum.known_evaluations;
+    r->done_evaluations = sum.done_evaluations;
     r->reused_evaluations = sum.reused_evaluations;
     r->rows_known = sum.rows_known;
     r->rows_done = sum.rows_done;
-    r->rows_reused = sum.rows_reused;
 }
 
 // One round: what workers say is taken, dead ones are started again.

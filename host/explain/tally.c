@@ -10,6 +10,7 @@ static void add_summary(asc_explain_summary *sum, const asc_explain_summary *mor
 {
     sum->already_complete = sum->already_complete || more->already_complete;
     sum->n_rows += more->n_rows;
+    sum->n_rows_reused += more->n_rows_reused;
     for (size_t bit = 0; bit < 32; bit++)
         sum->n_rows_with_status[bit] += more->n_rows_with_status[bit];
     sum->n_unexplained += more->n_unexplained;
@@ -26,8 +27,8 @@ void tally_add(worker_tally *sum, const worker_tally *more)
 {
     add_summary(&sum->summary, &more->summary);
     sum->known_evaluations += more->known_evaluations;
+    sum->done_evaluations += more->done_evaluations;
     sum->reused_evaluations += more->reused_evaluations;
     sum->rows_known += more->rows_known;
     sum->rows_done += more->rows_done;
-    sum->rows_reused += more->rows_reused;
 }

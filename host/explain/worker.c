@@ -29,10 +29,10 @@ static worker_tally tally_of(const run *r)
     worker_tally tally = {
         .summary = *r->summary,
         .known_evaluations = r->known_evaluations,
+        .done_evaluations = r->done_evaluations,
         .reused_evaluations = r->reused_evaluations,
         .rows_known = r->rows_known,
         .rows_done = r->rows_done,
-        .rows_reused = r->rows_reused,
     };
     const engine_work work = r->engine ? engine_work_done(r->engine) : (engine_work){0};
     tally.summary.evaluations = work.evaluations;

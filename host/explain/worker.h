@@ -27,8 +27,8 @@ typedef enum worker_event {
 // What a worker has done since it was started, as in `run`.
 typedef struct worker_tally {
     asc_explain_summary summary;
-    uint64_t known_evaluations, reused_evaluations;
-    size_t rows_known, rows_done, rows_reused;
+    uint64_t known_evaluations, reused_evaluations, done_evaluations;
+    size_t rows_known, rows_done;
 } worker_tally;
 
 // What OPENED and SETTLED say of the run.
