@@ -166,7 +166,7 @@ def start_keeper(folder):
 
 
 class Cluster:
-    """`with Cluster(2) as cluster:`; `folder`/work is there for files of whoever uses it."""
+    """`with Cluster(2) as cluster:`; `folder`/files is there for files of whoever uses it."""
 
     def __init__(self, n_nodes):
         self.nodes = ["n%d" % i for i in range(n_nodes)]
@@ -175,7 +175,7 @@ class Cluster:
         self.folder = tempfile.mkdtemp(prefix="ascribe-slurm-")
         self.pipe = start_keeper(self.folder)
         os.chmod(self.folder, 0o755)  # munged refuses a socket where others cannot go
-        for name in ("run", "log", "state", "work"):
+        for name in ("run", "log", "state", "files"):
             os.mkdir(os.path.join(self.folder, name))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "SQUEUE", "SCANCEL"))}
         self.environment.update(SLURM_CONF=self.folder + "/slurm.conf", PATH=PATH, LC_ALL="C.UTF-8")
@@ -219,7 +219,7 @@ class Cluster:
 
     def command(self, *words, check=True, cwd=None):
         """What the command printed, without white space at both ends."""
-        done = subprocess.run(words, cwd=cwd or self.folder + "/work", env=self.environment, stdin=subprocess.DEVNULL,
+        done = subprocess.run(words, cwd=cwd or self.folder + "/files", env=self.environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
         if check and done.returncode != 0:
             raise AssertionError("%s: exit code %d\n%s%s" % (" ".join(words), done.returncode, done.stdout, done.stderr))
@@ -237,11 +237,11 @@ class Cluster:
         """One element's fields; {} before Slurm looks at it by itself."""
         return self.describe(job).get(str(task), {})
 
-    def start_now(self, job, task):
-        """A requeued element: Slurm lets it wait two minutes."""
+    def start_soon(self, job, task):
+        """Hastens a requeued element, which Slurm lets wait two minutes. Not at once: within a second a node takes it for the killed one."""
         name = "%s_%d" % (job, task)
         wait_until(lambda: self.element(job, task).get("JobState") == "PENDING", "%s waits to be run again" % name)
-        self.command("scontrol", "update", "jobid=" + name, "StartTime=now")
+        self.command("scontrol", "update", "jobid=" + name, "StartTime=now+2")
 
     def fail_node(self, name):
         """Everything on the node dies at once, and the controller learns of it: it runs the node's jobs again, elsewhere."""

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import h5py
@@ -91,7 +92,7 @@ class Run:
 
         fields = wait_until(ended, "the end of job %d" % job, 120)
         if states:
-            self.test.assertLessEqual({f["JobState"] for f in fields}, set(states), self.log(job))
+            self.test.assertLessEqual({f["JobState"] for f in fields}, set(states), "job %d" % job)
         return {f["ExitCode"] for f in fields}
 
     def restarted(self):
@@ -122,6 +123,10 @@ class Slurm(unittest.TestCase):
         words = [cls.program, "explain", "--quiet", "--workers", "1", "--model", cls.model, "--data", cls.data, "--out", path, *method]
         cls.references[method] = subprocess.Popen(words, env=cls.cluster.environment, stdin=subprocess.DEVNULL), path
 
+    def setUp(self):
+        began = time.monotonic()
+        self.addCleanup(lambda: print("[%.1f s] " % (time.monotonic() - began), end="", flush=True))
+
     def expected(self, method):
         process, path = self.references[method]
         self.assertEqual(process.wait(), 0, "the uninterrupted run")
@@ -134,12 +139,12 @@ class Slurm(unittest.TestCase):
         run.submit("--throttle", "2", "--cpus", "1", "--scratch", scratch)
         run.wait_for_middle(1)
         self.assertGreaterEqual(self.cluster.fail_node(self.cluster.element(run.job, 1)["NodeList"]), 4, "daemon, slurmstepd, script, ascribe")
-        self.cluster.start_now(run.job, 1)
+        self.cluster.start_soon(run.job, 1)
 
         run.wait_for_middle(3)
         self.assertEqual(self.cluster.element(run.job, 3)["JobId"], str(run.job), "the element that is easily taken for the array")
         self.cluster.command("scancel", "--signal=USR1", "--batch", "%d_3" % run.job)
-        self.cluster.start_now(run.job, 3)
+        self.cluster.start_soon(run.job, 3)
 
         self.assertEqual(run.wait_for_end(run.job, "COMPLETED"), {"0:0"})
         self.assertEqual(run.wait_for_end(run.merge, "COMPLETED"), {"0:0"})
@@ -160,7 +165,7 @@ class Slurm(unittest.TestCase):
         run.wait_for_end(urgent, "COMPLETED")
         self.assertEqual(run.restarted(), {1: 1})
         self.assertIn("exit code 75", run.log(run.job, 1))
-        self.cluster.start_now(run.job, 1)
+        self.cluster.start_soon(run.job, 1)
         wait_until(lambda: "start 2" in run.log(run.job, 1), "the pre-empted task runs again")
 
         self.cluster.command("scancel", str(run.job))
@@ -238,7 +243,7 @@ def run_tests(arguments):
     signal.alarm(MOST_S)
     with cluster.Cluster(3) as Slurm.cluster:
         Slurm.program = os.path.abspath(arguments.program)
-        Slurm.folder = os.path.join(Slurm.cluster.folder, "work", "100% 'my' run")
+        Slurm.folder = os.path.join(Slurm.cluster.folder, "files", "100% 'my' run")
         os.mkdir(Slurm.folder)
         Slurm.model = shutil.copytree(arguments.model, os.path.join(Slurm.folder, "my model"))
         Slurm.data = shutil.copy(arguments.data, os.path.join(Slurm.folder, "my data.h5"))
