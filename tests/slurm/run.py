@@ -25,7 +25,7 @@ from cluster import wait_until
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(HERE, "..", "..", "scripts", "slurm")
 MOST_S = 270  # then everything is torn down, whatever hangs
-LONG = ("--limit", "32")  # a third of a second of processor time for each row: can be interrupted
+LONG = ("--limit", "24")  # a third of a second of processor time for each row: can be interrupted
 SHORT = ("--limit", "32", "--method", "occlusion")  # a fiftieth
 
 
