@@ -10,6 +10,7 @@
 #include "render_row.h"
 #include "report_error.h"
 #include "scratch_folder.h"
+#include "stop_signals.h"
 #include "terminal.h"
 
 #include <ascribe/ascribe.h>
@@ -83,6 +84,7 @@ static asc_status compute(const explain_values *values, const char *command_line
         .log = {print_message, &progress},
         .progress = progress_update,
         .progress_user = &progress,
+        .should_stop = stop_signals_asked,
     };
     asc_status status = choose_rows(values, outcome->dataset_path, &job.options, err);
 
@@ -199,6 +201,7 @@ asc_status explain_run(const explain_values *values, const char *command_line, a
 
     if (values->data && values->out && file_kind_same(values->data, values->out))
         return cli_fail(err, ASC_USAGE, "--out: expected another file than --data, found '%s'", values->out);
+    stop_signals_begin();
     if (values->texts.count > 0 || values->dry_run)
         status = scratch_folder_make(&folder, err);
     if (status == ASC_OK && folder && !out && asprintf(&scratch_out, "%s/result.h5", folder) < 0) {
@@ -207,6 +210,8 @@ asc_status explain_run(const explain_values *values, const char *command_line, a
     }
     if (status == ASC_OK)
         status = explain_into(values, command_line, out ? out : scratch_out, folder, err);
+    if (status == ASC_STOPPED && !out)
+        (void)cli_hint(err, "nothing is kept without --out: give the same command again");
     scratch_folder_remove(folder);
     free(scratch_out);
     free(folder);

@@ -26,10 +26,11 @@ asc_status mask_export_check(const mask_export *job, asc_error *err)
     if (!S_ISREG(found.st_mode) ||
         (stat(job->dataset_path, &data) == 0 && data.st_dev == found.st_dev && data.st_ino == found.st_ino))
         return fail(err, ASC_CANNOT_CREATE, "%s is no file that may be replaced, expected a name for the masks", job->out_path);
-    if (job->force || mask_file_open(job->out_path, &old, NULL) == ASC_OK) {
-        mask_file_close(old);
+    const asc_status status = job->force ? ASC_OK : mask_file_open(job->out_path, &job->request->stop, &old, NULL);
+    mask_file_close(old);
+    if (status == ASC_OK)
         return ASC_OK;
-    }
+    TRY(stop_poll(&job->request->stop, err));
     (void)fail(err, ASC_CANNOT_CREATE, "%s exists and is not a mask file", job->out_path);
     return fail_hint(err, ASC_CANNOT_CREATE, "choose another --export-masks, or add --force to replace it");
 }
@@ -128,6 +129,7 @@ asc_status mask_export_run(const mask_export *job, asc_error *err)
         .step = write_masks,
         .context = &task,
         .writes = true,
+        .stop = job->request->stop,
         .dead = "the process that writes the masks",
         .dead_hint = "the result is kept: the same command tries again",
         .dead_status = ASC_IO_ERROR,

@@ -38,6 +38,7 @@ struct mask_file {
     known_row *by_id;   // ascending
     size_t *most;       // [most_features + 1] coalitions of a row with so many features
     size_t most_features;
+    stop_check stop; // asked by what takes time
 };
 
 static int compare_ids(const void *left, const void *right)
@@ -182,14 +183,21 @@ static asc_status try_reading(void *context, asc_error *err)
     return ASC_OK;
 }
 
-asc_status mask_file_open(const char *path, mask_file **out, asc_error *err)
+asc_status mask_file_open(const char *path, const stop_check *stop, mask_file **out, asc_error *err)
 {
     mask_file *f = NULL;
     trial_call call = {.path = path};
     const trial job = {
-        .path = path, .step = try_reading, .context = &call, .answer = &call.found, .answer_size = sizeof call.found};
+        .path = path,
+        .step = try_reading,
+        .context = &call,
+        .answer = &call.found,
+        .answer_size = sizeof call.found,
+        .stop = stop ? *stop : (stop_check){0},
+    };
     TRY(trial_run(&job, err));
     TRY(mask_file_open_here(path, &f, err));
+    f->stop = job.stop;
     const asc_status status = h5file_check_identity(f->file, &call.found, err);
     if (status == ASC_OK)
         *out = f;
@@ -249,7 +257,7 @@ static asc_status fit_masks(const mask_file *f, uint64_t id, size_t n_features, 
 
 asc_status mask_file_hash(const mask_file *file, uint8_t digest[HASH_BYTES], asc_error *err)
 {
-    TRY(hash_file(h5file_path(file->file), digest, err));
+    TRY(hash_file_or_stop(h5file_path(file->file), &file->stop, digest, err));
     return h5file_check_path(file->file, err);
 }
 

@@ -110,6 +110,7 @@ static asc_status run_step(merge_step *step, const char *who, const merge_job *j
         .step = call_step,
         .context = &(step_call){step, job, path},
         .writes = true,
+        .stop = job->stop,
         .dead = who,
         .dead_hint = "the parts are kept: the same command tries the merge again",
         .dead_status = ASC_IO_ERROR,

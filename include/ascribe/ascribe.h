@@ -34,6 +34,7 @@
 #include <ascribe/log.h>
 #include <ascribe/model.h>
 #include <ascribe/options.h>
+#include <ascribe/plan.h>
 #include <ascribe/result.h>
 #include <ascribe/status.h>
 #include <ascribe/version.h>

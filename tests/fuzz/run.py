@@ -24,7 +24,7 @@ from canaries import CANARIES, RULES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "dataset": 100_000, "masks": 100_000}
+TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "plan": 10_000_000, "dataset": 100_000, "masks": 100_000}
 HDF5_TARGETS = ("dataset", "masks")
 CANARY_CPU_S = 60
 CLEAN_S = 20

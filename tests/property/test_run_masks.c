@@ -115,7 +115,7 @@ static void a_complete_run_exports_too(void **state)
     run_well(&job, NULL);
     mask_file *file = NULL;
     mask_row row;
-    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
     assert_int_equal(mask_file_read(file, RUN_FIRST_ROW_ID + 8, TOO_LONG, &row, NULL), ASC_OK);
     assert_int_equal(row.count, 60);
     mask_row_free(&row);
@@ -145,7 +145,7 @@ static void forks_come_before_threads(void **state)
     job.options.export_masks = masks;
     run_well(&job, NULL);
     n_forks = 0;
-    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
     assert_int_equal(n_forks, 1);
     mask_file_close(file);
     run_well(&job, &summary); // OUT and the masks stand there
@@ -356,7 +356,7 @@ static void a_file_that_was_replaced_has_no_hash(void **state)
     asc_error err = {0};
     write_masks(masks, &good);
     write_masks(other, &good);
-    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
     assert_int_equal(mask_file_hash(file, digest, NULL), ASC_OK);
     assert_int_equal(rename(other, masks), 0);
     assert_int_equal(mask_file_hash(file, digest, &err), ASC_MALFORMED);
