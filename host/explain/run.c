@@ -66,6 +66,7 @@ static mask_export mask_job(const run *r)
         .n_rows = r->n_rows,
         .out_path = r->job->options.export_masks,
         .force = r->job->options.force,
+        .may_be_there = r->output.manifest != NULL,
     };
 }
 
@@ -253,6 +254,7 @@ static asc_status work_in_folder(run *r)
     if (status == ASC_OK) {
         run_folder_sweep(&r->folder, r->first_part, r->end_part);
         status = run_explain_parts(r);
+        r->summary->elapsed_s = clock_seconds() - r->start_s;
     }
     if (status == ASC_OK && !r->job->plan)
         status = merge_parts(r);

@@ -23,6 +23,7 @@ typedef struct part_work {
     char *path;
     asc_rows *rows;
     explained *results; // NULL: taken over from a finished part
+    uint64_t n_evaluations; // expected
     bool was_rewritten; // after this:
     asc_error first_failure;
 } part_work;
@@ -76,7 +77,7 @@ static asc_progress measure_progress(const run *r, const char *phase)
 
 static void write_progress(run *r, const asc_progress *now, run_phase phase, const char *message)
 {
-    const size_t rows_computed = now->rows_done - (size_t)r->rows_reused;
+    const size_t rows_computed = now->rows_done - r->summary->n_rows_reused;
     run_progress file = {
         .phase = phase,
         .rows_done = now->rows_done,
@@ -93,13 +94,25 @@ static void write_progress(run *r, const asc_progress *now, run_phase phase, con
     r->progress_written_s = clock_seconds();
 }
 
+// Rows done, and of those under way as many as their share of the evaluations says: the last of them is done when its part is written.
+static size_t rows_so_far(const run *r, uint64_t evaluations_done)
+{
+    const size_t n_under_way = r->rows_known - r->rows_done;
+    const uint64_t n_evaluations = r->known_evaluations - r->done_evaluations;
+    if (n_under_way == 0 || n_evaluations == 0 || evaluations_done <= r->done_evaluations)
+        return r->rows_done;
+    const double share = (double)(evaluations_done - r->done_evaluations) / (double)n_evaluations;
+    return r->rows_done + (share < 1 ? (size_t)(share * (double)n_under_way) : n_under_way - 1);
+}
+
 void run_report(run *r, const char *phase)
 {
-    const asc_progress now = measure_progress(r, phase);
+    asc_progress shown = measure_progress(r, phase);
+    shown.rows_done = rows_so_far(r, shown.evaluations_done);
     if (r->job->progress)
-        r->job->progress(r->job->progress_user, &now);
+        r->job->progress(r->job->progress_user, &shown);
     if (r->keeps_progress && clock_seconds() - r->progress_written_s >= PROGRESS_FILE_SECONDS)
-        write_progress(r, &now, RUN_PHASE_WORKING, "");
+        write_progress(r, &shown, RUN_PHASE_WORKING, "");
 }
 
 void run_end_progress(run *r, asc_status status)
@@ -130,11 +143,19 @@ static void count_row(run *r, const part_row *row, const asc_rows *rows, size_t 
 }
 
 // Adds the rows of a part to what is known of the run's size.
-static void count_evaluations(run *r, const asc_rows *rows)
+static void count_evaluations(run *r, part_work *work)
 {
+    const asc_rows *rows = work->rows;
     for (size_t row = 0; row < rows->n_rows; row++)
-        r->known_evaluations += request_evaluations(&r->request, (size_t)(rows->feature_offsets[row + 1] - rows->feature_offsets[row]));
+        work->n_evaluations += request_evaluations(&r->request, (size_t)(rows->feature_offsets[row + 1] - rows->feature_offsets[row]));
+    r->known_evaluations += work->n_evaluations;
     r->rows_known += rows->n_rows;
+}
+
+static void count_done(run *r, const part_work *work)
+{
+    r->rows_done += work->rows->n_rows;
+    r->done_evaluations += work->n_evaluations;
 }
 
 // ---- Reading and writing -----------------------------------------------------------------------------------------
@@ -247,7 +268,7 @@ static asc_status take_written(parts_loop *loop)
             warn(loop->r, work->first_failure.message);
         for (size_t row = 0; row < work->results->n_rows; row++)
             count_row(loop->r, &work->results->rows[row], work->rows, row);
-        loop->r->rows_done += (size_t)work->header.n_rows;
+        count_done(loop->r, work);
         run_report(loop->r, "explaining");
     }
     free_work(work);
@@ -309,8 +330,8 @@ static asc_status reuse_part(run *r, const part_work *work, bool *reused)
         count_row(r, &done, work->rows, row);
     }
     if (*reused) {
-        r->rows_done += work->rows->n_rows;
-        r->rows_reused += work->rows->n_rows;
+        count_done(r, work);
+        r->summary->n_rows_reused += work->rows->n_rows;
     }
     part_close(reader);
     return ASC_OK;
@@ -321,7 +342,7 @@ static asc_status explain_part(parts_loop *loop, part_work *work)
 {
     run *r = loop->r;
     bool reused = false;
-    count_evaluations(r, work->rows);
+    count_evaluations(r, work);
     asc_status status = reuse_part(r, work, &reused);
     if (status == ASC_OK && !reused)
         status = engine_explain(r->engine, work->rows, &work->results, r->err);

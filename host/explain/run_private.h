@@ -30,8 +30,9 @@ typedef struct run {
     uint8_t manifest_hash[HASH_BYTES], dataset_sha256[HASH_BYTES];
     run_folder folder; // path NULL without an out_path
     run_output output; // what stands at OUT
-    uint64_t known_evaluations, reused_evaluations; // of the rows read so far; of parts taken over
-    size_t rows_known, rows_done, rows_reused;
+    uint64_t known_evaluations, done_evaluations; // of the rows read so far, and of those of them that are done, as they were expected
+    uint64_t reused_evaluations;                  // of parts taken over
+    size_t rows_known, rows_done;
     bool keeps_progress;      // from run_settle on: the folder is this run's
     double progress_written_s;
     double start_s;

@@ -5,6 +5,7 @@
 #include "io/h5file.h"
 #include "io/trial.h"
 
+#include <ascribe/masks.h>
 #include <ascribe/version.h>
 
 #include <assert.h>
@@ -218,6 +219,32 @@ void mask_file_close(mask_file *file)
 size_t mask_file_most(const mask_file *file, size_t n_features)
 {
     return n_features <= file->most_features ? file->most[n_features] : 0;
+}
+
+static asc_status check_all_rows(const mask_file *file, asc_masks_info *info, asc_error *err)
+{
+    *info = (asc_masks_info){.n_rows = file->n_rows, .n_coalitions = file->weights.n_rows, .n_longest = file->most_features};
+    for (size_t i = 0; i < file->n_rows; i++) {
+        const known_row known = file->by_id[i];
+        mask_row row;
+        if (file->offsets[known.row] == file->offsets[known.row + 1]) {
+            info->n_rows_without_masks++;
+            continue;
+        }
+        TRY(mask_file_read(file, known.id, file->features[known.row], &row, err));
+        mask_row_free(&row);
+    }
+    return ASC_OK;
+}
+
+asc_status asc_masks_check(const char *path, asc_masks_info *info, asc_error *err)
+{
+    mask_file *file = NULL;
+    *info = (asc_masks_info){0};
+    TRY(mask_file_open(path, NULL, &file, err));
+    const asc_status status = check_all_rows(file, info, err);
+    mask_file_close(file);
+    return status;
 }
 
 void mask_row_free(mask_row *row)

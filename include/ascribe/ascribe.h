@@ -32,6 +32,7 @@
 #include <ascribe/device.h>
 #include <ascribe/explain.h>
 #include <ascribe/log.h>
+#include <ascribe/masks.h>
 #include <ascribe/model.h>
 #include <ascribe/options.h>
 #include <ascribe/plan.h>

@@ -45,6 +45,7 @@ typedef struct asc_explain_summary {
     bool already_complete; // OUT held this very result; nothing was computed and the rest is zero
     bool merged;           // OUT was written; false for a task of a plan
     size_t n_rows;
+    size_t n_rows_reused;          // of these, taken over from parts that were there; evaluations and tokens leave them out
     size_t n_rows_with_status[32]; // by bit number, see ASC_ROW_*
     size_t n_unexplained;          // rows without attributions
     size_t n_labelled, n_correct;  // rows with a label, and with the predicted class (classes) equal to it
