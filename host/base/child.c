@@ -187,11 +187,12 @@ static end_cause cause_of(const child_job *job, int signal_number, const struct 
 static asc_status fail_signalled(const child_job *job, int signal_number, const struct rusage *usage, asc_error *err)
 {
     const char *words = strsignal(signal_number);
+    const asc_status killed_status = job->killed_status != ASC_OK ? job->killed_status : ASC_OUT_OF_MEMORY;
     switch (cause_of(job, signal_number, usage)) {
     case END_BY_STOP: return fail(err, ASC_STOPPED, "%s was stopped (signal %d: %s)", job->dead, signal_number, words);
     case END_FROM_OUTSIDE:
-        fail(err, ASC_OUT_OF_MEMORY, "%s was killed from outside (signal %d: %s)", job->dead, signal_number, words);
-        return fail_hint(err, ASC_OUT_OF_MEMORY, "the system does so when memory runs out: free some, then give the same command again");
+        fail(err, killed_status, "%s was killed from outside (signal %d: %s)", job->dead, signal_number, words);
+        return fail_hint(err, killed_status, "the system does so when memory runs out: free some, then give the same command again");
     case END_BY_WORK: break;
     }
     return fail(err, job->dead_status, "%s died (signal %d: %s)", job->dead, signal_number, words);

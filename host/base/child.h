@@ -28,12 +28,13 @@ typedef struct child_job {
     const char *dead; // who died, "FILE: the reader": the message when the child does not come back
     const char *dead_hint; // NULL for none
     asc_status dead_status; // neither ASC_OUT_OF_MEMORY nor ASC_STOPPED
+    asc_status killed_status; // when a signal from outside ended it; ASC_OK: ASC_OUT_OF_MEMORY
 } child_job;
 
 // Runs job->step and waits for it. Returns its status and its error; job->dead_status when it died of its work (a crash, a limit
 // of the job), with the signal or the time in the message; ASC_STOPPED when job->stop asked for it or SIGTERM, SIGINT, SIGHUP or SIGUSR1 ended
-// it, ASC_OUT_OF_MEMORY when another signal did (the system's killer, when memory runs out) or when there is no process to be had. What the
-// child has left on disk is the caller's to remove.
+// it, job->killed_status when another signal did (the system's killer, when memory runs out), ASC_OUT_OF_MEMORY when there is no process to
+// be had. What the child has left on disk is the caller's to remove.
 asc_status child_run(const child_job *job, asc_error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include "scratch_folder.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
@@ -26,14 +25,12 @@ static double now_s(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-// A log that takes nothing (a full pipe) must not hold the stop up.
 static void tell(void)
 {
     static const char notice[] = "\nascribe: stopping: what is finished is kept; Ctrl-C (SIGINT) again to stop at once\n";
     const size_t skipped = is_terminal ? 0 : 1; // there a bar may stand on the line
-    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-    if (poll(&log, 1, 0) == 1 && log.revents & POLLOUT && write(STDERR_FILENO, notice + skipped, sizeof notice - 1 - skipped) < 0)
+    if (write(STDERR_FILENO, notice + skipped, sizeof notice - 1 - skipped) < 0)
         errno = 0; // it is lost
 }
 

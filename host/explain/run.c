@@ -91,6 +91,8 @@ static asc_status check_task(const asc_explain_job *job, asc_error *err)
         return fail(err, ASC_USAGE, "--task %zu: the plan has tasks 0 to %zu", job->task, plan->division.n_tasks - 1);
     if (asked->force || asked->export_masks)
         return fail(err, ASC_USAGE, "--%s does not go with a task of a plan", asked->force ? "force" : "export-masks");
+    if (asked->allow_mixed != planned->allow_mixed)
+        return fail(err, ASC_DIFFERENT_RUN, "--allow-mixed: the plan was made with%s it", planned->allow_mixed ? "" : "out");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][1], "auto") != 0 && strcmp(words[i][1], words[i][2]) != 0)
             return fail(err, ASC_DIFFERENT_RUN, "%s: the plan has %s, this command asks for %s", words[i][0], words[i][1], words[i][2]);

@@ -293,7 +293,9 @@ void run_folder_release(run_folder *folder)
     folder->lock = -1;
     if (folder->descriptor < 0)
         return;
-    rmdir(folder->path); // which does nothing where anything is
+    // Whoever has just opened the folder holds its lock, or looks again when it has (is_still).
+    if (folder->alone || flock(folder->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        rmdir(folder->path); // which does nothing where anything is
     close(folder->descriptor);
     folder->descriptor = -1;
 }
@@ -335,7 +337,7 @@ static void sweep_one(void *user, const char *name, run_file kind, size_t index)
     const bool is_here = strcmp(owner.host, s->host) == 0;
     const bool is_dead = owner.pid == (long)getpid() || (kill((pid_t)owner.pid, 0) != 0 && errno == ESRCH);
     const bool is_covered = s->folder->alone || (index >= s->first_part && index < s->end_part);
-    if (is_here ? is_dead : is_covered)
+    if (is_covered && (!is_here || is_dead))
         unlinkat(s->folder->descriptor, name, 0);
 }
 
@@ -346,17 +348,25 @@ void run_folder_sweep(const run_folder *folder, size_t first_part, size_t end_pa
     run_folder_list(folder, sweep_one, &s);
 }
 
+typedef struct clearing {
+    const run_folder *folder;
+    bool failed;
+} clearing;
+
 static void clear_one(void *user, const char *name, run_file kind, size_t index)
 {
-    const run_folder *folder = user;
-    const char *own = folder->lock_path ? strrchr(folder->lock_path, '/') + 1 : "";
+    clearing *c = user;
+    const char *own = c->folder->lock_path ? strrchr(c->folder->lock_path, '/') + 1 : "";
     (void)index;
-    if (kind != RUN_FILE_RECORD && strcmp(name, own) != 0)
-        unlinkat(folder->descriptor, name, 0);
+    if (kind != RUN_FILE_RECORD && strcmp(name, own) != 0 && unlinkat(c->folder->descriptor, name, 0) != 0)
+        c->failed = true;
 }
 
+// The record goes last and only when all else went: what stays without it would be nobody's.
 void run_folder_clear(const run_folder *folder)
 {
-    run_folder_list(folder, clear_one, (void *)(uintptr_t)folder);
-    unlinkat(folder->descriptor, RUN_RECORD_NAME, 0);
+    clearing c = {.folder = folder};
+    run_folder_list(folder, clear_one, &c);
+    if (!c.failed)
+        unlinkat(folder->descriptor, RUN_RECORD_NAME, 0);
 }

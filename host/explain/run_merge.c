@@ -121,23 +121,39 @@ asc_status run_merge_parts(const run_merge *merge, asc_merge_summary *summary, a
     return status;
 }
 
+static void note_part(void *user, const char *name, run_file kind, size_t index)
+{
+    bool *has_parts = user;
+    (void)name, (void)index;
+    *has_parts |= kind == RUN_FILE_PART || kind == RUN_FILE_RECORD;
+}
+
+// Is this what is left of the merged run: its record and whatever parts, or nothing that matters?
+static bool may_be_removed(const run_folder *folder, const char *record_path, const uint8_t manifest_hash[HASH_BYTES])
+{
+    run_record record = {0};
+    bool has_parts = false;
+    run_folder_list(folder, note_part, &has_parts);
+    const bool is_ours = !has_parts || (run_record_read(record_path, &record, NULL) == ASC_OK &&
+                                        memcmp(record.manifest_hash, manifest_hash, HASH_BYTES) == 0);
+    run_record_free(&record);
+    return is_ours;
+}
+
 void run_remove_merged(run_folder *folder, const char *out_path, const uint8_t manifest_hash[HASH_BYTES])
 {
     const run_claim claim = {.role = RUN_ROLE_MERGE};
-    run_record record = {0};
     asc_verify_report report;
     char *path = NULL;
     struct stat facts;
     if (stat(folder->path, &facts) != 0 || run_folder_join(folder, RUN_RECORD_NAME, &path, NULL) != ASC_OK)
         return;
-    if (run_folder_take(folder, &claim, NULL) == ASC_OK && run_record_read(path, &record, NULL) == ASC_OK &&
-        memcmp(record.manifest_hash, manifest_hash, HASH_BYTES) == 0) {
+    if (run_folder_take(folder, &claim, NULL) == ASC_OK && may_be_removed(folder, path, manifest_hash)) {
         const asc_status verified = asc_result_verify(out_path, &report, NULL);
         if (verified == ASC_OK || (verified == ASC_FAILED_CHECK && report.digest_matches))
             run_folder_clear(folder);
     }
     run_folder_release(folder);
-    run_record_free(&record);
     free(path);
 }
 

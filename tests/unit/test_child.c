@@ -23,6 +23,7 @@ typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMO
 typedef struct task {
     deed deed;
     int signal_number; // of DO_RAISE
+    asc_status killed_status;
     size_t wall_ms;
     stop_check stop;
     char answer[64];
@@ -96,6 +97,7 @@ static asc_status run_task(task *t, asc_error *err)
         .dead = "x.h5: the reader",
         .dead_hint = "get another",
         .dead_status = ASC_MALFORMED,
+        .killed_status = t->killed_status,
     };
     return child_run(&job, err);
 }
@@ -171,6 +173,10 @@ static void other_ends_are_not_the_files_fault(void **state)
         assert_true(ends[i].hint[0] != '\0' || err.hint[0] == '\0');
     }
     signal(SIGHUP, SIG_DFL);
+    task merge = {.deed = DO_RAISE, .signal_number = SIGKILL, .killed_status = ASC_IO_ERROR};
+    asc_error err = {0};
+    assert_int_equal(run_task(&merge, &err), ASC_IO_ERROR);
+    assert_int_equal(err.status, ASC_IO_ERROR);
     assert_dies(DO_SPIN_DEAF, "x.h5: the reader died (signal 9: "); // our own limit
 }
 
