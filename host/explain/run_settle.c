@@ -102,11 +102,12 @@ static asc_status read_record(run *r, const char *path, bool *found)
 static asc_status write_record(run *r, const char *path)
 {
     bool existed = false, found = false;
+    const asc_plan_info *plan = r->job->plan ? asc_plan_describe(r->job->plan) : NULL; // whose paths last longer than a node's copies
     const run_record_facts facts = {
         .manifest = r->manifest,
         .granularity = asc_dataset_describe(r->dataset)->granularity,
-        .model_path = r->job->model_path,
-        .dataset_path = r->job->dataset_path,
+        .model_path = plan ? plan->model_path : r->job->model_path,
+        .dataset_path = plan ? plan->dataset_path : r->job->dataset_path,
         .class_names = (const char *const *)r->model->class_names,
         .n_targets = r->request.n_targets,
         .n_classes = r->model->n_classes,
