@@ -104,7 +104,6 @@ static asc_status write_record(run *r, const char *path)
     // A task may work with copies on its own machine; the merge needs the originals.
     const asc_plan_info *const plan = r->job->plan ? asc_plan_describe(r->job->plan) : NULL;
     bool existed = false, found = false;
-    const asc_plan_info *plan = r->job->plan ? asc_plan_describe(r->job->plan) : NULL; // whose paths last longer than a node's copies
     const run_record_facts facts = {
         .manifest = r->manifest,
         .granularity = asc_dataset_describe(r->dataset)->granularity,
