@@ -264,6 +264,7 @@ static void memory_is_that_of_what_is_made(void **state)
 {
     (void)state;
     asc_model *model = NULL;
+    asc_dataset *data = NULL;
     asc_error err = {0};
     asc_explain_job job = run_job(&place, RUN_BERT);
     const asc_explain_cost kept = estimate(&job);
@@ -273,12 +274,16 @@ static void memory_is_that_of_what_is_made(void **state)
     assert_int_equal(asc_model_open(RUN_BERT, NULL, &model, &err), ASC_OK);
     const asc_model_info *info = asc_model_describe(model);
     const uint64_t token_bytes = 4 * info->n_hidden * sizeof(float);
-    assert_true(kept.batch_bytes > counted.batch_bytes && (kept.batch_bytes - counted.batch_bytes) % token_bytes == 0);
+    assert_int_equal(asc_dataset_open(job.dataset_path, &data, &err), ASC_OK);
+    const uint64_t n_tokens = asc_dataset_describe(data)->n_tokens;
+    const uint64_t entries = kept.batch_bytes - counted.batch_bytes;
+    assert_true(entries > token_bytes && entries % token_bytes == 0 && entries <= n_tokens * token_bytes);
     assert_int_equal(kept.weight_bytes, info->n_parameters * 2 * sizeof(float));
     asc_explain_cost rounded;
     job.options.precision = "bf16";
     if (asc_explain_estimate(&job, &rounded, &err) == ASC_OK)
         assert_true(rounded.weight_bytes < kept.weight_bytes && rounded.weight_bytes > info->n_parameters * 3 * sizeof(uint16_t));
+    asc_dataset_close(data);
     asc_model_close(model);
 }
 
