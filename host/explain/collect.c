@@ -210,6 +210,7 @@ static void score(const asc_model *model, const double *logits, float *scores)
 }
 
 // The plain pass saves nothing, so in bf16 the two round differently: each by up to 0.015, measured against double on BERT-base and MiniLM.
+// Of 40 rows of each of the 17 golden models, in parts of max(1, largest |logit|): up to 0.0375, and above 0.01 for ten of the models.
 static double consistency_limit(const explain_request *request)
 {
     switch (request->precision) {

@@ -320,15 +320,19 @@ static asc_status collect_batch(void *context, size_t worker, size_t task, asc_e
     return batch_collect(s->batches[task], s->e->streams[worker], s->results, err);
 }
 
-// Lists the steps of some kinds over all batches of the wave.
+// Lists the steps of some kinds over all batches of the wave. Only the many are cut evenly: anchors share what they share within a step.
 static asc_status list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
-    asc_status status = ASC_OK;
+    const engine *e = s->e;
     s->steps.count = 0;
-    for (size_t i = 0; status == ASC_OK && i < s->n_batches; i++)
-        for (size_t k = 0; status == ASC_OK && k < n_kinds; k++)
-            status = schedule_steps(&s->steps, s->batches[i], kinds[k], s->e->limits, err);
-    return status;
+    for (size_t k = 0; k < n_kinds; k++) {
+        const size_t wanted = kinds[k] != STEP_REST
+                                  ? SIZE_MAX
+                                  : schedule_wanted_tokens(s->batches, s->n_batches, STEP_REST, e->limits, e->config.n_workers);
+        for (size_t i = 0; i < s->n_batches; i++)
+            TRY(schedule_steps(&s->steps, s->batches[i], kinds[k], e->limits, wanted, err));
+    }
+    return ASC_OK;
 }
 
 static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)

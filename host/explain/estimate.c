@@ -116,12 +116,15 @@ static uint64_t count_output(const estimate *e)
     return bytes + e->cost->n_rows * row;
 }
 
-// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them.
+// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them. Norms and biases are counted as maps are.
 static uint64_t count_weights(const run *r)
 {
     const asc_model_info *model = asc_model_describe(r->model);
+    const model_config *config = &r->model->config;
     const size_t stored = strcmp(model->weights_dtype, "F32") == 0 ? sizeof(float) : sizeof(float) / 2;
-    return model->n_parameters * (stored + request_real_bytes(&r->request));
+    const uint64_t n_tables = (uint64_t)(config->n_vocabulary + config->n_positions + config->n_types) * config->n_embedding;
+    return model->n_parameters * stored + n_tables * request_real_bytes(&r->request) +
+           (model->n_parameters - n_tables) * request_map_bytes(&r->request);
 }
 
 static void conclude(estimate *e)

@@ -86,5 +86,7 @@ asc_status request_open_backend(const explain_request *request, asc_backend **ou
 size_t request_n_workers(const explain_request *request, int wanted);
 // Bytes of an element of the backend's REAL.
 size_t request_real_bytes(const explain_request *request);
+// Bytes of an element of a linear map's weights there.
+size_t request_map_bytes(const explain_request *request);
 
 #endif

@@ -232,3 +232,9 @@ size_t request_real_bytes(const explain_request *request)
     const bool is_half = request->precision == ASC_PRECISION_FP16 || request->precision == ASC_PRECISION_BF16;
     return request->backend == ASC_BACKEND_CUDA && is_half ? sizeof(uint16_t) : sizeof(float);
 }
+
+size_t request_map_bytes(const explain_request *request)
+{
+    const bool is_rounded = request->backend == ASC_BACKEND_CPU && request->precision == ASC_PRECISION_BF16;
+    return is_rounded ? sizeof(uint16_t) : request_real_bytes(request);
+}
