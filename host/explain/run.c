@@ -93,6 +93,8 @@ static asc_status check_task(const asc_explain_job *job, asc_error *err)
         return fail(err, ASC_USAGE, "--task %zu: the plan has tasks 0 to %zu", job->task, plan->division.n_tasks - 1);
     if (asked->force || asked->export_masks)
         return fail(err, ASC_USAGE, "--%s does not go with a task of a plan", asked->force ? "force" : "export-masks");
+    if (asked->allow_mixed != planned->allow_mixed)
+        return fail(err, ASC_DIFFERENT_RUN, "--allow-mixed: the plan was made with%s it", planned->allow_mixed ? "" : "out");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][1], "auto") != 0 && strcmp(words[i][1], words[i][2]) != 0)
             return fail(err, ASC_DIFFERENT_RUN, "%s: the plan has %s, this command asks for %s", words[i][0], words[i][1], words[i][2]);
@@ -256,6 +258,23 @@ static asc_status take_folder(run *r)
     return ASC_OK;
 }
 
+static void count_part(void *user, const char *name, run_file kind, size_t index)
+{
+    (void)name, (void)index;
+    *(size_t *)user += kind == RUN_FILE_PART || kind == RUN_FILE_BAD;
+}
+
+// A run whose input is wrong (its masks, say) and that has no part yet leaves nothing that would stand in the way of a right one.
+static void clear_if_empty(const run *r, asc_status status)
+{
+    size_t n_parts = 0;
+    if ((status != ASC_MALFORMED && status != ASC_NOT_FOUND) || r->job->plan || !r->folder.alone)
+        return;
+    run_folder_list(&r->folder, count_part, &n_parts);
+    if (n_parts == 0)
+        run_folder_clear(&r->folder);
+}
+
 // The folder is this run's from here to its end.
 static asc_status work_in_folder(run *r)
 {
@@ -271,6 +290,7 @@ static asc_status work_in_folder(run *r)
         status = merge_parts(r);
     if (!r->summary->merged)
         run_end_progress(r, status);
+    clear_if_empty(r, status);
     run_folder_release(&r->folder);
     return status;
 }

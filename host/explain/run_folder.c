@@ -293,7 +293,9 @@ void run_folder_release(run_folder *folder)
     folder->lock = -1;
     if (folder->descriptor < 0)
         return;
-    rmdir(folder->path); // which does nothing where anything is
+    // Whoever has just opened the folder holds its lock, or looks again when it has (is_still).
+    if (folder->alone || flock(folder->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        rmdir(folder->path); // which does nothing where anything is
     close(folder->descriptor);
     folder->descriptor = -1;
 }
@@ -335,7 +337,7 @@ static void sweep_one(void *user, const char *name, run_file kind, size_t index)
     const bool is_here = strcmp(owner.host, s->host) == 0;
     const bool is_dead = owner.pid == (long)getpid() || (kill((pid_t)owner.pid, 0) != 0 && errno == ESRCH);
     const bool is_covered = s->folder->alone || (index >= s->first_part && index < s->end_part);
-    if (is_here ? is_dead : is_covered)
+    if (is_covered && (!is_here || is_dead))
         unlinkat(s->folder->descriptor, name, 0);
 }
 

@@ -38,8 +38,8 @@ asc_status run_folder_name(const char *out_path, run_folder *folder, asc_error *
 // Makes the folder (RUN_ROLE_MERGE: ASC_NOT_FOUND where there is none) and takes the locks. ASC_CANNOT_CREATE names who holds them.
 asc_status run_folder_take(run_folder *folder, const run_claim *claim, asc_error *err);
 
-// Removes unfinished files that nobody can still be writing: those of dead processes of this host; of other hosts where the folder is ours
-// alone, or they are parts [first_part, end_part), which our lock covers.
+// Removes unfinished files that our locks cover, all where the folder is ours alone, else those of parts [first_part, end_part); but none
+// of a process of this host that lives.
 void run_folder_sweep(const run_folder *folder, size_t first_part, size_t end_part);
 
 // Removes everything that a run leaves, the record last; other people's files stay.

@@ -17,13 +17,8 @@ static void look_for_part(void *user, const char *name, run_file kind, size_t in
         memcpy(found, name, strlen(name) + 1);
 }
 
-// The record comes before the first part and goes after the last: parts without one were written by something else.
-static asc_status check_no_parts(const run *r)
+static asc_status fail_unknown_part(const run *r, const char *name)
 {
-    char name[RUN_NAME_SIZE] = "";
-    run_folder_list(&r->folder, look_for_part, name);
-    if (!name[0])
-        return ASC_OK;
     (void)fail(r->err, ASC_DIFFERENT_RUN, "%s holds %s but no " RUN_RECORD_NAME ": an older version of ascribe wrote it, or another program",
                r->folder.path, name);
     return fail_hint(r->err, ASC_DIFFERENT_RUN, "remove %.300s, or add --force to start over", r->folder.path);
@@ -106,12 +101,14 @@ static asc_status read_record(run *r, const char *path, bool *found)
 
 static asc_status write_record(run *r, const char *path)
 {
+    // A task may work with copies on its own machine; the merge needs the originals.
+    const asc_plan_info *const plan = r->job->plan ? asc_plan_describe(r->job->plan) : NULL;
     bool existed = false, found = false;
     const run_record_facts facts = {
         .manifest = r->manifest,
         .granularity = asc_dataset_describe(r->dataset)->granularity,
-        .model_path = r->job->model_path,
-        .dataset_path = r->job->dataset_path,
+        .model_path = plan ? plan->model_path : r->job->model_path,
+        .dataset_path = plan ? plan->dataset_path : r->job->dataset_path,
         .class_names = (const char *const *)r->model->class_names,
         .n_targets = r->request.n_targets,
         .n_classes = r->model->n_classes,
@@ -126,17 +123,30 @@ static asc_status write_record(run *r, const char *path)
     return found ? ASC_OK : fail(r->err, ASC_NOT_FOUND, "%s cannot be read", path);
 }
 
+// The record comes before the first part and goes after the last: parts without one were written by something else, or since the record was
+// looked for.
+static asc_status find_record(run *r, const char *path, bool *found)
+{
+    char name[RUN_NAME_SIZE] = "";
+    TRY(read_record(r, path, found));
+    if (*found)
+        return ASC_OK;
+    run_folder_list(&r->folder, look_for_part, name);
+    if (!name[0])
+        return ASC_OK;
+    TRY(read_record(r, path, found));
+    return *found ? ASC_OK : fail_unknown_part(r, name);
+}
+
 // Finds the record, or makes the division that there is to be.
 static asc_status settle_folder(run *r, const char *path, bool write)
 {
     const bool starts_over = r->job->options.force && !write; // an estimate of what begins with an empty folder
     bool found = false;
     if (!starts_over)
-        TRY(read_record(r, path, &found));
+        TRY(find_record(r, path, &found));
     if (found)
         return ASC_OK;
-    if (!starts_over)
-        TRY(check_no_parts(r));
     TRY(r->job->plan ? copy_division(&r->job->plan->division, &r->division, r->err) : divide_rows(r, &r->division));
     return write ? write_record(r, path) : ASC_OK;
 }

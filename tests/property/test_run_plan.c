@@ -169,6 +169,26 @@ static void more_tasks_than_rows(void **state)
     asc_plan_close(plan);
 }
 
+// What stands at OUT is replaced by force alone; it does not stop the tasks.
+static void an_out_that_is_something_else(void **state)
+{
+    (void)state;
+    asc_error err = {0};
+    asc_merge_summary summary;
+    const asc_explain_job job = usual_job();
+    asc_plan *plan = make_plan(&job, 2);
+    asc_merge_job merge = {.run_path = plan_path};
+    temp_file_write(place.out, "precious", 8);
+    for (size_t task = 0; task < 2; task++)
+        (void)run_task(plan, task);
+    assert_error(&err, asc_merge(&merge, &summary, &err), ASC_CANNOT_CREATE, (run_words){place.out, "not a result", "--force"});
+    merge.force = true;
+    merge_well(merge, false);
+    assert_error(&err, asc_plan_make(&job, 2, run_path(place.folder, "other.json"), &err), ASC_CANNOT_CREATE,
+                 (run_words){place.out, "exists", "another --out"});
+    asc_plan_close(plan);
+}
+
 // Copies elsewhere are as good, by their hashes; the merge too may be told where things are.
 static void things_may_lie_elsewhere(void **state)
 {
@@ -244,6 +264,9 @@ static void tasks_that_are_not_the_plans(void **state)
     job = task_job(plan, 0);
     job.options.seed = 8;
     assert_refused(&place, &job, ASC_DIFFERENT_RUN, (run_words){"seed: the plan has 7, this command asks for 8", NULL, "a new plan"});
+    job = task_job(plan, 0);
+    job.options.allow_mixed = true;
+    assert_refused(&place, &job, ASC_DIFFERENT_RUN, (run_words){"--allow-mixed", "without it", NULL});
     job = task_job(plan, 0);
     job.task = 2;
     assert_refused(&place, &job, ASC_USAGE, (run_words){"tasks 0 to 1", NULL, NULL});
@@ -492,6 +515,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tasks_are_even, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_task_goes_on_where_it_ended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_tasks_than_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_out_that_is_something_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(things_may_lie_elsewhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(plans_that_cannot_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tasks_that_are_not_the_plans, set_up, tear_down),
