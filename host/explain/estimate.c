@@ -7,6 +7,7 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "explain/request_backend.h"
+#include "explain/supervisor.h"
 #include "explain/run_private.h"
 
 #include <stdlib.h>
@@ -192,15 +193,15 @@ static asc_status estimate_in_child(void *context, asc_error *err)
     return estimate_here(&call->job, &call->answer.cost, err);
 }
 
-// On one of several GPUs, in a child: a process that has looked at a GPU cannot fork the run's worker processes.
-static asc_status estimate_devices(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+// By one worker, in a child: a process that has looked at a GPU cannot fork the run's workers.
+static asc_status estimate_workers(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
     int devices[MOST_DEVICES] = {0};
-    estimate_call call = {.job = *job, .all = strcmp(job->options.devices, "all") == 0};
-    TRY(request_parse_devices(job->options.devices, devices, &call.answer.n_devices, err));
-    call.job.options.devices = NULL;
-    call.job.options.backend = "cuda";
-    call.job.options.device = devices[0];
+    estimate_call call = {.answer.n_devices = 1}; // processes on the processor share the cores that one has
+    if (job->options.devices)
+        TRY(request_parse_devices(job->options.devices, devices, &call.answer.n_devices, err));
+    call.all = job->options.devices && strcmp(job->options.devices, "all") == 0;
+    call.job = supervisor_worker_job(job, job->options.devices ? devices[0] : -1);
     const child_job child = {
         .step = estimate_in_child,
         .context = &call,
@@ -209,23 +210,22 @@ static asc_status estimate_devices(const asc_explain_job *job, asc_explain_cost 
         .writes = true,
         .stop = {job->should_stop, job->stop_user},
         .dead = "the process that times the run",
-        .dead_status = ASC_NO_DEVICE,
+        .dead_status = ASC_INTERNAL,
     };
     TRY(child_run(&child, err));
     const double n = (double)call.answer.n_devices;
     *cost = call.answer.cost;
     cost->n_workers *= call.answer.n_devices;
-    cost->elapsed_s = cost->flops_per_s > 0 ? cost->elapsed_s - (1 - 1 / n) * cost->flops / cost->flops_per_s : cost->elapsed_s;
+    if (cost->flops_per_s > 0)
+        cost->elapsed_s -= (1 - 1 / n) * cost->flops / cost->flops_per_s;
     cost->flops_per_s *= n;
     return ASC_OK;
 }
 
 asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
-    asc_explain_job alone = *job;
-    alone.options.n_processes = 0; // which share the cores that one has
-    if (!job->options.devices)
-        return estimate_here(&alone, cost, err);
+    if (!supervisor_is_wanted(&job->options))
+        return estimate_here(job, cost, err);
     TRY(asc_explain_options_check(&job->options, err));
-    return estimate_devices(&alone, cost, err);
+    return estimate_workers(job, cost, err);
 }
