@@ -40,7 +40,7 @@ static void print_sizes(const explain_values *values, const asc_explain_cost *co
            format_bytes(workers, (double)cost->worker_bytes), cost->n_workers,
            format_bytes(batches, (double)cost->batch_bytes));
     print_label("output");
-    printf("about %s%s%s, and before that %s in %zu part%s of %zu rows\n",
+    printf("about %s%s%s, and before that %s in %zu part%s of at most %zu rows\n",
            format_bytes(output, (double)cost->output_bytes), values->out ? " in " : "",
            values->out ? values->out : "", format_bytes(parts, (double)cost->parts_bytes), cost->n_parts,
            cost->n_parts == 1 ? "" : "s", cost->rows_per_part);

@@ -13,7 +13,9 @@ extern "C" {
 typedef struct asc_progress {
     const char *phase; // "explaining", "merging"
     size_t rows_done, n_rows;
-    uint64_t evaluations_done;    // coalitions
+    size_t rows_reused;           // of these, taken over from parts that were there
+    uint64_t evaluations_done;    // coalitions, those of rows taken over among them
+    uint64_t evaluations_reused;
     uint64_t n_evaluations;       // expected in all
     uint64_t tokens_done;
     double elapsed_s;
