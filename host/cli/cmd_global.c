@@ -84,13 +84,14 @@ static asc_status print_tables(const asc_global *global, const global_values *va
                           .order = values->sort,
                           .top = (size_t)values->top,
                           .min_count = query->min_count};
-    global_print_begin(&print);
     for (size_t c = first; c < end; c++) {
         asc_global_table table;
         query->class_index = (int32_t)c;
         const asc_status status = asc_global_rank(global, query, &table, err);
         if (status != ASC_OK)
             return status;
+        if (c == first)
+            global_print_begin(&print);
         if (table.n_words > 0 || end == first + 1)
             global_print_table(&print, query, &table);
         asc_global_table_free(&table);

@@ -198,7 +198,7 @@ static asc_status spill_ids(collector *c, asc_error *err)
     size_t twice = c->n_ids;
     for (size_t i = 0; i < c->n_ids; i++) {
         if (i > 0 && c->id_buffer[i] == c->id_buffer[i - 1])
-            twice = i;
+            twice = i < twice ? i : twice;
         else
             TRY(run_write_id(file, c->id_buffer[i], err));
     }
