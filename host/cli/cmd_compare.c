@@ -177,9 +177,9 @@ const cli_command command_compare = {
          .usage = "compare A B [options]",
          .description =
              "A and B are results, or files of 'ascribe global', of one method, masking and output; model, rows and time may differ. Prints mean score "
-             "and predicted share of every class, rank correlations of mean |phi|, the words whose mean phi moved most against its standard error "
+             "and predicted share of every class, rank correlations of mean |phi|, the words whose mean phi moved, the least likely by chance first "
              "(Welch's test: rows of A and B are taken as independent samples; on the same rows it is cautious), with Benjamini-Hochberg's q-value, and "
-             "words of one side only.",
+             "words that only one side has often enough.",
          .operands = "A B",
          .n_operands = 2,
          .examples = "  ascribe compare old/result.h5 new/result.h5 --fold-case\n"

@@ -49,7 +49,7 @@ static void people_outputs(const compare_print *print, const asc_comparison *com
 
 static void people_only(FILE *out, const char *where, const asc_global_table *table, const size_t *only, size_t n_only, size_t n_lines)
 {
-    fprintf(out, "  only in %s: %zu words%s", where, n_only, n_lines ? ":" : "");
+    fprintf(out, "  often enough in %s alone: %zu words%s", where, n_only, n_lines ? ":" : "");
     for (size_t i = 0; i < n_lines; i++) {
         fputs(i ? ", " : " ", out);
         utf8_print_safe(out, table->words[only[i]].text, table->words[only[i]].size);

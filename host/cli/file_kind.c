@@ -29,6 +29,10 @@ asc_status file_kind_is_hdf5(const char *path, bool *is_hdf5, asc_error *err)
 static asc_status fail_both(const char *path, const asc_error *as_result, const asc_error *as_dataset,
                             asc_error *err)
 {
+    if (strstr(as_result->message, "'ascribe-global'")) {
+        *err = *as_result;
+        return cli_hint(err, "'ascribe global' prints files of global importance");
+    }
     if (as_result->status != ASC_MALFORMED)
         *err = *as_result;
     else if (as_dataset->status != ASC_MALFORMED || strcmp(as_result->message, as_dataset->message) == 0)

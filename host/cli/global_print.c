@@ -179,7 +179,7 @@ void global_print_end(global_print *print)
     if (print->form == GLOBAL_AS_JSON)
         fputs("]}\n", print->out);
     else if (print->form == GLOBAL_FOR_PEOPLE)
-        fputs("\nmean phi: over all occurrences. 95 % interval: with the rows as a sample. q: expected share of false finds among the words of this table\n"
-              "with a q as small, when \"mean phi is not 0\" is claimed of them (Benjamini-Hochberg). phi tells what moves this model, not what is true.\n",
+        fputs("\nmean phi: over all occurrences. 95 % interval: the rows are the sample. q (Benjamini-Hochberg): call the mean of every word with a q as small\n"
+              "or smaller \"not 0\", and a share of at most q of these calls is expected to be false.\n",
               print->out);
 }

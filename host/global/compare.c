@@ -70,17 +70,15 @@ static void join(asc_comparison *out)
     }
 }
 
-static double statistic(const asc_shift *shift)
-{
-    return shift->std_error > 0 ? fabs(shift->difference) / shift->std_error : -1;
-}
-
-static int by_statistic(const void *left, const void *right)
+// The least likely by chance first; those without a p-value last.
+static int by_chance(const void *left, const void *right)
 {
     const asc_shift *a = left, *b = right;
-    const double first = statistic(a), second = statistic(b);
+    const double first = isnan(a->p_value) ? 2 : a->p_value, second = isnan(b->p_value) ? 2 : b->p_value;
     if (first != second)
-        return first > second ? -1 : 1;
+        return first < second ? -1 : 1;
+    if (fabs(a->difference) != fabs(b->difference))
+        return fabs(a->difference) > fabs(b->difference) ? -1 : 1;
     return global_word_compare(a->a->text, a->a->size, b->a->text, b->a->size);
 }
 
@@ -201,7 +199,7 @@ asc_status asc_global_compare(const asc_global *a, const asc_global *b, const as
     TRY(reserve(out, err));
     join(out);
     TRY(judge(out, err));
-    qsort(out->shifts, out->n_shifts, sizeof *out->shifts, by_statistic);
+    qsort(out->shifts, out->n_shifts, sizeof *out->shifts, by_chance);
     qsort_r(out->only_a, out->n_only_a, sizeof *out->only_a, by_importance, out->a.words);
     qsort_r(out->only_b, out->n_only_b, sizeof *out->only_b, by_importance, out->b.words);
     return compare_outputs(asc_global_describe(a), asc_global_describe(b), out, err);

@@ -145,7 +145,7 @@ typedef struct asc_class_shift {
 
 typedef struct asc_comparison {
     asc_global_table a, b;
-    asc_shift *shifts; // [n_shifts] words of both, largest |difference| / std_error first
+    asc_shift *shifts; // [n_shifts] words of both, smallest p_value first, then largest |difference|
     size_t n_shifts, n_tested;
     size_t *only_a, *only_b; // [n_only_a] indexes in a.words, most important first
     size_t n_only_a, n_only_b;

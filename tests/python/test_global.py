@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -456,6 +457,25 @@ class CompareTest(GlobalTest):
         rows[0]["scores"] = np.array([-3, 4], np.float32)
         b = write_result(self.path("b.h5"), rows)
         self.assertIn("stability cannot be told", self.run_program("compare", a, b, "--fail-above", "stability=1", code=1).stderr)
+
+
+class MemoryTest(GlobalTest):
+    MEASURE = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
+
+    def most_kib(self, *arguments):
+        return int(subprocess.run([sys.executable, "-c", self.MEASURE, PROGRAM, *arguments], check=True, capture_output=True, text=True).stdout)
+
+    @unittest.skipUnless(os.environ.get("ASCRIBE_MEASURE_MEMORY"), "a sanitizer's own memory would be measured")
+    def test_memory_is_bounded(self):
+        """2 x 112,500 attributions of 100,000 different words: the sums alone take 100 MB. HDF5 has 2 MB of cache for each array."""
+        random = np.random.default_rng(0)
+        rows = [{"id": i, "words": ["w%d" % k for k in random.integers(0, 10**6, 45)], "values": random.normal(0, 1, (45, 2)).astype(np.float32),
+                 "label": i % 2, "scores": np.array([0.5, 0.5], np.float32), "status": 0} for i in range(2500)]
+        result = write_result(self.path("r.h5"), rows)
+        most = [self.most_kib("global", result, "-q", "-o", self.path(memory + ".h5"), "--memory", memory) for memory in ("1G", "8M")]
+        self.assertGreater(most[0], 150 << 10)  # more would be seen
+        self.assertLess(most[1], 110 << 10)
+        self.assertEqual(self.tables(self.path("1G.h5"), "--top", "5"), self.tables(self.path("8M.h5"), "--top", "5"))
 
 
 class DemoTest(GlobalTest):
