@@ -36,7 +36,7 @@ RULES = {
     "kernels/cuda/": rule(KERNELS + " cuda/*", libraries="cuda*.h cublas*.h curand*.h cusolver*.h"),
     "host/base/": rule("base/*", "status.h log.h", "openssl/*"),
     "host/base/build_facts.c.in": rule("", "device.h version.h"),  # the public functions that it implements
-    "host/io/": rule("io/* base/*", "status.h log.h dataset.h result.h version.h", "hdf5.h jansson.h"),
+    "host/io/": rule("io/* base/*", "status.h log.h dataset.h masks.h result.h version.h", "hdf5.h jansson.h"),
     "host/model/": rule("model/* io/* base/* backend.h philox.h", "status.h log.h model.h", "jansson.h"),
     "host/coalition/": rule("coalition/* base/* philox.h shapes.h"),
     "host/explain/": rule("explain/* model/* coalition/* io/* base/* backend.h shapes.h", "*", "jansson.h"),

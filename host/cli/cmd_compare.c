@@ -4,6 +4,7 @@
 #include "global_input.h"
 #include "numbers.h"
 #include "report_error.h"
+#include "stop_signals.h"
 
 #include <math.h>
 #include <string.h>
@@ -149,6 +150,7 @@ static asc_status run(const command_call *call, asc_error *err)
                                     {.paths = paths + 1, .n_paths = 1, .fold_case = values->fold_case}};
     asc_global *a = NULL, *b = NULL;
     asc_status status = check_choices(values, err);
+    stop_signals_begin();
     if (status == ASC_OK)
         status = global_input_open(&inputs[0], &a, err);
     if (status == ASC_OK)

@@ -3,6 +3,7 @@
 #include "global_input.h"
 #include "global_print.h"
 #include "report_error.h"
+#include "stop_signals.h"
 
 #include <string.h>
 
@@ -125,6 +126,7 @@ static asc_status run(const command_call *call, asc_error *err)
                                 .memory_bytes = values->memory};
     asc_global *global = NULL;
     asc_status status = check_choices(values, err);
+    stop_signals_begin();
     if (status == ASC_OK)
         status = global_input_open(&input, &global, err);
     if (status == ASC_OK && !values->quiet)

@@ -4,6 +4,7 @@
 #include "numbers.h"
 #include "report_error.h"
 #include "scratch_folder.h"
+#include "stop_signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ static asc_status make(const global_input *input, const char *out, asc_error *er
                                 .out_path = out,
                                 .fold_case = input->fold_case,
                                 .overwrite = input->force,
-                                .memory_bytes = input->memory_bytes};
+                                .memory_bytes = input->memory_bytes,
+                                .should_stop = stop_signals_asked};
     return asc_global_make(&job, err);
 }
 

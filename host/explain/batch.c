@@ -105,6 +105,7 @@ asc_status batch_make_rows(batch *b, asc_error *err)
             .masks = b->row_masks + row * n_coalitions * n_words,
             .weights = b->row_weights + row * n_coalitions,
         };
+        TRY(stop_poll(&b->request->stop, err));
         TRY(row_masks_make(b->request, b->rows->id[b->row_index[row]], &of_row, err));
         b->row_counts[row] = (int32_t)of_row.count;
         b->row_n_draws[row] = (int32_t)of_row.n_draws;

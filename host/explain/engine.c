@@ -105,6 +105,7 @@ static asc_status start(engine *e, asc_error *err)
     if (!e->workers || !e->streams)
         return fail_memory(err, "the workers", config->n_workers * sizeof *e->workers);
     TRY(pool_create(config->n_workers, &e->pool, err));
+    pool_set_stop(e->pool, &config->request->stop);
     TRY(start_workers(e, err));
     return self_test_run(e->model, e->pool, e->workers, err);
 }

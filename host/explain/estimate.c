@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "explain/run_private.h"
-#include "io/merge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,17 +39,18 @@ static asc_status find_finished(estimate *e, const part_header *header, bool *fi
     part_reader *found = NULL;
     char *path = NULL;
     *finished = false;
-    if (!e->r.parts_folder)
+    if (!e->r.folder.path || e->r.job->options.force)
         return ASC_OK;
-    TRY(merge_part_path(e->r.parts_folder, header->index, &path, e->r.err));
-    const asc_status status = run_find_part(&e->r, header, path, &found);
+    TRY(run_part_path(&e->r, (size_t)header->index, &path, e->r.err));
+    const part_search search = {header, path, false};
+    const asc_status status = run_find_part(&e->r, &search, &found);
     *finished = found != NULL;
     part_close(found);
     free(path);
     return status;
 }
 
-static asc_status measure_part(estimate *e, int64_t index)
+static asc_status measure_part(estimate *e, size_t index)
 {
     const part_header header = run_part_header(&e->r, index);
     asc_rows *rows = NULL;
@@ -67,7 +67,7 @@ static asc_status measure_part(estimate *e, int64_t index)
 static asc_status measure_rows(estimate *e)
 {
     const double start_s = clock_seconds();
-    for (int64_t index = 0; index < e->r.n_parts; index++)
+    for (size_t index = e->r.first_part; index < e->r.end_part; index++)
         TRY(measure_part(e, index));
     e->preparing_s = clock_seconds() - start_s;
     return ASC_OK;
@@ -76,12 +76,12 @@ static asc_status measure_rows(estimate *e)
 static asc_status time_stretch(estimate *e, int64_t stretch, double deadline_s)
 {
     const run *r = &e->r;
-    const int64_t size = (r->n_rows + N_STRETCHES - 1) / N_STRETCHES;
-    const int64_t first = stretch * size, left = r->n_rows - first < size ? r->n_rows - first : size;
+    const int64_t size = (r->share_rows + N_STRETCHES - 1) / N_STRETCHES;
+    const int64_t first = stretch * size, left = r->share_rows - first < size ? r->share_rows - first : size;
     asc_rows *rows = NULL;
     if (left <= 0)
         return ASC_OK;
-    TRY(asc_dataset_read(r->dataset, (size_t)(r->first_position + first), (size_t)(left < MOST_STRETCH_ROWS ? left : MOST_STRETCH_ROWS),
+    TRY(asc_dataset_read(r->dataset, (size_t)(r->share_first + first), (size_t)(left < MOST_STRETCH_ROWS ? left : MOST_STRETCH_ROWS),
                          &rows, r->err));
     const asc_status status = engine_calibrate(r->engine, rows, deadline_s, &e->timing, r->err);
     asc_rows_free(rows);
@@ -133,8 +133,8 @@ static void conclude(estimate *e)
     cost->weight_bytes = count_weights(r);
     cost->worker_bytes = engine_worker_bytes(r->engine, request_real_bytes(&r->request));
     cost->batch_bytes = e->load.batch_bytes;
-    cost->n_parts = (size_t)r->n_parts;
-    cost->rows_per_part = (size_t)r->rows_per_part;
+    cost->n_parts = r->end_part - r->first_part;
+    cost->rows_per_part = division_largest(&r->division);
     cost->output_bytes = count_output(e);
     cost->backend = e->summary.backend;
     cost->calibration_s = e->timing.busy_s;
@@ -147,13 +147,16 @@ static void conclude(estimate *e)
 
 asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
+    asc_error own = {.status = ASC_OK};
     estimate e = {.cost = cost, .summary = {.backend = ""}};
     *cost = (asc_explain_cost){.backend = ""};
-    e.r = (run){.job = job, .summary = &e.summary, .parts_lock = -1, .err = err};
+    e.r = (run){.job = job, .summary = &e.summary, .folder = {.descriptor = -1, .lock = -1}, .err = err ? err : &own};
     asc_status status = run_open(&e.r);
     if (status == ASC_OK && job->out_path)
         status = run_check_output(&e.r);
     cost->already_complete = e.summary.already_complete;
+    if (status == ASC_OK && !cost->already_complete)
+        status = run_settle(&e.r, false);
     if (status == ASC_OK && !cost->already_complete) {
         status = measure_rows(&e);
         if (status == ASC_OK && e.load.packed.tokens > 0)

@@ -48,6 +48,7 @@ asc_status collect_create(const asc_global_job *job, collector **out, asc_error 
     c->fold_case = job->fold_case;
     c->words.beside = c->ids.beside = job->out_path;
     c->ids.twice = "row";
+    c->words.stop = c->ids.stop = (stop_check){job->should_stop, job->stop_user};
     c->id_buffer = malloc(IDS_IN_MEMORY * sizeof *c->id_buffer);
     asc_status status = tally_create(job->memory_bytes ? job->memory_bytes : default_memory, &c->tally, err);
     if (status == ASC_OK && !c->id_buffer)
@@ -200,13 +201,13 @@ static asc_status spill_ids(collector *c, asc_error *err)
         if (i > 0 && c->id_buffer[i] == c->id_buffer[i - 1])
             twice = i < twice ? i : twice;
         else
-            TRY(run_write_id(file, c->id_buffer[i], err));
+            TRY(runs_write_id(file, c->id_buffer[i], err));
     }
-    TRY(run_finish(file, err));
+    TRY(runs_finish(file, err));
     if (twice < c->n_ids) {
         TRY(runs_begin(&c->ids, &file, err));
-        TRY(run_write_id(file, c->id_buffer[twice], err));
-        TRY(run_finish(file, err));
+        TRY(runs_write_id(file, c->id_buffer[twice], err));
+        TRY(runs_finish(file, err));
     }
     c->n_ids = 0;
     return ASC_OK;
@@ -376,6 +377,7 @@ static asc_status count_rows(collector *c, asc_result *result, asc_error *err)
     for (size_t first = 0; first < info->n_rows; first += at_once) {
         const size_t left = info->n_rows - first;
         asc_result_rows *rows = NULL;
+        TRY(stop_poll(&c->words.stop, err));
         TRY(asc_result_read(result, first, left < at_once ? left : at_once, &rows, err));
         asc_status status = add_ids(c, rows->id, rows->n_rows, err);
         for (size_t i = 0; i < rows->n_rows && status == ASC_OK; i++)
@@ -414,13 +416,14 @@ static asc_status take_words(collector *c, const global_file *file, asc_error *e
     const size_t n_words = global_file_n_words(file), at_once = global_file_words_at_once(file);
     for (size_t first = 0; first < n_words; first += at_once) {
         global_words words;
+        TRY(stop_poll(&c->words.stop, err));
         asc_status status = global_file_read(file, first, n_words - first < at_once ? n_words - first : at_once, &words, err);
         for (size_t i = 0; status == ASC_OK && i < words.n_words; i++)
-            status = run_write(run, &words.words[i], err);
+            status = runs_write(run, &words.words[i], err);
         global_words_free(&words);
         TRY(status);
     }
-    return run_finish(run, err);
+    return runs_finish(run, err);
 }
 
 static asc_status take_ids(collector *c, const global_file *file, asc_error *err)
@@ -487,7 +490,7 @@ asc_status collect_input(collector *c, const char *path, asc_error *err)
 
 asc_status collect_finish(collector *c, collected *out, asc_error *err)
 {
-    run_totals ids;
+    runs_totals ids;
     TRY(spill_ids(c, err));
     TRY(runs_merge(&c->ids, &ids, &out->ids, err));
     assert(ids.n_words == c->facts.n_rows);

@@ -17,7 +17,7 @@ asc_status collect_input(collector *c, const char *path, asc_error *err);
 // What came together, in two sorted runs from their beginning (the caller rewinds), which belong to the collector.
 typedef struct collected {
     const global_facts *facts;
-    run_totals totals; // of the words
+    runs_totals totals; // of the words
     FILE *words, *ids;
 } collected;
 // ASC_MALFORMED: a row twice.

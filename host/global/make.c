@@ -16,15 +16,15 @@ typedef asc_status use_record(void *user, const global_word *word, asc_error *er
 // Passes over a run from its beginning. In a child: nothing is released on failure.
 static asc_status each_record(FILE *run, use_record *use, void *user, asc_error *err)
 {
-    run_record record = {0};
+    runs_record record = {0};
     bool end = false;
     rewind(run);
-    TRY(run_read(run, &record, &end, err));
+    TRY(runs_read(run, &record, &end, err));
     while (!end) {
         TRY(use(user, &record.word, err));
-        TRY(run_read(run, &record, &end, err));
+        TRY(runs_read(run, &record, &end, err));
     }
-    run_record_free(&record);
+    runs_record_free(&record);
     return ASC_OK;
 }
 
@@ -42,7 +42,7 @@ typedef struct writing {
 static asc_status put_id(void *user, const global_word *word, asc_error *err)
 {
     writing *w = user;
-    return global_writer_put_id(w->writer, run_id(word), err);
+    return global_writer_put_id(w->writer, runs_id(word), err);
 }
 
 static global_line line_of(const writing *w, const global_cell *sum)
@@ -93,7 +93,7 @@ static asc_status put_word(void *user, const global_word *word, asc_error *err)
 static asc_status write_file(void *context, asc_error *err)
 {
     writing *w = context;
-    const run_totals *totals = &w->from->totals;
+    const runs_totals *totals = &w->from->totals;
     const global_plan plan = {w->from->facts, totals->n_words, totals->n_bytes, totals->n_cells, totals->n_lines};
     student_table_fill(&w->student);
     TRY(global_writer_create(w->path, &plan, &w->writer, err));
@@ -130,7 +130,7 @@ static asc_status compare_id(void *user, const global_word *word, asc_error *err
         c->count = left < AT_ONCE ? left : AT_ONCE;
         TRY(global_file_read_ids(c->file, c->first, c->count, &c->ids, err));
     }
-    if (c->ids[c->at - c->first] != run_id(word))
+    if (c->ids[c->at - c->first] != runs_id(word))
         return fail_other(c, err);
     c->at++;
     return ASC_OK;
@@ -175,10 +175,11 @@ static asc_status compare_file(void *context, asc_error *err)
 
 // ---- Both, and the rename ----
 
-static asc_status run_step(child_step *step, const char *who, void *context, asc_error *err)
+static asc_status run_step(const asc_global_job *job, child_step *step, const char *who, void *context, asc_error *err)
 {
     const child_job child = {.step = step,
                              .context = context,
+                             .stop = {job->should_stop, job->stop_user},
                              .writes = true,
                              .dead = who,
                              .dead_hint = "the inputs are untouched: the same command tries again",
@@ -199,9 +200,9 @@ static asc_status write_out(const asc_global_job *job, const collected *all, asc
 {
     char *path = NULL;
     TRY(durable_temporary(job->out_path, &path, err));
-    asc_status status = run_step(write_file, "the process that writes the summary", &(writing){.from = all, .path = path}, err);
+    asc_status status = run_step(job, write_file, "the process that writes the summary", &(writing){.from = all, .path = path}, err);
     if (status == ASC_OK)
-        status = run_step(compare_file, "the process that compares the summary", &(comparing){.from = all, .path = path}, err);
+        status = run_step(job, compare_file, "the process that compares the summary", &(comparing){.from = all, .path = path}, err);
     if (status == ASC_OK)
         status = check_out(job, err); // it may have appeared meanwhile
     if (status == ASC_OK)

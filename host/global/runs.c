@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ID_BYTES = 8, BUFFER_BYTES = 1 << 16 };
+enum { ID_BYTES = 8, BUFFER_BYTES = 1 << 16, WORDS_BETWEEN_ASKING = 4096 };
 
 typedef struct record_head {
     uint64_t size, n_cells;
@@ -42,7 +42,7 @@ static asc_status open_file(const char *beside, FILE **file, asc_error *err)
     return status;
 }
 
-asc_status run_write(FILE *file, const global_word *word, asc_error *err)
+asc_status runs_write(FILE *file, const global_word *word, asc_error *err)
 {
     const record_head head = {word->size, word->n_cells};
     if (fwrite(&head, sizeof head, 1, file) != 1 || (word->size && fwrite(word->text, word->size, 1, file) != 1) ||
@@ -51,15 +51,15 @@ asc_status run_write(FILE *file, const global_word *word, asc_error *err)
     return ASC_OK;
 }
 
-asc_status run_write_id(FILE *file, uint64_t id, asc_error *err)
+asc_status runs_write_id(FILE *file, uint64_t id, asc_error *err)
 {
     char text[ID_BYTES];
     for (size_t i = 0; i < ID_BYTES; i++)
         text[i] = (char)(uint8_t)(id >> 8 * (ID_BYTES - 1 - i));
-    return run_write(file, &(global_word){text, ID_BYTES, NULL, 0}, err);
+    return runs_write(file, &(global_word){text, ID_BYTES, NULL, 0}, err);
 }
 
-uint64_t run_id(const global_word *word)
+uint64_t runs_id(const global_word *word)
 {
     uint64_t id = 0;
     for (size_t i = 0; i < ID_BYTES; i++)
@@ -67,7 +67,7 @@ uint64_t run_id(const global_word *word)
     return id;
 }
 
-asc_status run_finish(FILE *file, asc_error *err)
+asc_status runs_finish(FILE *file, asc_error *err)
 {
     return fflush(file) == 0 ? ASC_OK : fail_writing(err);
 }
@@ -86,7 +86,7 @@ static asc_status reserve(void *pointer, size_t *capacity, size_t count, size_t 
     return ASC_OK;
 }
 
-asc_status run_read(FILE *file, run_record *record, bool *end, asc_error *err)
+asc_status runs_read(FILE *file, runs_record *record, bool *end, asc_error *err)
 {
     record_head head;
     *end = fread(&head, sizeof head, 1, file) != 1;
@@ -101,27 +101,27 @@ asc_status run_read(FILE *file, run_record *record, bool *end, asc_error *err)
     return ASC_OK;
 }
 
-void run_record_free(run_record *record)
+void runs_record_free(runs_record *record)
 {
     free(record->cells);
     free(record->text);
-    *record = (run_record){0};
+    *record = (runs_record){0};
 }
 
 // ---- The merge ----
 
 typedef struct merge_state {
     FILE *files[RUNS_MOST];
-    run_record records[RUNS_MOST];
+    runs_record records[RUNS_MOST];
     bool ended[RUNS_MOST];
     size_t n;
-    run_record result;
-    run_totals totals;
+    runs_record result;
+    runs_totals totals;
 } merge_state;
 
 static asc_status advance(merge_state *m, size_t i, asc_error *err)
 {
-    return run_read(m->files[i], &m->records[i], &m->ended[i], err);
+    return runs_read(m->files[i], &m->records[i], &m->ended[i], err);
 }
 
 // The run whose word comes first; n at the end.
@@ -142,7 +142,7 @@ static int by_key(const void *left, const void *right)
 }
 
 // Sorts the cells that were gathered and merges those of the same key.
-static void unite_cells(run_record *r)
+static void unite_cells(runs_record *r)
 {
     size_t n = 0;
     qsort(r->cells, r->word.n_cells, sizeof *r->cells, by_key);
@@ -157,14 +157,14 @@ static void unite_cells(run_record *r)
 
 static asc_status fail_twice(const char *what, const global_word *word, asc_error *err)
 {
-    (void)fail(err, ASC_MALFORMED, "the %s with id %" PRIu64 " is in the input twice: expected every %s once", what, run_id(word), what);
+    (void)fail(err, ASC_MALFORMED, "the %s with id %" PRIu64 " is in the input twice: expected every %s once", what, runs_id(word), what);
     return fail_hint(err, ASC_MALFORMED, "name each file once, and results of different rows");
 }
 
 // The first word of all runs, with what all of them say of it.
 static asc_status take_first(const runs *set, merge_state *m, size_t first, asc_error *err)
 {
-    run_record *r = &m->result;
+    runs_record *r = &m->result;
     const global_word *word = &m->records[first].word;
     TRY(reserve(&r->text, &r->text_capacity, word->size, 1, err));
     memcpy(r->text, word->text, word->size);
@@ -188,7 +188,7 @@ static asc_status take_first(const runs *set, merge_state *m, size_t first, asc_
     return ASC_OK;
 }
 
-static void count(run_totals *totals, const global_word *word)
+static void count(runs_totals *totals, const global_word *word)
 {
     totals->n_words++;
     totals->n_bytes += word->size;
@@ -204,14 +204,16 @@ static asc_status merge_into(const runs *set, merge_state *m, FILE *file, asc_er
         TRY(advance(m, i, err));
     }
     for (size_t first = find_first(m); first < m->n; first = find_first(m)) {
+        if (m->totals.n_words % WORDS_BETWEEN_ASKING == 0)
+            TRY(stop_poll(&set->stop, err));
         TRY(take_first(set, m, first, err));
         count(&m->totals, &m->result.word);
-        TRY(run_write(file, &m->result.word, err));
+        TRY(runs_write(file, &m->result.word, err));
     }
-    return run_finish(file, err);
+    return runs_finish(file, err);
 }
 
-asc_status runs_merge(runs *set, run_totals *totals, FILE **file, asc_error *err)
+asc_status runs_merge(runs *set, runs_totals *totals, FILE **file, asc_error *err)
 {
     FILE *merged = NULL;
     TRY(open_file(set->beside, &merged, err));
@@ -225,8 +227,8 @@ asc_status runs_merge(runs *set, run_totals *totals, FILE **file, asc_error *err
     const asc_status status = merge_into(set, m, merged, err);
     *totals = m->totals;
     for (size_t i = 0; i < m->n; i++)
-        run_record_free(&m->records[i]);
-    run_record_free(&m->result);
+        runs_record_free(&m->records[i]);
+    runs_record_free(&m->result);
     free(m);
     runs_close(set);
     set->files[0] = merged;
@@ -238,7 +240,7 @@ asc_status runs_merge(runs *set, run_totals *totals, FILE **file, asc_error *err
 asc_status runs_begin(runs *set, FILE **file, asc_error *err)
 {
     if (set->n_files == RUNS_MOST) {
-        run_totals totals;
+        runs_totals totals;
         TRY(runs_merge(set, &totals, file, err));
     }
     TRY(open_file(set->beside, file, err));

@@ -241,10 +241,10 @@ static asc_status write_sorted(const tally *t, const spill_order *order, FILE *f
         if (status != ASC_OK)
             break;
         qsort(cells, n, sizeof *cells, by_key);
-        status = run_write(file, &(global_word){t->text + t->words[word].begin, t->words[word].size, cells, n}, err);
+        status = runs_write(file, &(global_word){t->text + t->words[word].begin, t->words[word].size, cells, n}, err);
     }
     free(cells);
-    return status == ASC_OK ? run_finish(file, err) : status;
+    return status == ASC_OK ? runs_finish(file, err) : status;
 }
 
 static void forget(tally *t)

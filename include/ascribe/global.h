@@ -20,11 +20,14 @@ typedef struct asc_global_job {
     int fold_case;       // words that differ in case only are one (Unicode's full case folding)
     int overwrite;       // OUT may exist
     size_t memory_bytes; // for counting; what does not fit is sorted on disk beside OUT. 0: 256 MiB
+    int (*should_stop)(void *user); // as in asc_explain_job; NULL: never. Nothing is left then
+    void *stop_user;
 } asc_global_job;
 
 // Writes OUT, complete or not at all. The same bits for any division of the rows into inputs, but for the list of sources. Call before
 // threads start (children are forked). ASC_CANNOT_CREATE: OUT exists. ASC_DIFFERENT_RUN: inputs of different models, methods, masking or
 // outputs, named. ASC_MALFORMED: a row twice, a result without text, a damaged file.
+// ASC_STOPPED.
 asc_status asc_global_make(const asc_global_job *job, asc_error *err) ASC_MUST_USE;
 
 // Whether the file says that it is one of global importance; contents are not looked at.

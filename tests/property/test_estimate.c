@@ -212,7 +212,7 @@ static void sizes_are_those_of_the_files(void **state)
     uint64_t parts_bytes = 0;
     assert_int_equal(cost.n_parts, 4);
     assert_int_equal(cost.rows_per_part, 16);
-    assert_int_equal(temp_folder_count(place.parts), 4);
+    assert_int_equal(run_count_parts(&place), 4);
     for (size_t part = 0; part < 4; part++) {
         char name[32];
         snprintf(name, sizeof name, "part-%08zu.part", part);

@@ -208,7 +208,7 @@ static void write_poisoned_model(const char *folder)
     }
     asc_error err;
     safetensors *weights = NULL;
-    assert_int_equal(safetensors_open(from, &weights, &err), ASC_OK);
+    assert_int_equal(safetensors_open(from, NULL, &weights, &err), ASC_OK);
     const tensor_info *words = safetensors_find(weights, "bert.embeddings.word_embeddings.weight");
     FILE *out = fopen(to, "r+b");
     uint64_t header = 0;

@@ -1,0 +1,15 @@
+# needs: demo/model demo/dataset.h5
+# --data and --model may name copies, and nothing else.
+cp "$DATA/demo/dataset.h5" data.h5 && cp -r "$DATA/demo/model" model || exit
+"$ASCRIBE" plan --model model --data data.h5 --limit 8 --budget 24 --out r.h5 --tasks 2 -o plan.json --quiet || exit
+mkdir local && mv data.h5 model local
+"$ASCRIBE" explain --plan plan.json --task 0 --data local/data.h5 --model local/model --quiet || exit
+printf x >> local/data.h5
+"$ASCRIBE" explain --plan plan.json --task 1 --data local/data.h5 --model local/model --quiet
+echo "exit $?"
+cp "$DATA/demo/dataset.h5" local/data.h5 && printf ' ' >> local/model/config.json
+"$ASCRIBE" explain --plan plan.json --task 1 --data local/data.h5 --model local/model --quiet
+echo "exit $?"
+cp "$DATA/demo/model/config.json" local/model
+"$ASCRIBE" explain --plan plan.json --task 1 --data local/data.h5 --model local/model --quiet || exit
+"$ASCRIBE" merge plan.json --data local/data.h5 --quiet && "$ASCRIBE" verify r.h5

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Kills at random times of a run that does little but write: kills.py --program ascribe --helpers DIR [--full]
+
+One row a part, a tiny model: nearly all the time goes into parts and the merge. Each trial kills a run once, every fifth one two to
+five times in a row, then the same command completes, and its result is compared bit for bit with the undisturbed one. 20 trials,
+--full: 1000. Exit status: 0 all held, 1 not.
+"""
+import concurrent.futures
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import support
+
+N_TRIALS, N_TRIALS_FULL = 20, 1000
+N_ROWS = 800
+N_AT_ONCE = 2
+SEED = 6
+
+
+def time_of(job):
+    """Seconds that an undisturbed run takes, the shortest of three."""
+    times = []
+    for number in range(3):
+        folder = os.path.join(job.programs.scratch, "timed-%d" % number)
+        os.makedirs(folder)
+        start = time.monotonic()
+        job.programs.call(job.command(folder))
+        times.append(time.monotonic() - start)
+        shutil.rmtree(folder)
+    return min(times)
+
+
+def kill_once(job, folder, after_s):
+    """Whether the run was still there to be killed."""
+    process = subprocess.Popen(job.command(folder), env=job.programs.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        process.wait(after_s)
+        return False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait() == -signal.SIGKILL
+
+
+def trial(job, number, seconds, n_kills):
+    """(complaints, kills that met a run, parts that were there after the last kill)"""
+    folder = os.path.join(job.programs.scratch, "kill-%d" % number)
+    os.makedirs(folder)
+    n_met, complaints = 0, []
+    for after_s in seconds[:n_kills]:
+        n_met += kill_once(job, folder, after_s)
+        complaints += job.final_names(folder, may_be_unfinished=True)
+    parts = os.path.join(folder, "r.h5.parts")
+    n_parts = sum(name.endswith(".part") for name in os.listdir(parts)) if os.path.isdir(parts) else 0
+    complaints += job.complete(folder)
+    shutil.rmtree(folder)
+    return ["trial %d: %s" % (number, complaint) for complaint in complaints], n_met, n_parts
+
+
+def make_job(programs):
+    job = support.Job(programs, programs.dataset("rows-kills.h5", N_ROWS), 1)
+    job.make_reference(os.path.join(programs.scratch, "reference-kills"))
+    return job
+
+
+def trials(job, n_trials):
+    """Complaints of so many trials. Prints the counts."""
+    dice = random.Random(SEED)
+    duration_s = time_of(job)
+    # Two run side by side: each takes up to twice as long.
+    plans = [([dice.uniform(0.05, 1.5) * duration_s for _ in range(5)], 1 if number % 5 else dice.randint(2, 5)) for number in range(n_trials)]
+    with concurrent.futures.ThreadPoolExecutor(N_AT_ONCE) as pool:
+        outcomes = list(pool.map(lambda item: trial(job, item[0], *item[1]), enumerate(plans)))
+    n_killed = sum(n_met for _, n_met, _ in outcomes)
+    n_between = sum(0 < n_parts < N_ROWS for _, _, n_parts in outcomes)
+    print("%d trials of %.2f s, %d kills met a run, %d trials went on from some of the %d parts" % (
+        n_trials, duration_s, n_killed, n_between, N_ROWS))
+    complaints = [complaint for found, _, _ in outcomes for complaint in found]
+    if n_killed < n_trials // 3 or n_between == 0:
+        complaints.append("too few kills met a run at work for this to show anything")
+    return complaints
+
+
+def test(programs, options):
+    complaints = trials(make_job(programs), N_TRIALS_FULL if options.full else N_TRIALS)
+    for complaint in complaints[:20]:
+        print(complaint)
+    print("%d complaints" % len(complaints))
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    support.run_main(test, __doc__)
