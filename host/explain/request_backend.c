@@ -132,7 +132,7 @@ asc_status request_backend_check_words(const asc_explain_options *options, asc_e
 asc_status request_backend_check(const asc_explain_options *options, asc_error *err)
 {
     TRY(request_backend_check_words(options, err));
-    if (!is(options->backend, "cuda"))
+    if (!is(options->backend, "cuda") || options->devices) // each worker process checks its own: one that has looked at a GPU cannot be forked
         return ASC_OK;
     const asc_status status = backend_check_cuda(&(cuda_choice){.device = options->device}, err);
     return status == ASC_OK ? ASC_OK : fail_context(err, status, "--backend cuda");

@@ -11,9 +11,11 @@
 #include "explain/plan_private.h"
 #include "explain/run_merge.h"
 #include "explain/run_private.h"
+#include "explain/supervisor.h"
 #include "io/dataset_read.h"
 #include "io/mask_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,6 +129,8 @@ asc_status run_open(run *r)
     const asc_explain_job *job = r->job;
     TRY(check_job(job, r->err));
     TRY(open_inputs(r));
+    if (!r->request.method->efficient)
+        r->summary->max_residual = -1;
     TRY(check_masks(r));
     TRY(dataset_hash(r->dataset, r->dataset_sha256, r->err));
     TRY(open_engine(r));
@@ -151,6 +155,8 @@ asc_status run_open(run *r)
 // The merge forks: no thread of ours and no open HDF5 file may be around.
 static void release_for_fork(run *r)
 {
+    supervisor_close(r->supervisor);
+    r->supervisor = NULL;
     engine_destroy(r->engine);
     r->engine = NULL;
     mask_file_close(r->request.masks);
@@ -211,16 +217,21 @@ static asc_status export_masks(run *r)
     return mask_export_run(&job, r->err);
 }
 
-// Says what is kept; `err` says already that it was stopped, or which child.
-static void run_tell_stop(const run *r)
+// Says what is kept. Where nobody asked for it, `err` says why it stopped.
+static void tell_stop(const run *r)
 {
-    if (r->rows_done > 0)
-        (void)fail(r->err, ASC_STOPPED, "stopped with %zu of %lld rows done", r->rows_done, (long long)r->share_rows);
+    char words[96];
+    snprintf(words, sizeof words, "stopped with %zu of %lld rows done", r->rows_done, (long long)r->share_rows);
+    if (r->rows_done > 0 && stop_asked(&r->request.stop))
+        (void)fail(r->err, ASC_STOPPED, "%s", words);
+    else if (r->rows_done > 0)
+        (void)fail_context(r->err, ASC_STOPPED, "%s", words);
     (void)fail_hint(r->err, ASC_STOPPED, "the same command goes on from the finished parts");
 }
 
 void run_close(run *r)
 {
+    supervisor_close(r->supervisor);
     run_folder_free(&r->folder);
     division_free(&r->division);
     run_output_free(&r->output);
@@ -247,21 +258,39 @@ static asc_status take_folder(run *r)
     return ASC_OK;
 }
 
+static void count_part(void *user, const char *name, run_file kind, size_t index)
+{
+    (void)name, (void)index;
+    *(size_t *)user += kind == RUN_FILE_PART || kind == RUN_FILE_BAD;
+}
+
+// A run whose input is wrong (its masks, say) and that has no part yet leaves nothing that would stand in the way of a right one.
+static void clear_if_empty(const run *r, asc_status status)
+{
+    size_t n_parts = 0;
+    if ((status != ASC_MALFORMED && status != ASC_NOT_FOUND) || r->job->plan || !r->folder.alone)
+        return;
+    run_folder_list(&r->folder, count_part, &n_parts);
+    if (n_parts == 0)
+        run_folder_clear(&r->folder);
+}
+
 // The folder is this run's from here to its end.
 static asc_status work_in_folder(run *r)
 {
     asc_status status = take_folder(r);
     if (status == ASC_OK)
-        status = run_settle(r, true);
+        status = r->supervisor ? supervisor_settle(r) : run_settle(r, true);
     if (status == ASC_OK) {
         run_folder_sweep(&r->folder, r->first_part, r->end_part);
-        status = run_explain_parts(r);
+        status = r->supervisor ? supervisor_explain_parts(r) : run_explain_parts(r);
         r->summary->elapsed_s = clock_seconds() - r->start_s;
     }
     if (status == ASC_OK && !r->job->plan)
         status = merge_parts(r);
     if (!r->summary->merged)
         run_end_progress(r, status);
+    clear_if_empty(r, status);
     run_folder_release(&r->folder);
     return status;
 }
@@ -289,17 +318,25 @@ static void remove_what_is_left(run *r)
     run_remove_merged(&r->folder, r->job->out_path, r->manifest_hash);
 }
 
+// What there is to do: the run is opened, here or by the processes that will work on it, and held against what stands at OUT.
+static asc_status open_run(run *r)
+{
+    if (!r->job->out_path)
+        return fail(r->err, ASC_USAGE, "out_path is NULL, expected a text");
+    TRY(check_job(r->job, r->err));
+    if (supervisor_is_wanted(&r->job->options))
+        return supervisor_open(r);
+    TRY(run_open(r));
+    return run_check_output(r);
+}
+
 asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err)
 {
     asc_error own = {.status = ASC_OK};
     *summary = (asc_explain_summary){.backend = ""};
     run r = {.job = job, .summary = summary, .folder = {.descriptor = -1, .lock = -1}, .err = err ? err : &own};
-    asc_status status = job->out_path ? run_open(&r) : fail(err, ASC_USAGE, "out_path is NULL, expected a text");
+    asc_status status = open_run(&r);
     r.start_s = clock_seconds();
-    if (status == ASC_OK && !r.request.method->efficient)
-        summary->max_residual = -1;
-    if (status == ASC_OK)
-        status = run_check_output(&r);
     if (status == ASC_OK && !summary->already_complete)
         status = work_in_folder(&r);
     else if (status == ASC_OK)
@@ -307,7 +344,7 @@ asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary,
     if (status == ASC_OK)
         status = export_masks(&r);
     if (status == ASC_STOPPED)
-        run_tell_stop(&r);
+        tell_stop(&r);
     run_close(&r);
     return status;
 }

@@ -123,18 +123,23 @@ asc_status run_merge_parts(const run_merge *merge, asc_merge_summary *summary, a
 
 static void note_part(void *user, const char *name, run_file kind, size_t index)
 {
-    bool *has_parts = user;
+    bool *found = user;
     (void)name, (void)index;
-    *has_parts |= kind == RUN_FILE_PART || kind == RUN_FILE_RECORD;
+    *found |= kind == RUN_FILE_PART || kind == RUN_FILE_RECORD;
+}
+
+static bool has_parts(const run_folder *folder)
+{
+    bool found = false;
+    run_folder_list(folder, note_part, &found);
+    return found;
 }
 
 // Is this what is left of the merged run: its record and whatever parts, or nothing that matters?
 static bool may_be_removed(const run_folder *folder, const char *record_path, const uint8_t manifest_hash[HASH_BYTES])
 {
     run_record record = {0};
-    bool has_parts = false;
-    run_folder_list(folder, note_part, &has_parts);
-    const bool is_ours = !has_parts || (run_record_read(record_path, &record, NULL) == ASC_OK &&
+    const bool is_ours = !has_parts(folder) || (run_record_read(record_path, &record, NULL) == ASC_OK &&
                                         memcmp(record.manifest_hash, manifest_hash, HASH_BYTES) == 0);
     run_record_free(&record);
     return is_ours;
@@ -236,6 +241,36 @@ static asc_status check_output(merger *m, asc_error *err)
     return run_output_check(&m->output, &wish, &m->summary->already_complete, err);
 }
 
+// The run, or what is `missing` of it, is gone: either all is done, and OUT is what the plan says, or nothing has begun.
+static asc_status merge_nothing(merger *m, const char *missing, asc_error *err)
+{
+    const asc_plan *plan = m->place.plan;
+    char words[600];
+    const char *out_path = m->job->out_path ? m->job->out_path : m->place.out_path;
+    TRY(run_output_read(out_path, &m->stop, &m->output, err));
+    if (!m->output.manifest)
+        return fail(err, ASC_FAILED_CHECK, "%.500s is not there: all %zu parts are missing, no task has begun", missing,
+                    plan->division.n_parts);
+    const manifest_pair pair = {"the plan", plan->configuration, m->output.manifest, true};
+    m->summary->already_complete = manifest_differences(&pair, words, sizeof words) == 0;
+    if (m->summary->already_complete)
+        return ASC_OK;
+    return fail(err, ASC_FAILED_CHECK, "%.300s is not there, and %.300s is the result of another run", missing, out_path);
+}
+
+// A merge that was killed at its very end has left the folder, and nothing in it that matters.
+static asc_status merge_without_record(merger *m, asc_error *err)
+{
+    char *path = NULL;
+    run_folder *folder = &m->place.folder;
+    TRY(run_folder_join(folder, RUN_RECORD_NAME, &path, err));
+    const asc_status status = merge_nothing(m, path, err);
+    if (status == ASC_OK && !m->job->keep_parts && !has_parts(folder))
+        run_folder_clear(folder);
+    free(path);
+    return status;
+}
+
 // The folder is there.
 static asc_status merge_folder(merger *m, asc_error *err)
 {
@@ -243,8 +278,7 @@ static asc_status merge_folder(merger *m, asc_error *err)
     TRY(run_folder_take(&m->place.folder, &claim, err));
     asc_status status = run_locate_record(&m->place, err);
     if (status == ASC_NOT_FOUND && m->place.plan)
-        return fail(err, ASC_FAILED_CHECK, "%.500s: all %zu parts are missing: no task has begun", m->place.folder.path,
-                    m->place.plan->division.n_parts);
+        return merge_without_record(m, err);
     TRY(status);
     TRY(choose_paths(m, err));
     TRY(check_output(m, err));
@@ -254,23 +288,6 @@ static asc_status merge_folder(merger *m, asc_error *err)
     if (!m->job->keep_parts)
         run_remove_merged(&m->place.folder, m->out_path, m->place.record.manifest_hash);
     return ASC_OK;
-}
-
-// The folder is gone: either all is done, and OUT is what the plan says, or nothing has begun.
-static asc_status merge_nothing(merger *m, asc_error *err)
-{
-    const asc_plan *plan = m->place.plan;
-    char words[600];
-    const char *out_path = m->job->out_path ? m->job->out_path : m->place.out_path;
-    TRY(run_output_read(out_path, &m->stop, &m->output, err));
-    if (!m->output.manifest)
-        return fail(err, ASC_FAILED_CHECK, "%.500s is not there: all %zu parts are missing, no task has begun", m->place.folder.path,
-                    plan->division.n_parts);
-    const manifest_pair pair = {"the plan", plan->configuration, m->output.manifest, true};
-    m->summary->already_complete = manifest_differences(&pair, words, sizeof words) == 0;
-    if (m->summary->already_complete)
-        return ASC_OK;
-    return fail(err, ASC_FAILED_CHECK, "%.300s is not there, and %.300s is the result of another run", m->place.folder.path, out_path);
 }
 
 asc_status asc_merge(const asc_merge_job *job, asc_merge_summary *summary, asc_error *err)
@@ -283,7 +300,7 @@ asc_status asc_merge(const asc_merge_job *job, asc_merge_summary *summary, asc_e
     asc_status status = run_locate(job->run_path, &m.place, err);
     const bool is_gone = status == ASC_OK && m.place.plan && stat(m.place.folder.path, &facts) != 0;
     if (status == ASC_OK)
-        status = is_gone ? merge_nothing(&m, err) : merge_folder(&m, err);
+        status = is_gone ? merge_nothing(&m, m.place.folder.path, err) : merge_folder(&m, err);
     summary->elapsed_s = clock_seconds() - m.start_s;
     run_output_free(&m.output);
     run_locate_free(&m.place);

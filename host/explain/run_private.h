@@ -14,6 +14,8 @@
 #include "explain/run_output.h"
 #include "io/part.h"
 
+typedef struct supervisor supervisor;
+
 typedef struct run {
     const asc_explain_job *job;
     asc_explain_summary *summary;
@@ -21,6 +23,7 @@ typedef struct run {
     asc_dataset *dataset;
     explain_request request;
     engine *engine;
+    supervisor *supervisor; // of the processes that do the work (supervisor.h), which then have model, dataset and engine; NULL: this one does
     size_t n_workers;
     int64_t first_position, n_rows; // of the whole run
     division division;              // empty until run_settle

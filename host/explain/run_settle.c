@@ -101,12 +101,14 @@ static asc_status read_record(run *r, const char *path, bool *found)
 
 static asc_status write_record(run *r, const char *path)
 {
+    // A task may work with copies on its own machine; the merge needs the originals.
+    const asc_plan_info *const plan = r->job->plan ? asc_plan_describe(r->job->plan) : NULL;
     bool existed = false, found = false;
     const run_record_facts facts = {
         .manifest = r->manifest,
         .granularity = asc_dataset_describe(r->dataset)->granularity,
-        .model_path = r->job->model_path,
-        .dataset_path = r->job->dataset_path,
+        .model_path = plan ? plan->model_path : r->job->model_path,
+        .dataset_path = plan ? plan->dataset_path : r->job->dataset_path,
         .class_names = (const char *const *)r->model->class_names,
         .n_targets = r->request.n_targets,
         .n_classes = r->model->n_classes,

@@ -2,7 +2,7 @@
 """Kills at random times of a run that does little but write: kills.py --program ascribe --helpers DIR [--full]
 
 One row a part, a tiny model: nearly all the time goes into parts and the merge. Each trial kills a run once, every fifth one two to
-five times in a row, then the same command completes, and its result is compared bit for bit with the undisturbed one. 20 trials,
+five times in a row, half of them while it writes parts, then the same command completes, and its result is compared bit for bit with the undisturbed one. 20 trials,
 --full: 1000. Exit status: 0 all held, 1 not.
 """
 import concurrent.futures
@@ -34,10 +34,17 @@ def time_of(job):
     return min(times)
 
 
-def kill_once(job, folder, after_s):
-    """Whether the run was still there to be killed."""
+def has_part(folder):
+    parts = os.path.join(folder, "r.h5.parts")
+    return os.path.isdir(parts) and any(name.endswith(".part") for name in os.listdir(parts))
+
+
+def kill_once(job, folder, after_s, from_first_part):
+    """Kills a run after_s seconds after its start, or after its first part; whether it was still there."""
     process = subprocess.Popen(job.command(folder), env=job.programs.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
+    while from_first_part and process.poll() is None and not has_part(folder):
+        time.sleep(0.002)
     try:
         process.wait(after_s)
         return False
@@ -46,13 +53,13 @@ def kill_once(job, folder, after_s):
         return process.wait() == -signal.SIGKILL
 
 
-def trial(job, number, seconds, n_kills):
+def trial(job, number, times, from_first_part):
     """(complaints, kills that met a run, parts that were there after the last kill)"""
     folder = os.path.join(job.programs.scratch, "kill-%d" % number)
     os.makedirs(folder)
     n_met, complaints = 0, []
-    for after_s in seconds[:n_kills]:
-        n_met += kill_once(job, folder, after_s)
+    for after_s in times:
+        n_met += kill_once(job, folder, after_s, from_first_part)
         complaints += job.final_names(folder, may_be_unfinished=True)
     parts = os.path.join(folder, "r.h5.parts")
     n_parts = sum(name.endswith(".part") for name in os.listdir(parts)) if os.path.isdir(parts) else 0
@@ -71,8 +78,11 @@ def trials(job, n_trials):
     """Complaints of so many trials. Prints the counts."""
     dice = random.Random(SEED)
     duration_s = time_of(job)
-    # Two run side by side: each takes up to twice as long.
-    plans = [([dice.uniform(0.05, 1.5) * duration_s for _ in range(5)], 1 if number % 5 else dice.randint(2, 5)) for number in range(n_trials)]
+    plans = []
+    for number in range(n_trials):
+        n_kills, from_first_part = 1 if number % 5 else dice.randint(2, 5), number % 2 == 0
+        # Two run side by side: each takes up to twice as long.
+        plans.append(([dice.uniform(0, 0.6 if from_first_part else 1.5) * duration_s for _ in range(n_kills)], from_first_part))
     with concurrent.futures.ThreadPoolExecutor(N_AT_ONCE) as pool:
         outcomes = list(pool.map(lambda item: trial(job, item[0], *item[1]), enumerate(plans)))
     n_killed = sum(n_met for _, n_met, _ in outcomes)

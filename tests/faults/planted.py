@@ -10,6 +10,7 @@ import sys
 
 import disk
 import kills
+import parts
 import support
 import sweep
 import writes
@@ -24,7 +25,7 @@ def planted_job(job, program):
     """The same job, done by another program."""
     other = copy.copy(job)
     other.programs = copy.copy(job.programs)
-    other.programs.ascribe = program
+    other.programs.ascribe, other.reference_program = program, job.programs.ascribe
     return other
 
 
@@ -49,20 +50,36 @@ def left_over(job):
 
 def random_kills(job):
     reference = kills.make_job(job.programs)
-    return [complaint for complaint in kills.trials(reference, 12) if complaint.startswith("trial")]
+    return [complaint for complaint in kills.trials(reference, 20) if complaint.startswith("trial")]
 
 
 def writes_that_are(word):
     return lambda job: writes.unnoticed(job, word)
 
 
+def of_parts(check):
+    """A check of parts.py, on a run of its own."""
+    return lambda job: [complaint for complaint in check(parts.Fixture(job.programs, job.reference_program)) if complaint]
+
+
+def merge_phase(fault, name, where):
+    """A check: hits a call of `ascribe merge`, then calls it again."""
+    def check(job):
+        phase = sweep.Phase(job, "planted", sweep.all_parts, lambda call: call.name == name and where in " ".join(call.paths), sweep.merge)
+        phase.record()
+        complaints, hit = sweep.disturb(phase, phase.injections[0], fault, 1)
+        return complaints if hit else []
+    return check
+
+
+RUN_FOLDER, RUN_MERGE = "host/explain/run_folder.c", "host/explain/run_merge.c"
+IN_PLACE = ("TRY(make_name(path, name, err));\n        *descriptor",
+            "TRY(make_name(path, name, err));\n        if (!strstr(path, \".json\"))\n            strcpy(*name, path);\n        *descriptor")
 BUGS = [
-    {"what": "files are written under their final names", "file": DURABLE, "check": first_call("KILL", "write", "part-0"),
-     "old": 'snprintf(*name, size, "%s.%s.%ld.%016" PRIx64 ".tmp", path, host, (long)getpid(), random_number());',
-     "new": 'snprintf(*name, size, "%.0ld%s", 0L * (long)random_number(), path);'},
-    {"what": "the same, and killed at random times", "file": DURABLE, "check": random_kills,
-     "old": 'snprintf(*name, size, "%s.%s.%ld.%016" PRIx64 ".tmp", path, host, (long)getpid(), random_number());',
-     "new": 'snprintf(*name, size, "%.0ld%s", 0L * (long)random_number(), path);'},
+    {"what": "parts are written under their final names", "file": DURABLE, "check": first_call("KILL", "write", "part-0"),
+     "old": IN_PLACE[0], "new": IN_PLACE[1]},
+    {"what": "the same, slowly, and killed at random times", "file": DURABLE, "check": random_kills,
+     "edits": [IN_PLACE, ("const uint8_t *next = bytes;", "usleep(300);\n    const uint8_t *next = bytes;")]},
     {"what": "a failed fsync of a file is ignored", "file": DURABLE, "check": first_call("EIO", "fsync", "part-0"),
      "old": "if (code == 0 && fsync(descriptor) != 0)", "new": "if (code == 0 && fsync(descriptor) != 0 && !path)"},
     {"what": "a failed close of a file is ignored", "file": DURABLE, "check": first_call("EIO", "close", "part-0"),
@@ -74,7 +91,7 @@ BUGS = [
      "old": "return written < 0 ? errno : EIO;", "new": "return 0;"},
     {"what": "the unfinished file of a failed write stays", "file": DURABLE, "check": first_call("ENOSPC", "write", "part-0"),
      "old": "    unlink(*tmp_path);\n    free(*tmp_path);", "new": "    free(*tmp_path);"},
-    {"what": "the message of a failed write names no file", "file": DURABLE, "check": first_call("ENOSPC", "write", "part-0"),
+    {"what": "the message of a failed write names no file", "file": DURABLE, "check": first_call("ENOSPC for ever", "write", "part-0"),
      "edits": [('"%s: writing failed: %s (%zu bytes needed, %" PRIu64 " bytes free)", path,\n', '"writing failed: %s (%zu bytes needed, %" PRIu64 " bytes free)",\n'),
                ("make room on the disk that holds %s, then run the same command again\",\n                  path);", "make room\");")]},
     {"what": "a failed fsync of a folder is ignored", "file": DURABLE, "check": first_call("EIO", "fsync", "r.h5.parts"),
@@ -89,8 +106,25 @@ BUGS = [
      "old": "return child_run(&child, err);", "new": "(void)child_run(&child, err);\n    return ASC_OK;"},
     {"what": "a merge's failed child counts as success", "file": MERGE, "check": first_call("ENOSPC", "pwrite64", "result."),
      "old": "return child_run(&child, err);", "new": "(void)child_run(&child, err);\n    return ASC_OK;"},
-    {"what": "unfinished files are neither swept nor removed", "file": "host/explain/run_folder.c", "check": left_over,
+    {"what": "unfinished files are neither swept nor removed", "file": RUN_FOLDER, "check": left_over,
      "old": "return ours ? RUN_FILE_UNFINISHED : RUN_FILE_OTHER;", "new": "return ours ? RUN_FILE_OTHER : RUN_FILE_OTHER;"},
+    {"what": "the record goes though a part cannot be removed", "file": RUN_FOLDER, "check": first_call("EIO", "unlinkat", "r.h5.parts"),
+     "old": "if (!c.failed)", "new": "if (!c.failed || true)"},
+    {"what": "nobody asks who else is at work", "file": RUN_FOLDER, "check": of_parts(parts.held_elsewhere),
+     "old": "flock(descriptor, operation | LOCK_NB) != 0", "new": "operation < 0"},
+    {"what": "the same, and several start at once", "file": RUN_FOLDER, "check": of_parts(lambda fixture: parts.same_run(fixture, 8)),
+     "old": "flock(descriptor, operation | LOCK_NB) != 0", "new": "operation < 0"},
+    {"what": "a damaged part is taken", "file": PART, "check": of_parts(lambda fixture: parts.wrong_part_in_run(fixture, "a flipped bit")),
+     "edits": [("if (!checksum_agrees(record, size))", "if (!checksum_agrees(record, size) && !path)"),
+               ("if (memcmp(trailer, digest, HASH_BYTES) != 0)", "if (memcmp(trailer, digest, HASH_BYTES) != 0 && !path)")]},
+    {"what": "another run's part is merged", "file": PART, "check": of_parts(lambda fixture: parts.wrong_part_in_merge(fixture, "another run's part")),
+     "old": "if (memcmp(expected->manifest_hash, found->manifest_hash, HASH_BYTES) != 0) {", "new": "if (!path) {"},
+    {"what": "another run's record is taken", "file": "host/explain/run_settle.c", "check": of_parts(parts.other_record),
+     "old": "if (memcmp(there->manifest_hash, r->manifest_hash, HASH_BYTES) != 0)", "new": "if (!plan && there->manifest_hash == r->manifest_hash)"},
+    {"what": "the record's own digest is not looked at", "file": "host/explain/record.c", "check": of_parts(parts.damaged_record),
+     "old": "return strcmp(found, hex) == 0 ? ASC_OK", "new": "return strcmp(found, hex) == 0 || path ? ASC_OK"},
+    {"what": "a merge that was killed at its end is not found complete", "file": RUN_MERGE, "check": merge_phase("KILL", "unlink", "merge.lock"),
+     "old": "return merge_without_record(m, err);", "new": "return status;"},
 ]
 
 

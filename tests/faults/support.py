@@ -65,10 +65,26 @@ class Job:
         self.rows_per_part, self.more = rows_per_part, tuple(more)
         self.out = self.parts = None
 
-    def command(self, folder, *more, program=None):
-        return [program or self.programs.ascribe, "explain", "--model", MODEL, "--data", self.dataset, "--out", os.path.join(folder, "r.h5"),
-                "--method", "occlusion", "--backend", "cpu", "--workers", "1", "--rows-per-part", str(self.rows_per_part), "-q",
-                *self.more, *more]
+    def command(self, folder, *more):
+        return [self.programs.ascribe, "explain", "--model", MODEL, "--data", self.dataset, "--out", os.path.join(folder, "r.h5"),
+                "--method", "occlusion", "--backend", "cpu", "--workers", "1", "-q",
+                *(["--rows-per-part", str(self.rows_per_part)] if self.rows_per_part else []), *self.more, *more]
+
+    def plan(self, folder, n_tasks):
+        """Path of a plan, beside the folder."""
+        command, path = self.command(folder), folder + ".plan.json"
+        at = command.index("--workers")
+        options = [word for word in command[2:at] + command[at + 2:] if word != "-q"]
+        done = self.programs.call([command[0], "plan", "-o", path, "--tasks", str(n_tasks), "--force"] + options)
+        if done.returncode:
+            raise SystemExit("no plan: " + done.stderr.strip())
+        return path
+
+    def task(self, plan, task):
+        return [self.programs.ascribe, "explain", "--plan", plan, "--workers", "1", "-q", "--task", str(task)]
+
+    def merge(self, run):
+        return [self.programs.ascribe, "merge", run, "-q"]
 
     def make_reference(self, folder):
         """The undisturbed run: `out` is its result, `parts` the bytes of its parts by name, and of its record."""
@@ -124,11 +140,12 @@ class Job:
                 return None if file.read() == self.parts[name] else name + " has its final name and is not whole"
         return name + " is nothing that a run writes"
 
-    def complete(self, folder):
-        """The same command again: complaints when it does not end well with the same bits, or leaves anything but the result."""
-        done = self.programs.call(self.command(folder))
-        if done.returncode != 0:
-            return ["the same command again: exit %d: %s" % (done.returncode, done.stderr.strip())]
+    def complete(self, folder, commands=None):
+        """The same command again, or these: complaints when they do not end well with the same bits, or leave anything but the result."""
+        for command in commands or [self.command(folder)]:
+            done = self.programs.call(command)
+            if done.returncode != 0:
+                return ["the same command again: exit %d: %s" % (done.returncode, done.stderr.strip())]
         complaint = self.same(os.path.join(folder, "r.h5"))
         left = sorted(set(os.listdir(folder)) - {"r.h5"})
         return ([complaint] if complaint else []) + (["completed, but there are still " + ", ".join(left)] if left else [])

@@ -4,7 +4,8 @@
 A run is traced and its write-side calls are numbered (trace.py). Then every one is hit once with each fault, fsync also with an EIO
 that lasts; the exit code, the message and what stands under final names are checked, the same command is given again, and its result is
 compared bit for bit with the undisturbed one. Phases: a run from nothing (which ends with its merge), one that finds only the record of a
-killed one, and one that finds a part and unfinished files too. --full: more parts, and the merge again in every phase. Exit status: 0 every call was hit and every run held, 1 not, 77 skipped.
+killed one, one that finds a part and unfinished files too, `ascribe merge`; with --full more parts, the result's own calls in every phase, and a
+task of a plan. Exit status: 0 every call was hit and every run held, 1 not, 77 skipped.
 """
 import collections
 import concurrent.futures
@@ -16,17 +17,20 @@ import support
 import trace
 
 # fault: (strace's word, it lasts)
-FAULTS = {"KILL": ("signal=KILL", False), "ENOSPC": ("error=ENOSPC", False), "EIO": ("error=EIO", False),
-          "EIO for ever": ("error=EIO", True)}
+FAULTS = {"KILL": ("signal=KILL", False), "ENOSPC": ("error=ENOSPC", False), "EIO": ("error=EIO", False), "EDQUOT": ("error=EDQUOT", False),
+          "EIO for ever": ("error=EIO", True), "ENOSPC for ever": ("error=ENOSPC", True)}
+SWEPT = ("KILL", "ENOSPC", "EIO", "EIO for ever")
 N_AT_ONCE = 2
-MOST_SHOWN = 40
+MOST_SHOWN = 12
 
 
 class Phase:
     """A state to begin with and the calls that are hit from there."""
 
-    def __init__(self, job, name, prepare, wanted):
+    def __init__(self, job, name, prepare, wanted, commands=None):
+        """`commands(job, folder)`: the first is disturbed, then all are given again; without, the run itself."""
         self.job, self.name, self.prepare, self.wanted = job, name, prepare, wanted
+        self.commands = commands or (lambda job, folder: [job.command(folder)])
         self.folder = os.path.join(job.programs.scratch, "phase-" + name)
         self.injections = []
 
@@ -42,8 +46,8 @@ class Phase:
         """Numbers the calls."""
         folder = self.begin(0)
         log = folder + ".trace"
-        done, traced = trace.record(self.job.programs, self.job.command(folder), log)
-        if done.returncode != 0 or self.job.same(os.path.join(folder, "r.h5")):
+        done, traced = trace.record(self.job.programs, self.commands(self.job, folder)[0], log)
+        if done.returncode != 0:
             raise SystemExit("%s: the traced run failed: %s" % (self.name, done.stderr))
         self.injections = [trace.Injection(traced, call) for call in trace.write_side(traced) if self.wanted(call)]
         self.recorded_in = folder
@@ -79,6 +83,26 @@ def half_done(job, folder):
             file.write(b"half of it")
 
 
+def all_parts(job, folder):
+    """What is there before the merge."""
+    planned(job, folder)
+    for name in job.parts:
+        job.put_part(folder, name)
+
+
+def merge(job, folder):
+    return [job.merge(folder + ".plan.json")]
+
+
+def merge_planned(job, folder):
+    plan = folder + ".plan.json"
+    return [job.task(plan, 0), job.task(plan, 1), job.merge(plan)]
+
+
+def planned(job, folder):
+    job.plan(folder, 2)
+
+
 def is_of_result(call):
     """A call on the unfinished result: the same in every phase that merges."""
     return any(re.match(r"result\..*\.4194303\.", os.path.basename(path)) for path in call.paths)
@@ -88,7 +112,13 @@ def is_volatile(call):
     return any(support.VOLATILE.match(os.path.basename(path)) or "progress-" in path for path in call.paths)
 
 
-def exit_complaint(injection, fault, done, folder):
+def was_rewritten(traced, call):
+    """Whether a part's unfinished file was thrown away and made again; of a folder that cannot be told."""
+    made = [other for other in traced.calls if other.name == "openat" and "O_CREAT" in other.arguments and call.paths[0] in other.paths]
+    return not call.paths[0].endswith(".tmp") or len(made) == 2
+
+
+def exit_complaint(injection, fault, done, folder, traced):
     """What is wrong with how the disturbed command ended, or None."""
     call = injection.call
     if fault == "KILL":
@@ -100,31 +130,30 @@ def exit_complaint(injection, fault, done, folder):
         # the bits are right, which is checked next.
         # A part is written once more, into a new file. What is volatile may fail.
         in_child = call.name == "close" and is_of_result(call) and call.thread != 0
-        is_part = call.thread != 0 and re.search(r"/r\.h5\.parts(/part-[^/]*\.tmp)?$", call.paths[0])
+        is_part = call.thread != 0 and re.search(r"/r\.h5\.parts(/part-[^/]*\.tmp)?$", call.paths[0]) and was_rewritten(traced, call)
         return None if call.name in trace.REMOVING or in_child or is_part or is_volatile(call) else "the fault was swallowed"
     if done.returncode != support.IO_ERROR:
         return "exit %d: %s" % (done.returncode, done.stderr.strip())
     return None if folder in done.stderr else "no file is named: " + done.stderr.strip()
 
 
-def disturb(phase, injection, fault, number, program=None):
+def disturb(phase, injection, fault, number):
     """Hits one call of one run; (complaints, whether the call was hit)."""
     job, programs = phase.job, phase.job.programs
     word, lasts = FAULTS[fault]
     folder = phase.begin(number)
     before = {name for _, _, names in os.walk(folder) for name in names}
+    commands = phase.commands(job, folder)
     log = folder + ".trace"
     moved = phase.moved(injection, folder)
-    done = programs.call(["strace", "-o", log, *trace.steady(programs), *moved.options(word, lasts), *job.command(folder, program=program)])
+    done = programs.call(["strace", "-o", log, *trace.steady(programs), *moved.options(word, lasts), *commands[0]])
     traced = trace.Trace(log)
     not_hit = moved.was_hit(traced, fault == "KILL")
-    found = [exit_complaint(moved, fault, done, folder), "a failed fsync was tried again" if trace.synced_again(traced) else None]
+    found = [exit_complaint(moved, fault, done, folder, traced), "a failed fsync was tried again" if trace.synced_again(traced) else None]
     killed = fault == "KILL"
     removal_failed = moved.call.name in trace.REMOVING
     found += job.final_names(folder, may_be_unfinished=killed or removal_failed, before=before)
-    if done.returncode == 0:
-        found.append(job.same(os.path.join(folder, "r.h5")))
-    found += job.complete(folder)
+    found += job.complete(folder, commands)
     complaints = ["%s: %s at %s: %s" % (phase.name, fault, trace.describe(moved.call), complaint)
                   for complaint in found + [not_hit] if complaint]
     shutil.rmtree(folder)
@@ -133,7 +162,7 @@ def disturb(phase, injection, fault, number, program=None):
 
 
 def faults_for(call):
-    return [fault for fault in FAULTS if fault != "EIO for ever" or call.name in ("fsync", "fdatasync")]
+    return [fault for fault in SWEPT if fault != "EIO for ever" or call.name in ("fsync", "fdatasync")]
 
 
 def sweep(phase):
@@ -146,7 +175,7 @@ def sweep(phase):
     numbered = collections.Counter(fault for _, fault in work)
     kinds = collections.Counter(injection.call.name for injection in phase.injections)
     print("%s: %d calls numbered (%s)" % (phase.name, len(phase.injections), ", ".join("%d %s" % (n, name) for name, n in sorted(kinds.items()))))
-    print("    hit of numbered: " + ", ".join("%s %d of %d" % (fault, hits[fault], numbered[fault]) for fault in FAULTS), flush=True)
+    print("    hit of numbered: " + ", ".join("%s %d of %d" % (fault, hits[fault], numbered[fault]) for fault in SWEPT), flush=True)
     complaints = [complaint for found, _ in outcomes for complaint in found]
     unreached = [injection for injection in phase.injections if not injection.reachable]
     if unreached:
@@ -166,9 +195,11 @@ def make_job(programs, n_parts):
 
 
 def phases_of(job, full):
-    return [Phase(job, "run", nothing, lambda call: True),
+    more = [Phase(job, "task", planned, lambda call: True, merge_planned)] if full else []
+    return more + [Phase(job, "run", nothing, lambda call: True),
             Phase(job, "begun", begun, lambda call: full or call.thread != 0 and call.name == "fsync" and not is_of_result(call)),
-            Phase(job, "resume", half_done, lambda call: full or not is_of_result(call))]
+            Phase(job, "resume", half_done, lambda call: full or not is_of_result(call)),
+            Phase(job, "merge", all_parts, lambda call: full or not (is_of_result(call) and call.thread), merge)]
 
 
 def test(programs, options):

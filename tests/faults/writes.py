@@ -26,6 +26,8 @@ def unnoticed(job, word):
     """Complaints of a run whose writes are changed so."""
     done, n_changed, folder = run_with(job, word)
     complaints = ["exit %d: %s" % (done.returncode, done.stderr.strip())] if done.returncode else [job.same(os.path.join(folder, "r.h5"))]
+    if done.stderr:
+        complaints.append("it was noticed: " + done.stderr.strip())
     if n_changed < len(job.parts) + 10:
         complaints.append("only %d writes were changed" % n_changed)
     shutil.rmtree(folder)

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
+#include "explain/manifest.h"
+
+#include <cmocka.h> // after fail.h: it defines a macro of that name
 
 #include "run_fixture.h"
 
@@ -101,6 +103,22 @@ static void what_differs_from_a_result_is_named(void **state)
     run_well(&job, NULL);
     another_budget(&job);
     assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"another configuration: budget: it has 32, this command asks for 16", place.out, "--force"});
+}
+
+// Fields that only one of both has, values of any kind, and lists that do not fit.
+static void differences_in_words(void **state)
+{
+    (void)state;
+    char text[200];
+    const manifest_pair one_sided = {"the run", "{\"a\":1,\"b\":{\"c\":true,\"d\":2}}", "{\"a\":1,\"b\":{\"c\":true},\"e\":[1,2]}", false};
+    assert_int_equal(manifest_differences(&one_sided, text, sizeof text), 2);
+    assert_string_equal(text, "b.d: the run has 2, this command asks for nothing; e: the run has nothing, this command asks for [1,2]");
+    const manifest_pair open = {"the plan", "{\"a\":1}", "{\"a\":1,\"backend\":\"cpu\",\"kernel_set\":\"x\",\"savings\":\"all\",\"precision\":\"fp32\"}", true};
+    assert_int_equal(manifest_differences(&open, text, sizeof text), 0);
+    assert_int_equal(manifest_differences(&one_sided, text, 80), 2);
+    assert_string_equal(text, "b.d: the run has 2, this command asks for nothing; ...");
+    const manifest_pair no_manifest = {"the run", "damaged", "{}", false};
+    assert_int_equal(manifest_differences(&no_manifest, text, sizeof text), 1);
 }
 
 static void write_text(const char *name, const char *text) { temp_file_write(run_path(place.parts, name), text, strlen(text)); }
@@ -268,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_differs_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_differs_from_a_result_is_named, set_up, tear_down),
+        cmocka_unit_test(differences_in_words),
         cmocka_unit_test_setup_teardown(a_record_that_is_no_record, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_part_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_part_in_anothers_place_is_refused, set_up, tear_down),
