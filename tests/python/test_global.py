@@ -255,6 +255,16 @@ class AgainstNumpyTest(GlobalTest):
             found = self.tables(self.result, "--fold-case", "--class", "good", "--min-count", "1", "--sort", name)["tables"][0]["words"]
             self.assertEqual([line["word"] for line in found], sorted(expected, key=lambda word: (key(expected[word]), word.encode())), name)
 
+    def test_every_character_that_has_a_case(self):
+        characters = [chr(i) for i in range(33, 0x110000) if not 0xD800 <= i < 0xE000 and (chr(i).casefold() != chr(i) or chr(i).lower() != chr(i))]
+        row = {"id": 1, "words": characters, "values": np.ones((len(characters), 2), np.float32), "label": 0,
+               "scores": np.array([0.5, 0.5], np.float32), "status": 0}
+        found = self.tables(write_result(self.path("r.h5"), [row]), "--fold-case", "--min-count", "1", "--class", "bad")
+        expected = {}
+        for character in characters:
+            expected[character.casefold()] = expected.get(character.casefold(), 0) + 1
+        self.assertEqual({line["word"]: line["count"] for line in found["tables"][0]["words"]}, expected)
+
     def test_csv_and_lines_for_people(self):
         text = self.run_program("global", self.result, "--csv", "--top", "2").stdout.splitlines()
         self.assertEqual([len(text), text[0].split(",")[:5]], [5, ["class", "group", "position", "word", "count"]])
@@ -478,12 +488,36 @@ class MemoryTest(GlobalTest):
         self.assertEqual(self.tables(self.path("1G.h5"), "--top", "5"), self.tables(self.path("8M.h5"), "--top", "5"))
 
 
+@unittest.skipUnless(os.path.exists(os.path.join(DATA, "demo", "dataset.h5")), "no demo data")
 class DemoTest(GlobalTest):
-    @unittest.skipUnless(os.path.exists(os.path.join(DATA, "demo", "dataset.h5")), "no demo data")
+    def explain(self, *arguments, limit=40, code=0):
+        return self.run_program("explain", "--model", os.path.join(DATA, "demo", "model"), "--data", os.path.join(DATA, "demo", "dataset.h5"), "--limit",
+                                str(limit), "--budget", "64", "--quiet", *arguments, code=code)
+
+    def test_during_explain(self):
+        """explain --global, with and without the rows' values, is what global makes of the result."""
+        self.explain("--out", self.path("r.h5"), "--global", self.path("a.h5"), "--fold-case", limit=5)
+        self.explain("--no-values", "--global", self.path("b.h5"), "--fold-case", limit=5)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["a.h5", "b.h5", "r.h5"])
+        expected, a, b = (self.tables(*arguments, "--min-count", "1") for arguments in (
+            (self.path("r.h5"), "--fold-case"), (self.path("a.h5"),), (self.path("b.h5"),)))
+        self.assertEqual([a["tables"], b["tables"]], [expected["tables"]] * 2)
+        self.assertEqual([a["attributions"], a["words"]], [expected["attributions"], expected["words"]])
+        before = os.stat(self.path("b.h5"))
+        self.assertIn("already exists", self.explain("--no-values", "--global", self.path("b.h5"), limit=5, code=73).stderr)
+        self.assertEqual(os.stat(self.path("b.h5")).st_mtime_ns, before.st_mtime_ns)
+        for arguments in (["--no-values"], ["--fold-case", "--out", self.path("c.h5")], ["--no-values", "--global", "g.h5", "--out", self.path("c.h5")],
+                          ["--global", "g.h5", "--no-text", "--out", self.path("c.h5")]):
+            self.explain(*arguments, code=64)
+
+    def test_inspect_and_verify(self):
+        self.explain("--no-values", "--global", self.path("g.h5"), limit=2)
+        self.assertEqual(json.loads(self.run_program("inspect", self.path("g.h5"), "--json").stdout)["settings"]["method"], "shapley")
+        self.assertIn("every word and cell was read", self.run_program("verify", self.path("g.h5")).stdout)
+
     def test_a_real_result(self):
         result = self.path("result.h5")
-        self.run_program("explain", "--model", os.path.join(DATA, "demo", "model"), "--data", os.path.join(DATA, "demo", "dataset.h5"), "--limit",
-                         "40", "--budget", "64", "--out", result, "--quiet")
+        self.explain("--out", result)
         rows = rows_of(result)
         found = self.tables(result, "--fold-case", "--min-count", "1")
         self.assertEqual([table["class"] for table in found["tables"]], ["negative", "positive"])
