@@ -137,6 +137,8 @@ static void cells_merge_in_any_order(void **state)
         cell_merge(&sum, &parts[i]);
     assert_memory_equal(&sum, &whole, sizeof sum);
     assert_int_equal(whole.rows, 50);
+    const long double mean_abs = exact_sum_value(whole.exact + EXACT_ABS) / whole.count;
+    assert_true(mean_abs > 1 && exact_sum_value(whole.exact + EXACT_ABS_CROSS) > mean_abs * whole.exact[EXACT_COUNT_SQUARE] / 2);
     assert_true(whole.least == -3 && whole.most == 3);
 }
 
@@ -150,7 +152,8 @@ static void no_variation_has_no_p_value(void **state)
     student_table_fill(&student);
     for (size_t i = 0; i < 10; i++) {
         row_part part = {0};
-        row_part_add(&part, 0.1f);
+        for (size_t n = 1 + 7 * i; n > 0; n--) // so many that their squares are rounded
+            row_part_add(&part, 0.1f);
         cell_add_row(&cell, &part, i);
         cell_describe(&cell, &student, &word);
         assert_true(isnan(word.p_value) && (i == 0 ? isnan(word.std_error) && isnan(word.low) : word.std_error == 0 && word.low == word.mean));
