@@ -1,6 +1,7 @@
 // `ascribe explain`: the option table and what is checked before anything is opened; explain_run.c does the
 // work.
 #include "command.h"
+#include "explain_global.h"
 #include "explain_like.h"
 #include "explain_options.h"
 #include "explain_run.h"
@@ -27,6 +28,11 @@ static const option_spec options[] = {
      .help = "replace an existing result, and start over where OUT.parts belongs to another run"},
     {.name = "keep-parts", .kind = OPTION_SET, .offset = FIELD(options.keep_parts), .help = "leave the folder OUT.parts behind"},
     RESULT_OPTIONS(FIELD),
+    {.name = "global", .kind = OPTION_STRING, .argument = "FILE.h5", .offset = FIELD(global),
+     .help = "when all rows are explained, sum up what every word does into FILE, as 'ascribe global' does"},
+    {.name = "fold-case", .kind = OPTION_SET, .offset = FIELD(fold_case), .help = "with --global: words that differ in case only count as one"},
+    {.name = "no-values", .kind = OPTION_SET, .offset = FIELD(no_values),
+     .help = "with --global and without --out: the rows are collected in FILE.rows.h5, which goes when FILE is there"},
 
     {.name = "plan", .kind = OPTION_STRING, .argument = "PLAN.json", .offset = FIELD(plan), .group = "One task of many",
      .help = "work on a task of this plan, which says what is computed ('ascribe plan' makes it); beside it --model and --data only name "
@@ -91,7 +97,7 @@ static asc_status check(const explain_values *values, asc_error *err)
                        values->data ? "both" : "neither");
         return cli_hint(err, "'ascribe explain --help' shows the usage");
     }
-    if (values->data && !values->out && !values->dry_run) {
+    if (values->data && !values->out && !values->no_values && !values->dry_run) {
         (void)cli_fail(err, ASC_USAGE, "explain: missing option --out FILE.h5");
         return cli_hint(err,
                         "the result of a dataset is a file; a few texts can be shown at once: --text TEXT");
@@ -110,7 +116,8 @@ static asc_status check(const explain_values *values, asc_error *err)
     if (values->texts.count > 0 && (values->limit || values->rows.first || values->rows.end >= 0))
         return cli_fail(err, ASC_USAGE, "--text and --%s exclude each other",
                         values->limit ? "limit" : "rows");
-    return asc_explain_options_check(&values->options, err);
+    const asc_status status = explain_global_check(values, err);
+    return status == ASC_OK ? asc_explain_options_check(&values->options, err) : status;
 }
 
 static asc_status run(const command_call *call, asc_error *err)

@@ -148,6 +148,23 @@ static json_t *describe_result(const char *path, const asc_result_info *info)
     return facts;
 }
 
+static json_t *describe_global(const char *path, const asc_global_info *info)
+{
+    json_t *facts = json_object();
+
+    add_text(facts, "kind", "global importance");
+    add_text(facts, "path", path);
+    add_count(facts, "rows", (size_t)info->n_rows);
+    add_count(facts, "rows_unexplained", (size_t)info->n_unexplained);
+    add_count(facts, "attributions", (size_t)info->n_attributions);
+    add_count(facts, "words", info->n_words);
+    add_names(facts, "classes", info->class_names, info->n_classes);
+    add_names(facts, "labels", info->label_names, info->n_label_names);
+    add_names(facts, "sources", info->source_names, info->n_sources);
+    json_object_set_new(facts, "settings", json_loads(info->settings, 0, NULL));
+    return facts;
+}
+
 static json_t *describe_masks(const char *path, const asc_masks_info *info)
 {
     json_t *facts = json_object();
@@ -262,6 +279,8 @@ static asc_status describe_file(const char *path, json_t **facts, asc_error *err
         *facts = describe_model(path, asc_model_describe(file.model));
     else if (file.dataset)
         *facts = describe_dataset(path, asc_dataset_describe(file.dataset));
+    else if (file.global)
+        *facts = describe_global(path, asc_global_describe(file.global));
     else if (file.is_masks)
         *facts = describe_masks(path, &file.masks);
     else
@@ -291,7 +310,7 @@ const cli_command command_inspect = {
     .summary = "Says what a model, dataset, result, plan or run is",
     .table = {.command = "inspect",
               .usage = "inspect FILE|DIR [--json]",
-              .description = "Tells a model folder, a dataset, a result, a mask file, a plan and the folder of a run's parts apart and prints "
+              .description = "Tells a model folder, a dataset, a result, a file of global importance, a mask file, a plan and the folder of a run's parts apart and prints "
                              "the facts.",
               .operands = "FILE|DIR",
               .n_operands = 1,

@@ -101,6 +101,17 @@ static asc_status verify_model(const char *path, asc_model *model, bool as_json,
     return ASC_OK;
 }
 
+static asc_status verify_global(const char *path, const asc_global_info *info, bool as_json, asc_error *err)
+{
+    if (as_json)
+        return print_json(json_pack("{s:o, s:s, s:b, s:I, s:I}", "path", json_text(path), "kind", "global importance", "ok", 1, "rows",
+                                    (json_int_t)info->n_rows, "words", (json_int_t)info->n_words),
+                          err);
+    printf("%s: global importance, %llu rows, %zu words\n", path, (unsigned long long)info->n_rows, info->n_words);
+    verify_print_check(true, "every word and cell was read, and their order and indexes checked");
+    return ASC_OK;
+}
+
 static asc_status verify_masks(const char *path, const asc_masks_info *info, bool as_json, asc_error *err)
 {
     if (as_json)
@@ -147,6 +158,8 @@ static asc_status run(const command_call *call, asc_error *err)
         status = verify_model(path, file.model, values->json, err);
     } else if (file.dataset) {
         status = verify_dataset(path, file.dataset, values->json, err);
+    } else if (file.global) {
+        status = verify_global(path, asc_global_describe(file.global), values->json, err);
     } else if (file.is_masks) {
         status = verify_masks(path, &file.masks, values->json, err);
     } else {

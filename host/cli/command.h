@@ -29,11 +29,13 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command command_bench;
+extern const cli_command command_compare;
 extern const cli_command command_completion;
 extern const cli_command command_convert;
 extern const cli_command command_devices;
 extern const cli_command command_explain;
 extern const cli_command command_export;
+extern const cli_command command_global;
 extern const cli_command command_inspect;
 extern const cli_command command_merge;
 extern const cli_command command_plan;

@@ -2,6 +2,7 @@
 #include "explain_run.h"
 
 #include "explain_cost.h"
+#include "explain_global.h"
 #include "explain_input.h"
 #include "explain_summary.h"
 #include "export_rows.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // What the estimate says, and whether that is short enough. Warnings are left to the run when one follows.
 static asc_status estimate(const explain_values *values, asc_explain_job job, asc_error *err)
@@ -121,20 +123,20 @@ static asc_status show_result(const explain_values *values, const char *path, as
     return status;
 }
 
-static asc_status check_strict(const explain_outcome *outcome, asc_error *err)
+static asc_status check_strict(const explain_outcome *outcome, const char *out, asc_error *err)
 {
     size_t n_unexplained = outcome->summary.n_unexplained;
     asc_verify_report report;
 
     if (outcome->summary.already_complete) {
-        if (asc_result_verify(outcome->out, &report, err) != ASC_OK)
+        if (asc_result_verify(out, &report, err) != ASC_OK)
             return err->status;
         n_unexplained = report.n_unexplained;
     }
     if (n_unexplained == 0)
         return ASC_OK;
     (void)cli_fail(err, ASC_FAILED_CHECK, "%zu rows have no attributions (--strict)", n_unexplained);
-    return cli_hint(err, "the result was written; each row's status says why");
+    return cli_hint(err, outcome->out ? "the result was written; each row's status says why" : "the sums of the others were written");
 }
 
 static asc_status explain_into(const explain_values *values, const char *command_line, const char *out,
@@ -151,6 +153,10 @@ static asc_status explain_into(const explain_values *values, const char *command
     status = compute(values, command_line, &outcome, err);
     if (values->dry_run)
         goto done;
+    if (status == ASC_OK)
+        status = explain_global_make(values, out, err);
+    outcome.global = values->global;
+    outcome.out = values->no_values ? NULL : out;
     if (status == ASC_OK && values->texts.count > 0)
         status = show_result(values, out, err);
     else if (status == ASC_OK && values->json)
@@ -158,7 +164,9 @@ static asc_status explain_into(const explain_values *values, const char *command
     else if (status == ASC_OK && !values->quiet)
         status = explain_summary_print(&outcome, err);
     if (status == ASC_OK && values->strict)
-        status = check_strict(&outcome, err);
+        status = check_strict(&outcome, out, err);
+    if (values->no_values && (status == ASC_OK || status == ASC_FAILED_CHECK))
+        unlink(out);
 done:
     free(dataset_path);
     return status;
@@ -167,7 +175,7 @@ done:
 // With --text the texts wait in a temporary folder, and dataset and result too when no --out was given. With --dry-run everything does.
 asc_status explain_run(const explain_values *values, const char *command_line, asc_error *err)
 {
-    char *folder = NULL, *scratch_out = NULL;
+    char *folder = NULL, *own_out = NULL;
     const char *out = values->dry_run ? NULL : values->out;
     asc_status status = ASC_OK;
 
@@ -176,16 +184,18 @@ asc_status explain_run(const explain_values *values, const char *command_line, a
     stop_signals_begin();
     if (values->texts.count > 0 || values->dry_run)
         status = scratch_folder_make(&folder, err);
-    if (status == ASC_OK && folder && !out && asprintf(&scratch_out, "%s/result.h5", folder) < 0) {
-        scratch_out = NULL;
+    if (status == ASC_OK && values->no_values && !values->dry_run)
+        status = explain_global_rows_path(values, &own_out, err);
+    if (status == ASC_OK && folder && !out && asprintf(&own_out, "%s/result.h5", folder) < 0) {
+        own_out = NULL;
         status = cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
     }
     if (status == ASC_OK)
-        status = explain_into(values, command_line, out ? out : scratch_out, folder, err);
-    if (status == ASC_STOPPED && !out)
+        status = explain_into(values, command_line, out ? out : own_out, folder, err);
+    if (status == ASC_STOPPED && !out && !values->no_values)
         (void)cli_hint(err, "nothing is kept without --out: give the same command again");
     scratch_folder_remove(folder);
-    free(scratch_out);
+    free(own_out);
     free(folder);
     return status;
 }

@@ -92,7 +92,7 @@ asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err)
     asc_status status;
 
     if (outcome->summary.already_complete)
-        printf("%s is complete: it holds the result of this very run, nothing was computed\n", outcome->out);
+        printf("%s is complete: it holds the result of this very run, nothing was computed\n", outcome->out ? outcome->out : "the result");
     else
         print_counts(outcome);
     if (outcome->dataset_was_made)
@@ -103,6 +103,10 @@ asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err)
             status = next_command_print("then", (const char *[]){"ascribe", "merge", outcome->plan_path, NULL}, "when all tasks are done", err);
         return status;
     }
+    if (outcome->global)
+        printf("%-*s%s (which words matter: ascribe global)\n", LABEL_COLUMNS, "global", outcome->global);
+    if (!outcome->out)
+        return next_command_print("next", (const char *[]){"ascribe", "global", outcome->global, NULL}, "", err);
     printf("%-*s%s\n", LABEL_COLUMNS, "result", outcome->out);
     return next_command_print("next", (const char *[]){"ascribe", "show", outcome->out, "--row", "0", NULL}, "", err);
 }
@@ -126,6 +130,10 @@ asc_status explain_summary_print_json(const explain_outcome *outcome, asc_error 
                                "dataset", json_text(outcome->dataset_path), "dataset_was_made", (int)outcome->dataset_was_made,
                                "already_complete", (int)summary->already_complete);
 
+    if (object && outcome->global && json_object_set_new(object, "global", json_text(outcome->global)) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
     if (object && outcome->plan_path &&
         (json_object_set_new(object, "plan", json_text(outcome->plan_path)) != 0 ||
          json_object_set_new(object, "task", json_integer((json_int_t)outcome->task)) != 0 ||

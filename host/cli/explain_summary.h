@@ -8,7 +8,9 @@
 
 typedef struct explain_outcome {
     asc_explain_summary summary;
-    const char *model, *dataset_path, *out;
+    const char *model, *dataset_path;
+    const char *out; // NULL: the result is not kept
+    const char *global; // where the sums are; NULL: there are none
     bool dataset_was_made; // from texts, by this call
     const char *plan_path; // NULL: the whole run, else task `task` of `n_tasks`
     size_t task, n_tasks;

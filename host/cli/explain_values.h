@@ -17,6 +17,8 @@ typedef struct prepare_values {
 typedef struct explain_values {
     asc_explain_options options;
     const char *model, *data, *out;
+    const char *global; // where the sums over all rows go; NULL: nowhere
+    bool no_values, fold_case;
     string_list texts;
     row_range rows;
     int64_t limit; // 0: none

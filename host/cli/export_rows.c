@@ -1,54 +1,12 @@
-// CSV (RFC 4180, '\n' line ends) and JSON lines (RFC 8259). Written by hand for exact, short numbers and
-// constant memory.
+// CSV and JSON lines by hand, for exact, short numbers and constant memory.
 #include "export_rows.h"
 
 #include "numbers.h"
-#include "utf8.h"
+#include "text_output.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
-
-// One line of the table that is being written.
-typedef struct csv_writer {
-    FILE *out;
-    bool for_terminal;
-} csv_writer;
-
-// With every quote doubled.
-static void csv_bytes(const csv_writer *writer, const char *bytes, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        const char *quote = memchr(bytes + at, '"', size - at);
-        const size_t length = quote ? (size_t)(quote - bytes) - at + 1 : size - at;
-        if (writer->for_terminal)
-            utf8_print_safe(writer->out, bytes + at, length);
-        else
-            fwrite(bytes + at, 1, length, writer->out);
-        if (quote)
-            fputc('"', writer->out);
-        at += length;
-    }
-}
-
-static void csv_text(const csv_writer *writer, const char *bytes, size_t size)
-{
-    bool quoted = false;
-
-    for (size_t i = 0; i < size && !quoted; i++)
-        quoted = memchr(",\"\r\n", bytes[i], 4) != NULL;
-    if (quoted)
-        fputc('"', writer->out);
-    csv_bytes(writer, bytes, size);
-    if (quoted)
-        fputc('"', writer->out);
-}
-
-static void csv_word(const csv_writer *writer, const char *word)
-{
-    csv_text(writer, word, strlen(word));
-    fputc(',', writer->out);
-}
 
 static void csv_number(const csv_writer *writer, float value)
 {
@@ -92,7 +50,7 @@ static void csv_labels(const csv_writer *writer, const row_view *view)
         row_view_each_label(view, csv_label, &list);
         fputc('"', writer->out);
     } else if (view->label >= 0) {
-        csv_word(writer, row_view_label(view, number));
+        csv_field(writer, row_view_label(view, number));
         return;
     } else {
         row_view_each_label(view, csv_label, &list);
@@ -108,10 +66,10 @@ static void csv_line(const csv_writer *writer, const row_view *view, const featu
     char number[NUMBER_TEXT];
 
     fprintf(writer->out, "%zu,", view->row);
-    csv_word(writer, row_view_id(view, number));
+    csv_field(writer, row_view_id(view, number));
     fprintf(writer->out, "%lld,", (long long)view->position);
     csv_labels(writer, view);
-    csv_word(writer, row_view_class(view, view->targets[target], number));
+    csv_field(writer, row_view_class(view, view->targets[target], number));
     fprintf(writer->out, "%zu,%lu,%lu,", feature, (unsigned long)names->begin[feature],
             (unsigned long)names->end[feature]);
     if (view->info->has_pairs)
@@ -133,28 +91,6 @@ void export_csv_row(FILE *out, const row_view *view, const feature_names *names,
     for (size_t target = 0; target < view->info->n_targets; target++)
         for (size_t feature = 0; feature < view->n_features; feature++)
             csv_line(&writer, view, names, target, feature);
-}
-
-static void json_string_of(FILE *out, const char *bytes, size_t size)
-{
-    fputc('"', out);
-    for (size_t at = 0; at < size;) {
-        uint32_t character;
-        const size_t length = utf8_decode(bytes + at, size - at, &character);
-        if (character == '"' || character == '\\')
-            fprintf(out, "\\%c", (int)character);
-        else if (character < 0x10000 && (utf8_is_control(character) || character == 0xFFFD))
-            fprintf(out, "\\u%04x", (unsigned)character);
-        else
-            fwrite(bytes + at, 1, length, out);
-        at += length;
-    }
-    fputc('"', out);
-}
-
-static void json_word(FILE *out, const char *word)
-{
-    json_string_of(out, word, strlen(word));
 }
 
 static void json_float(FILE *out, float value)
@@ -232,7 +168,7 @@ static void json_head(FILE *out, const row_view *view)
     }
     fputs("],\"text\":", out);
     if (view->text)
-        json_string_of(out, view->text, view->text_size);
+        json_bytes(out, view->text, view->text_size);
     else
         fputs("null", out);
     if (view->info->has_pairs)
@@ -263,7 +199,7 @@ void export_json_row(FILE *out, const row_view *view, const feature_names *names
         fprintf(out, "%s{\"feature\":%zu,\"begin\":%lu,\"end\":%lu,\"text\":", feature ? "," : "", feature,
                 (unsigned long)names->begin[feature], (unsigned long)names->end[feature]);
         if (view->text)
-            json_string_of(out, names->bytes + names->offsets[feature],
+            json_bytes(out, names->bytes + names->offsets[feature],
                            names->offsets[feature + 1] - names->offsets[feature]);
         else
             fputs("null", out);

@@ -66,6 +66,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
     asc_error as_result, as_dataset, as_masks;
     struct stat facts;
     bool is_hdf5;
+    int is_global;
 
     *file = (opened_file){0};
     if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
@@ -76,6 +77,8 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
         (void)cli_fail(err, ASC_MALFORMED, "%s: expected a result, a dataset or masks (HDF5), or a plan, found something else", path);
         return cli_hint(err, "texts become a dataset with 'ascribe prepare'; a model is given as its folder");
     }
+    if (asc_global_is(path, &is_global, &as_result) == ASC_OK && is_global)
+        return asc_global_open(path, &file->global, err);
     if (asc_result_open(path, &file->result, &as_result) == ASC_OK)
         return ASC_OK;
     if (asc_dataset_open(path, &file->dataset, &as_dataset) == ASC_OK)
@@ -86,6 +89,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
 
 void file_kind_close(opened_file *file)
 {
+    asc_global_close(file->global);
     asc_result_close(file->result);
     asc_dataset_close(file->dataset);
     asc_model_close(file->model);

@@ -228,7 +228,7 @@ static asc_status check_complete(const parse_state *parser, asc_error *err)
     const option_table *table = parser->table;
     const size_t n_found = parser->parsed->n_operands, n_expected = table->n_operands;
 
-    if (n_found > n_expected) {
+    if (n_found > n_expected && !table->more_operands) {
         (void)cli_fail(err, ASC_USAGE, "%s: unexpected argument '%s'", table->command,
                        parser->parsed->operands[n_expected]);
         return cli_hint(err, "'ascribe %s --help' shows the usage", table->command);

@@ -60,6 +60,7 @@ typedef struct option_table {
     const char *examples;    // lines with their own indent
     const char *operands;    // "FILE": placeholder of the arguments that are no options; NULL: none are taken
     size_t n_operands;       // how many there must be
+    bool more_operands;      // and may be more
     size_t n_options;
     const option_spec *options;
 } option_table;

@@ -1,14 +1,10 @@
-// Slicing asc_result_rows by row. Spans are clamped to the row's text once more: a terminal program reads
-// files of strangers.
+// Slicing asc_result_rows by row.
 #include "row_view.h"
 
 #include "numbers.h"
-#include "report_error.h"
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 
 row_view row_view_at(const asc_result_info *info, const asc_result_rows *rows, size_t index)
 {
@@ -101,14 +97,7 @@ const char *row_view_id(const row_view *view, char *number)
 
 int32_t row_view_prediction(const row_view *view)
 {
-    int32_t best = -1;
-
-    for (size_t class_index = 0; class_index < view->info->n_classes; class_index++) {
-        const float score = view->scores[class_index];
-        if (score == score && (best < 0 || score > view->scores[best]))
-            best = (int32_t)class_index;
-    }
-    return best;
+    return asc_top_class(view->scores, view->info->n_classes);
 }
 
 size_t row_view_find_target(const row_view *view, int32_t class_index)
@@ -136,100 +125,21 @@ void row_view_print_status(FILE *out, const row_view *view, const char *separato
     }
 }
 
-static bool grow(void *array, size_t count, size_t size)
-{
-    void *const bigger = realloc(*(void **)array, (count + 1) * size);
-
-    if (bigger)
-        *(void **)array = bigger;
-    return bigger != NULL;
-}
-
-static asc_status reserve(feature_names *names, size_t n_features, size_t n_bytes, asc_error *err)
-{
-    bool enough = true;
-
-    if (n_features > names->capacity || !names->offsets) {
-        enough = grow(&names->offsets, n_features + 1, sizeof *names->offsets) &&
-                 grow(&names->begin, n_features, sizeof *names->begin) &&
-                 grow(&names->end, n_features, sizeof *names->end) &&
-                 grow(&names->filled, n_features, sizeof *names->filled);
-        names->capacity = enough ? n_features : 0;
-    }
-    if (enough && (n_bytes > names->bytes_capacity || !names->bytes)) {
-        enough = grow(&names->bytes, n_bytes, 1);
-        names->bytes_capacity = enough ? n_bytes : 0;
-    }
-    return enough ? ASC_OK
-                  : cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for the texts of %zu features", n_features);
-}
-
-// Where span `span` lies in the row's text, inside it whatever the file says; false when its feature does not
-// exist.
-static bool clamp_span(const row_view *view, size_t span, size_t *begin, size_t *length)
-{
-    const size_t end = view->span_end[span] < view->text_size ? view->span_end[span] : view->text_size;
-
-    *begin = view->span_begin[span] < end ? view->span_begin[span] : end;
-    *length = view->text ? end - *begin : 0;
-    return view->span_feature[span] >= 0 && (size_t)view->span_feature[span] < view->n_features;
-}
-
-// offsets[feature + 1] = bytes of the feature's text; begin and end of each feature.
-static void measure(feature_names *names, const row_view *view)
-{
-    memset(names->offsets, 0, (view->n_features + 1) * sizeof *names->offsets);
-    for (size_t feature = 0; feature < view->n_features; feature++) {
-        names->begin[feature] = UINT32_MAX;
-        names->end[feature] = 0;
-    }
-    for (size_t span = 0; span < view->n_spans; span++) {
-        size_t begin, length;
-        if (!clamp_span(view, span, &begin, &length))
-            continue;
-        const size_t feature = (size_t)view->span_feature[span];
-        names->offsets[feature + 1] += length + (names->offsets[feature + 1] > 0 && length > 0);
-        if (view->span_begin[span] < names->begin[feature])
-            names->begin[feature] = view->span_begin[span];
-        if (view->span_end[span] > names->end[feature])
-            names->end[feature] = view->span_end[span];
-    }
-}
-
 asc_status feature_names_build(feature_names *names, const row_view *view, asc_error *err)
 {
-    if (reserve(names, view->n_features, view->text_size + view->n_spans, err) != ASC_OK)
-        return err->status;
-    measure(names, view);
-    for (size_t feature = 0; feature < view->n_features; feature++)
-        names->offsets[feature + 1] += names->offsets[feature];
-    if (reserve(names, view->n_features, names->offsets[view->n_features], err) != ASC_OK)
-        return err->status;
-    for (size_t feature = 0; feature < view->n_features; feature++) {
-        names->filled[feature] = 0;
-        if (names->begin[feature] == UINT32_MAX)
-            names->begin[feature] = 0;
-    }
-    for (size_t span = 0; span < view->n_spans; span++) {
-        size_t begin, length;
-        if (!clamp_span(view, span, &begin, &length) || length == 0)
-            continue;
-        const size_t feature = (size_t)view->span_feature[span];
-        char *const bytes = names->bytes + names->offsets[feature];
-        if (names->filled[feature] > 0)
-            bytes[names->filled[feature]++] = ' ';
-        memcpy(bytes + names->filled[feature], view->text + begin, length);
-        names->filled[feature] += length;
-    }
-    return ASC_OK;
+    const asc_feature_spans spans = {
+        .n_features = view->n_features,
+        .n_spans = view->n_spans,
+        .text_size = view->text_size,
+        .begin = view->span_begin,
+        .end = view->span_end,
+        .feature = view->span_feature,
+        .text = view->text,
+    };
+    return asc_feature_texts_build(names, &spans, err);
 }
 
 void feature_names_free(feature_names *names)
 {
-    free(names->offsets);
-    free(names->begin);
-    free(names->end);
-    free(names->filled);
-    free(names->bytes);
-    *names = (feature_names){0};
+    asc_feature_texts_free(names);
 }

@@ -57,14 +57,7 @@ size_t row_view_find_target(const row_view *view, int32_t class_index);
 void row_view_print_status(FILE *out, const row_view *view, const char *separator);
 
 // Texts and places of a row's features; one object serves many rows.
-typedef struct feature_names {
-    size_t *offsets; // [M + 1] into bytes
-    uint32_t *begin; // [M] first byte of the feature in the row's text
-    uint32_t *end;   // [M] end of its last span
-    char *bytes;     // spans of a feature joined by a space; all empty when the file has no text
-    size_t *filled;  // [M] bytes of each already there while it is built
-    size_t capacity, bytes_capacity;
-} feature_names;
+typedef asc_feature_texts feature_names;
 
 // Fills `names` (zeroed before the first use) for a row. ASC_OUT_OF_MEMORY.
 asc_status feature_names_build(feature_names *names, const row_view *view, asc_error *err);

@@ -45,6 +45,15 @@ const char *asc_row_status_name(uint32_t bit)
     }
 }
 
+int32_t asc_top_class(const float *scores, size_t n_classes)
+{
+    int32_t best = -1;
+    for (size_t c = 0; c < n_classes; c++)
+        if (scores[c] == scores[c] && (best < 0 || scores[c] > scores[best]))
+            best = (int32_t)c;
+    return best;
+}
+
 static asc_status read_texts(asc_result *result, asc_error *err)
 {
     static const char *const names[N_TEXTS] = {"method",      "estimator",  "output",        "policy",

@@ -31,6 +31,7 @@
 #include <ascribe/dataset.h>
 #include <ascribe/device.h>
 #include <ascribe/explain.h>
+#include <ascribe/global.h>
 #include <ascribe/log.h>
 #include <ascribe/masks.h>
 #include <ascribe/model.h>

@@ -30,6 +30,9 @@ enum {
 // The name of one status bit ("too_long"); NULL for a bit that has none.
 const char *asc_row_status_name(uint32_t bit);
 
+// Class with the highest score, the lowest index on ties; -1 when no score is a number.
+int32_t asc_top_class(const float *scores, size_t n_classes);
+
 typedef struct asc_result asc_result;
 
 // Facts of the whole file; strings belong to the result.
@@ -92,6 +95,28 @@ const asc_result_info *asc_result_describe(const asc_result *result);
 asc_status asc_result_check(asc_result *result, size_t first, size_t count, asc_error *err) ASC_MUST_USE;
 asc_status asc_result_read(asc_result *result, size_t first, size_t count, asc_result_rows **out, asc_error *err) ASC_MUST_USE;
 void asc_result_rows_free(asc_result_rows *rows); // accepts NULL
+
+// A row's features as text: the spans of each, joined by a space. Zeroed before the first use; one object serves many rows.
+typedef struct asc_feature_texts {
+    size_t *offsets; // [M + 1] into bytes
+    uint32_t *begin; // [M] first byte of the feature in the row's text
+    uint32_t *end;   // [M] end of its last span
+    char *bytes;     // all empty when the file has no text
+    size_t *filled;  // [M] bytes of each already there while it is built
+    size_t capacity, bytes_capacity;
+} asc_feature_texts;
+
+// The part of a row that they are made of; text NULL: there is none. Spans are cut to the text, whatever the file says.
+typedef struct asc_feature_spans {
+    size_t n_features, n_spans, text_size;
+    const uint32_t *begin, *end; // [n_spans]
+    const int32_t *feature;
+    const char *text;
+} asc_feature_spans;
+
+// ASC_OUT_OF_MEMORY.
+asc_status asc_feature_texts_build(asc_feature_texts *texts, const asc_feature_spans *spans, asc_error *err) ASC_MUST_USE;
+void asc_feature_texts_free(asc_feature_texts *texts);
 
 // What asc_result_verify found.
 typedef struct asc_verify_report {

@@ -136,6 +136,52 @@ void use_result(const char *path)
     asc_result_close(result);
 }
 
+// The text of the first row's features, and the class of its highest score.
+void use_row(const char *path)
+{
+    asc_error err{};
+    asc_result *result = nullptr;
+    asc_result_rows *rows = nullptr;
+    asc_feature_texts texts{};
+    if (asc_result_open(path, &result, &err) != ASC_OK || asc_result_read(result, 0, 1, &rows, &err) != ASC_OK)
+        return expect(false, "result.h: a row is read", &err);
+    const asc_feature_spans spans{static_cast<size_t>(rows->feature_offsets[1]), static_cast<size_t>(rows->span_offsets[1]),
+                                  static_cast<size_t>(rows->text_offsets[1]),    rows->span_begin, rows->span_end, rows->span_feature, rows->text};
+    expect(asc_feature_texts_build(&texts, &spans, &err) == ASC_OK && texts.offsets[spans.n_features] > 0, "result.h: features have texts", &err);
+    expect(asc_top_class(rows->scores, asc_result_describe(result)->n_classes) >= 0, "result.h: a class has the highest score");
+    asc_feature_texts_free(&texts);
+    asc_result_rows_free(rows);
+    asc_result_close(result);
+}
+
+void use_global(const char *path)
+{
+    const std::string out = std::string(path) + ".global.h5";
+    asc_error err{};
+    asc_global *global = nullptr;
+    asc_global_table table{};
+    asc_comparison comparison{};
+    asc_global_job job{};
+    int is_global = 1;
+    job.paths = &path;
+    job.n_paths = 1;
+    job.out_path = out.c_str();
+    job.fold_case = job.overwrite = 1;
+    expect(asc_global_is(path, &is_global, &err) == ASC_OK && !is_global, "global.h: a result is no summary", &err);
+    expect(asc_global_make(&job, &err) == ASC_OK, "global.h: it sums up", &err);
+    expect(asc_global_open(out.c_str(), &global, &err) == ASC_OK, "global.h: the summary opens", &err);
+    if (!global)
+        return;
+    const asc_global_query query = asc_global_query_default();
+    expect(asc_global_describe(global)->n_words > 0, "global.h: there are words");
+    expect(asc_global_rank(global, &query, &table, &err) == ASC_OK && table.n_words > 0 && table.words[0].mean_abs > 0, "global.h: words are ranked", &err);
+    expect(asc_global_compare(global, global, &query, &comparison, &err) == ASC_OK && comparison.n_shifts == table.n_words, "global.h: it compares", &err);
+    asc_comparison_free(&comparison);
+    asc_global_table_free(&table);
+    asc_global_close(global);
+    std::remove(out.c_str());
+}
+
 void count_words(void *user, const char *)
 {
     ++*static_cast<int *>(user);
@@ -175,6 +221,8 @@ int main(int argc, char **argv)
     use_explain(argv[1], argv[2], argv[3]);
     use_plan(argv[1], argv[2], argv[3]);
     use_result(argv[3]);
+    use_row(argv[3]);
+    use_global(argv[3]);
     use_bench(argv[1], argv[2]);
     return n_failed ? 1 : 0;
 }

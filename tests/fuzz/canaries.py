@@ -29,6 +29,10 @@ def masks(what, old, new):
     return canary("masks", "host/io/mask_file.c", what, old, new)
 
 
+def words(what, old, new):
+    return canary("global", "host/io/global_file.c", what, old, new)
+
+
 def dataset(file, what, old, new):
     return canary("dataset", "host/io/" + file, what, old, new)
 
@@ -90,6 +94,15 @@ CANARIES = [
     masks("negative weights", "!(row->weights[c] >= 0) || isinf(row->weights[c])", "isinf(row->weights[c])"),
     masks("weights that sum to nothing", "!(sum > 0) || isinf(sum)", "0"),
     masks("no samples", "n_draws < 1 || n_draws > INT32_MAX / 2", "n_draws > INT32_MAX / 2"),
+    words("a class that is none", "c->class_index < (int64_t)facts->n_classes && (any || group)", "(any || group)"),
+    words("a label that is none", "c->label < (int64_t)facts->n_label_names && ", ""),
+    words("a position beyond the last", " && c->position < GLOBAL_N_POSITIONS", ""),
+    words("more rows than occurrences", " || c->count < c->rows", ""),
+    words("a minimum above the maximum", " || c->least > c->most", ""),
+    words("words in any order", "i > 0 && global_word_compare(", "i > SIZE_MAX - 1 && global_word_compare("),
+    words("cells in any order", "global_cell_compare(&word->cells[k - 1], &word->cells[k]) >= 0", "0"),
+    words("row ids in any order", "(*ids)[i] <= (*ids)[i - 1]", "0"),
+    words("a group of no label", "group->label < (int64_t)f->facts.n_label_names && ", ""),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
 ]
 

@@ -1,10 +1,12 @@
 // Makes the seed files of the fuzz targets: make_corpus FOLDER. Their text forms (config, safetensors headers) are in the
-// corpus as they are; here is what takes a writer: datasets, a result, parts and masks. contiguous.h5 is chunked.h5 after
+// corpus as they are; here is what takes a writer: datasets, a result, global importance, parts and masks. contiguous.h5 is chunked.h5 after
 // `h5repack -l CONTI -f NONE`.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <ascribe/global.h>
 
 #include "io/mask_file.h"
 #include "io/merge.h"
@@ -54,11 +56,26 @@ static void make_masks(const char *path)
     assert_int_equal(mask_writer_finish(writer, &err), ASC_OK);
 }
 
+// Of the rows of the first part. The file names its sources: a name without a folder.
+static void make_global(const char *to, merge_job job)
+{
+    asc_error err = {0};
+    static const char *const source = "few.h5";
+    const asc_global_job sum = {.paths = &source, .n_paths = 1, .out_path = "global/chunked.h5", .fold_case = 1};
+    assert_int_equal(chdir(to), 0);
+    job.out_path = source;
+    job.n_parts = 1;
+    job.n_rows = ROWS_PER_PART;
+    assert_int_equal(merge_run(&job, &err), ASC_OK);
+    assert_int_equal(asc_global_make(&sum, &err), ASC_OK);
+    assert_int_equal(unlink(source), 0);
+}
+
 static void make_all(void **state)
 {
     const char *to = *state;
     char path[TEMP_PATH_SIZE];
-    static const char *const folders[] = {"dataset", "result", "part", "masks"};
+    static const char *const folders[] = {"dataset", "result", "part", "masks", "global"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         temp_folder_join(to, folders[i], path);
         mkdir(path, 0777);
@@ -71,6 +88,7 @@ static void make_all(void **state)
     asc_error err = {0};
     const merge_job job = make_job();
     assert_int_equal(merge_run(&job, &err), ASC_OK);
+    make_global(to, job);
     temp_folder_join(to, "masks/chunked.h5", path);
     make_masks(path);
     make_part(to, 0);

@@ -3,7 +3,7 @@
 
 canaries: plants one bug at a time (tests/fuzz/canaries.py) in a copy of a source file in the build folder, links the
 target with it and lets it run; every bug must be found within 60 s of processor time. The sources are not touched.
-clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset, masks: 100,000); nothing may
+clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset, masks, global: 100,000); nothing may
 be found. What is found stays in DIR/fuzz/clean-TARGET/, what libFuzzer says in DIR/fuzz/clean-TARGET/log, line by line.
 A run that takes longer than a minute says so every minute.
 rules:    takes away one rule of the HDF5 reader at a time, in any build; exactly the file that test_hostile_hdf5 made
@@ -24,8 +24,8 @@ from canaries import CANARIES, RULES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "plan": 10_000_000, "dataset": 100_000, "masks": 100_000}
-HDF5_TARGETS = ("dataset", "masks")
+TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "plan": 10_000_000, "dataset": 100_000, "masks": 100_000, "global": 100_000}
+HDF5_TARGETS = ("dataset", "masks", "global")
 CANARY_CPU_S = 60
 CLEAN_S = 20
 REPORT_S = 60
@@ -86,7 +86,7 @@ def options(build, target, name):
     corpus = os.path.join(found, "corpus")
     shutil.rmtree(found, ignore_errors=True)
     os.makedirs(corpus)
-    size = 65536 if target in HDF5_TARGETS else 1024
+    size = 131072 if target in HDF5_TARGETS else 1024
     return [
         "-max_len=%d" % size, "-rss_limit_mb=4096", "-malloc_limit_mb=4096", "-timeout=60", "-seed=1", "-print_final_stats=1",
         "-artifact_prefix=%s/" % found, corpus, os.path.join(HERE, "corpus", target),
