@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "explain/overflow.h"
 #include "explain/row_status.h"
 #include "explain/self_test.h"
 #include "explain/value.h"
@@ -31,6 +32,7 @@ struct engine {
     asc_stream **streams;  // [n_workers], the workers' own
     forward_profile *profiles; // [n_workers]; NULL: not asked for
     design_cache *designs;
+    overflow *overflow; // NULL until a row overflows
     step_limits limits;
     bool warned_small_budget, warned_short_walk;
     atomic_ullong evaluations, tokens;
@@ -128,6 +130,7 @@ void engine_destroy(engine *e)
 {
     if (!e)
         return;
+    overflow_free(e->overflow);
     pool_destroy(e->pool);
     stop_workers(e);
     free(e->workers);
@@ -156,7 +159,8 @@ void engine_set_tick(engine *e, void (*tick)(void *context), void *context)
 
 engine_work engine_work_done(const engine *e)
 {
-    return (engine_work){atomic_load(&e->evaluations), atomic_load(&e->tokens)};
+    const engine_work again = overflow_work_done(e->overflow);
+    return (engine_work){atomic_load(&e->evaluations) + again.evaluations, atomic_load(&e->tokens) + again.tokens};
 }
 
 asc_status engine_profile_start(engine *e, asc_error *err)
@@ -187,6 +191,7 @@ typedef struct calibration calibration;
 typedef struct slice {
     engine *e;
     const asc_rows *rows;
+    const bool *wanted; // [n_rows]; NULL: all
     explained *results;
     ordered_row *order; // rows that can be explained
     size_t n_ordered;
@@ -206,7 +211,7 @@ static asc_status order_rows(slice *s, asc_error *err)
         const row_facts facts = row_classify(s->e->config.request, &s->e->config.model->config, s->rows, row);
         s->results->rows[row].status = facts.status;
         s->order[s->n_ordered] = (ordered_row){row, facts.n_features, facts.n_tokens, facts.n_fixed};
-        s->n_ordered += !(facts.status & ASC_ROW_UNEXPLAINED);
+        s->n_ordered += !(facts.status & ASC_ROW_UNEXPLAINED) && (!s->wanted || s->wanted[row]);
     }
     schedule_order(s->order, s->n_ordered);
     return ASC_OK;
@@ -394,11 +399,11 @@ static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *er
 }
 
 // On a GPU that runs out of memory the slice is explained from its start, in smaller steps.
-static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err)
 {
     for (;;) {
-        slice s = {.e = e, .rows = rows};
-        const engine_work before = engine_work_done(e);
+        slice s = {.e = e, .rows = rows, .wanted = wanted};
+        const engine_work before = {atomic_load(&e->evaluations), atomic_load(&e->tokens)};
         const asc_status status = run_slice(&s, run_wave, err);
         *out = s.results;
         if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
@@ -412,7 +417,21 @@ static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out
 
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
-    return explain_slice(e, rows, out, err);
+    TRY(engine_explain_some(e, rows, NULL, out, err));
+    if (e->config.request->precision != ASC_PRECISION_FP16)
+        return ASC_OK;
+    asc_status status = overflow_recompute(&e->config, rows, &e->overflow, *out, err);
+    while (status == ASC_OUT_OF_MEMORY && shrink_steps(e)) {
+        stop_workers(e);
+        status = start_workers(e, err);
+        if (status == ASC_OK)
+            status = overflow_recompute(&e->config, rows, &e->overflow, *out, err);
+    }
+    if (status != ASC_OK) {
+        explained_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 // ---- What it takes -----------------------------------------------------------------------------------------------

@@ -73,7 +73,9 @@ forward_profile engine_profile(const engine *e);
 // Device memory of all workers; `real_bytes` is the size of the backend's REAL.
 size_t engine_worker_bytes(const engine *e, size_t real_bytes);
 
-// Explains all rows of a slice. The caller frees *out.
+// Explains all rows of a slice; in half precision, rows that overflow are explained in bfloat16 (overflow.h). The caller frees *out.
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err);
+// Only those of them that are wanted [n_rows]; overflow is left as it is. The others' numbers say "no answer".
+asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err);
 
 #endif
