@@ -197,6 +197,8 @@ typedef struct slice {
     size_t n_ordered;
     batch **batches; // of the wave
     size_t n_batches, wave_bytes;
+    batch **finishing; // of the wave before, whose results are on their way
+    size_t n_finishing;
     step_list steps;
     engine_load *load;        // of engine_measure
     calibration *calibration; // of engine_calibrate
@@ -252,6 +254,16 @@ static void warn_short_walk(engine *e, size_t n_features)
     e->warned_short_walk = true;
 }
 
+// What workers enqueue next comes after all that any of them has enqueued: the next phase takes up what other streams have made.
+static asc_status join_streams(const engine *e, asc_error *err)
+{
+    for (size_t i = 0; i < e->config.n_workers; i++)
+        for (size_t j = 0; j < e->config.n_workers; j++)
+            if (i != j)
+                TRY(stream_wait(e->streams[i], e->streams[j], err));
+    return ASC_OK;
+}
+
 static asc_status prepare_designs(slice *s, asc_error *err)
 {
     engine *e = s->e;
@@ -262,7 +274,9 @@ static asc_status prepare_designs(slice *s, asc_error *err)
     for (size_t i = 0; i < s->n_ordered; i++)
         if (count == 0 || sizes[count - 1] != s->order[i].n_features)
             sizes[count++] = s->order[i].n_features;
-    const asc_status status = design_cache_prepare(e->designs, e->pool, e->streams, sizes, count, err);
+    asc_status status = design_cache_prepare(e->designs, e->pool, e->streams, sizes, count, err);
+    if (status == ASC_OK)
+        status = join_streams(e, err);
     for (size_t i = 0; status == ASC_OK && i < count; i++) {
         warn_short_walk(e, sizes[i]);
         warn_small_budget(e, sizes[i]);
@@ -318,10 +332,10 @@ static asc_status run_step(void *context, size_t worker, size_t task, asc_error 
     return ASC_OK;
 }
 
-static asc_status collect_batch(void *context, size_t worker, size_t task, asc_error *err)
+static asc_status solve_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
-    return batch_collect(s->batches[task], s->e->streams[worker], s->results, err);
+    return batch_solve(s->batches[task], s->e->streams[worker], err);
 }
 
 // Lists the steps of some kinds over all batches of the wave.
@@ -335,27 +349,55 @@ static asc_status list_steps(slice *s, const step_kind *kinds, size_t n_kinds, a
     return status;
 }
 
+static asc_status run_phase(slice *s, size_t n_tasks, pool_task run, asc_error *err)
+{
+    TRY(pool_run(s->e->pool, n_tasks, run, s, err));
+    return join_streams(s->e, err);
+}
+
 static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
     TRY(list_steps(s, kinds, n_kinds, err));
-    return pool_run(s->e->pool, s->steps.count, run_step, s, err);
+    return run_phase(s, s->steps.count, run_step, err);
 }
 
-// The anchors come first: v(all) decides predicted targets, which every other value needs.
+static void free_batches(batch **batches, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        batch_free(batches[i]);
+    *count = 0;
+}
+
+// Waits for the results of the wave before.
+static asc_status finish_wave(slice *s, asc_error *err)
+{
+    for (size_t i = 0; i < s->n_finishing; i++)
+        TRY(batch_collect(s->finishing[i], s->results, err));
+    free_batches(s->finishing, &s->n_finishing);
+    return ASC_OK;
+}
+
+// The anchors come first: v(all) decides predicted targets, which every other value needs. On a device the wave before is taken in only
+// when this one stands in its queue, so that it never runs dry.
 static asc_status run_wave(slice *s, asc_error *err)
 {
     static const step_kind first[] = {STEP_PLAIN, STEP_ANCHORS}, rest[] = {STEP_REST};
-    TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
+    TRY(run_phase(s, s->n_batches, upload_batch, err));
     TRY(run_steps(s, first, 2, err));
     TRY(run_steps(s, rest, 1, err));
-    return pool_run(s->e->pool, s->n_batches, collect_batch, s, err);
+    TRY(run_phase(s, s->n_batches, solve_batch, err));
+    TRY(finish_wave(s, err));
+    batch **const taken_in = s->finishing;
+    s->finishing = s->batches;
+    s->n_finishing = s->n_batches;
+    s->batches = taken_in;
+    s->n_batches = 0;
+    return s->e->config.request->backend == ASC_BACKEND_CUDA ? ASC_OK : finish_wave(s, err);
 }
 
 static void free_wave(slice *s)
 {
-    for (size_t i = 0; i < s->n_batches; i++)
-        batch_free(s->batches[i]);
-    s->n_batches = 0;
+    free_batches(s->batches, &s->n_batches);
     s->wave_bytes = 0;
 }
 
@@ -365,7 +407,8 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
     TRY(order_rows(s, err));
     TRY(prepare_designs(s, err));
     s->batches = calloc(s->n_ordered + 1, sizeof(batch *));
-    if (!s->batches)
+    s->finishing = calloc(s->n_ordered + 1, sizeof(batch *));
+    if (!s->batches || !s->finishing)
         return fail_memory(err, "the batches", s->n_ordered * sizeof(batch *));
     size_t next = 0;
     while (next < s->n_ordered) {
@@ -377,7 +420,7 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
         TRY(work(s, err));
         free_wave(s);
     }
-    return ASC_OK;
+    return finish_wave(s, err);
 }
 
 // Takes a slice from its rows through `work`; the results stay in s->results on success.
@@ -388,7 +431,9 @@ static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *er
     TRY(explained_create(s->rows, shape, &s->results, err));
     const asc_status status = each_wave(s, work, err);
     free_wave(s);
+    free_batches(s->finishing, &s->n_finishing);
     schedule_free(&s->steps);
+    free(s->finishing);
     free(s->batches);
     free(s->order);
     if (status != ASC_OK) {
@@ -533,11 +578,11 @@ static asc_status calibrate_wave(slice *s, asc_error *err)
 {
     static const step_kind first[] = {STEP_ANCHORS}, rest[] = {STEP_REST};
     const step_kind *const phases[] = {first, rest};
-    TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
+    TRY(run_phase(s, s->n_batches, upload_batch, err));
     for (size_t phase = 0; phase < 2; phase++) {
         TRY(list_steps(s, phases[phase], 1, err));
         s->calibration->stride = choose_stride(s->steps.count);
-        TRY(pool_run(s->e->pool, s->steps.count, time_step, s, err));
+        TRY(run_phase(s, s->steps.count, time_step, err));
     }
     return ASC_OK;
 }

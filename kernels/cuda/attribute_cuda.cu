@@ -156,5 +156,5 @@ asc_status cuda_attribute(asc_stream *stream, const attribute_args *args, asc_er
                                  static_cast<double *>(scratch)};
     CUDA_LAUNCH(attribute_kernel, (unsigned)n_blocks, THREADS, 0, stream, view);
     CUDA_LAUNCH(summarise_kernel, (unsigned)args->n_rows, THREADS, sizeof(int), stream, view);
-    return cuda_launched("attribute", err);
+    return cuda_launched(stream, "attribute", err);
 }

@@ -1,6 +1,8 @@
 // See emulate.h.
 #include "emulate.h"
 
+#include "streams.h"
+
 #include <cstdio>
 #include <csetjmp>
 #include <cstdlib>
@@ -138,7 +140,7 @@ void run_block(size_t n_threads)
 
 } // namespace
 
-void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread)
+static void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread)
 {
     std::lock_guard<std::mutex> lock(one_launch);
     const size_t n_threads = (size_t)block.x * block.y * block.z;
@@ -154,6 +156,11 @@ void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::funct
                 shared_memory.assign(shared_bytes + 32, 0xFF);
                 run_block(n_threads);
             }
+}
+
+void emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread)
+{
+    emulated_enqueue(stream, true, [=]() { run_grid(grid, block, shared_bytes, thread); });
 }
 
 void *emulate_shared()
