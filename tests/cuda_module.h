@@ -64,7 +64,7 @@ static inline bool cuda_module_is_usable(void)
 
 // What the emulated module offers beside the backend: see cuda_host/emulate.h.
 typedef struct cuda_waits {
-    unsigned n_stream_waits, n_event_waits, least_behind;
+    unsigned n_stream_waits, n_event_waits, n_dry_waits;
 } cuda_waits;
 
 typedef struct cuda_emulation {

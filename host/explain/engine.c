@@ -1,41 +1,21 @@
 // The life of a slice of rows: classified, ordered, cut into batches; then, batch by batch in waves that fit memory, uploaded,
 // evaluated step by step by all workers, solved and collected. See engine.h.
-#include "explain/engine.h"
+#include "explain/engine_private.h"
 
 #include <ascribe/result.h>
 
-#include "base/clock.h"
-#include "base/thread_pool.h"
-#include "explain/overflow.h"
 #include "explain/row_status.h"
 #include "explain/self_test.h"
-#include "explain/value.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     DEFAULT_STEP_TOKENS = 1024,
     DEFAULT_GPU_STEP_TOKENS = 1 << 16, // enough to fill it, and to hide what launching costs
-    BATCH_BYTES = 64 << 20, // device memory for masks and values of one batch
-    WAVE_BYTES = 256 << 20, // of the batches that are on the device at once
+    WAVE_BYTES = 256 << 20,   // of the batches that are on the device at once
+    BATCHES_OF_A_WAVE = 4,    // at least: device memory for masks and values of one batch
     WARN_BUDGET_PER_FEATURE = 4,
-};
-
-struct engine {
-    engine_config config;
-    asc_backend *backend;
-    device_model *model;
-    thread_pool *pool;
-    value_worker *workers; // [n_workers]
-    asc_stream **streams;  // [n_workers], the workers' own
-    forward_profile *profiles; // [n_workers]; NULL: not asked for
-    design_cache *designs;
-    overflow *overflow; // NULL until a row overflows
-    step_limits limits;
-    bool warned_small_budget, warned_short_walk;
-    atomic_ullong evaluations, tokens;
 };
 
 static asc_status start_worker(void *context, size_t worker, size_t task, asc_error *err)
@@ -186,24 +166,6 @@ forward_profile engine_profile(const engine *e)
 
 // ---- One slice of rows -------------------------------------------------------------------------------------------
 
-typedef struct calibration calibration;
-
-typedef struct slice {
-    engine *e;
-    const asc_rows *rows;
-    const bool *wanted; // [n_rows]; NULL: all
-    explained *results;
-    ordered_row *order; // rows that can be explained
-    size_t n_ordered;
-    batch **batches; // of the wave
-    size_t n_batches, wave_bytes;
-    batch **finishing; // of the wave before, whose results are on their way
-    size_t n_finishing;
-    step_list steps;
-    engine_load *load;        // of engine_measure
-    calibration *calibration; // of engine_calibrate
-} slice;
-
 static asc_status order_rows(slice *s, asc_error *err)
 {
     s->order = malloc((s->rows->n_rows + 1) * sizeof *s->order);
@@ -285,7 +247,12 @@ static asc_status prepare_designs(slice *s, asc_error *err)
     return status;
 }
 
-// The next batch from `from` on: rows with one number of features, as many as BATCH_BYTES allow. *to = where the one after starts.
+static size_t wave_bytes(const engine *e)
+{
+    return e->config.wave_bytes ? e->config.wave_bytes : (size_t)WAVE_BYTES;
+}
+
+// The next batch from `from` on: rows with one number of features, as many as a part of a wave allows. *to = where the one after starts.
 static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, asc_error *err)
 {
     engine *e = s->e;
@@ -294,7 +261,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     *bytes = batch_row_bytes(shared->host, e->config.request, e->model, s->order[from].n_tokens);
     for (; last < s->n_ordered && s->order[last].n_features == s->order[from].n_features; last++) {
         const size_t row_bytes = batch_row_bytes(shared->host, e->config.request, e->model, s->order[last].n_tokens);
-        if (*bytes + row_bytes > BATCH_BYTES)
+        if (*bytes + row_bytes > wave_bytes(e) / BATCHES_OF_A_WAVE)
             break;
         *bytes += row_bytes;
     }
@@ -314,7 +281,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     return ASC_OK;
 }
 
-static asc_status upload_batch(void *context, size_t worker, size_t task, asc_error *err)
+asc_status slice_upload_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
     TRY(batch_upload(s->batches[task], s->e->streams[worker], err));
@@ -338,8 +305,7 @@ static asc_status solve_batch(void *context, size_t worker, size_t task, asc_err
     return batch_solve(s->batches[task], s->e->streams[worker], err);
 }
 
-// Lists the steps of some kinds over all batches of the wave.
-static asc_status list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
+asc_status slice_list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
     asc_status status = ASC_OK;
     s->steps.count = 0;
@@ -349,7 +315,7 @@ static asc_status list_steps(slice *s, const step_kind *kinds, size_t n_kinds, a
     return status;
 }
 
-static asc_status run_phase(slice *s, size_t n_tasks, pool_task run, asc_error *err)
+asc_status slice_run_phase(slice *s, size_t n_tasks, pool_task run, asc_error *err)
 {
     TRY(pool_run(s->e->pool, n_tasks, run, s, err));
     return join_streams(s->e, err);
@@ -357,8 +323,8 @@ static asc_status run_phase(slice *s, size_t n_tasks, pool_task run, asc_error *
 
 static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
-    TRY(list_steps(s, kinds, n_kinds, err));
-    return run_phase(s, s->steps.count, run_step, err);
+    TRY(slice_list_steps(s, kinds, n_kinds, err));
+    return slice_run_phase(s, s->steps.count, run_step, err);
 }
 
 static void free_batches(batch **batches, size_t *count)
@@ -382,10 +348,10 @@ static asc_status finish_wave(slice *s, asc_error *err)
 static asc_status run_wave(slice *s, asc_error *err)
 {
     static const step_kind first[] = {STEP_PLAIN, STEP_ANCHORS}, rest[] = {STEP_REST};
-    TRY(run_phase(s, s->n_batches, upload_batch, err));
+    TRY(slice_run_phase(s, s->n_batches, slice_upload_batch, err));
     TRY(run_steps(s, first, 2, err));
     TRY(run_steps(s, rest, 1, err));
-    TRY(run_phase(s, s->n_batches, solve_batch, err));
+    TRY(slice_run_phase(s, s->n_batches, solve_batch, err));
     TRY(finish_wave(s, err));
     batch **const taken_in = s->finishing;
     s->finishing = s->batches;
@@ -415,7 +381,7 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
         size_t bytes = 0;
         TRY(next_batch(s, next, &next, &bytes, err));
         s->wave_bytes += bytes;
-        if (s->wave_bytes < WAVE_BYTES && next < s->n_ordered)
+        if (s->wave_bytes < wave_bytes(s->e) && next < s->n_ordered)
             continue;
         TRY(work(s, err));
         free_wave(s);
@@ -423,8 +389,7 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
     return finish_wave(s, err);
 }
 
-// Takes a slice from its rows through `work`; the results stay in s->results on success.
-static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
+asc_status slice_run(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
 {
     const explain_request *request = s->e->config.request;
     const explained_shape shape = {request->n_targets, s->e->config.model->n_classes, request->method->n_fit};
@@ -449,7 +414,7 @@ asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *want
     for (;;) {
         slice s = {.e = e, .rows = rows, .wanted = wanted};
         const engine_work before = {atomic_load(&e->evaluations), atomic_load(&e->tokens)};
-        const asc_status status = run_slice(&s, run_wave, err);
+        const asc_status status = slice_run(&s, run_wave, err);
         *out = s.results;
         if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
             return status;
@@ -477,133 +442,4 @@ asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_
         *out = NULL;
     }
     return status;
-}
-
-// ---- What it takes -----------------------------------------------------------------------------------------------
-
-static asc_status draw_batch(void *context, size_t worker, size_t task, asc_error *err)
-{
-    slice *s = context;
-    (void)worker;
-    return batch_make_rows(s->batches[task], err);
-}
-
-double engine_flops(const engine *e, const engine_load *load)
-{
-    const model_config *config = &e->config.model->config;
-    return forward_flops(config, 0, &load->plain) + forward_flops(config, e->config.request->savings, &load->packed);
-}
-
-// Adds packed sequences of a batch, whose entries are made apart.
-static void add_packed(const slice *s, const batch *b, forward_load load, forward_load *sum)
-{
-    load.looked_up = batch_n_entries(b, s->e->model) > 0 ? load.tokens : 0;
-    forward_load_add(sum, &load);
-}
-
-static void add_step(const slice *s, const step *packed, forward_load *sum)
-{
-    forward_load load = {0};
-    schedule_measure_step(packed, &load);
-    add_packed(s, packed->batch, load, sum);
-}
-
-static asc_status measure_wave(slice *s, asc_error *err)
-{
-    static const step_kind anchors = STEP_ANCHORS;
-    engine_load *load = s->load;
-    TRY(pool_run(s->e->pool, s->n_batches, draw_batch, s, err));
-    for (size_t i = 0; i < s->n_batches; i++) {
-        forward_load rest = {0};
-        schedule_measure(s->batches[i], STEP_PLAIN, &load->plain);
-        schedule_measure(s->batches[i], STEP_REST, &rest);
-        add_packed(s, s->batches[i], rest, &load->packed);
-        load->packed.entries += batch_n_entries(s->batches[i], s->e->model);
-        load->evaluations += rest.sequences;
-    }
-    TRY(list_steps(s, &anchors, 1, err));
-    for (size_t i = 0; i < s->steps.count; i++)
-        add_step(s, &s->steps.steps[i], &load->packed);
-    load->batch_bytes = s->wave_bytes > load->batch_bytes ? s->wave_bytes : load->batch_bytes;
-    return ASC_OK;
-}
-
-asc_status engine_measure(engine *e, const asc_rows *rows, engine_load *load, asc_error *err)
-{
-    slice s = {.e = e, .rows = rows, .load = load};
-    TRY(run_slice(&s, measure_wave, err));
-    explained_free(s.results);
-    return ASC_OK;
-}
-
-// Steps are taken with a stride, so that those that fit the time come from all rows and sizes of coalitions.
-struct calibration {
-    double deadline_s;
-    size_t stride;
-    engine_timing *workers; // [n_workers]
-};
-
-// The smallest stride from a fifth of n on that visits every one of n steps.
-static size_t choose_stride(size_t n)
-{
-    for (size_t stride = n / 5 + 1; stride < n; stride++) {
-        size_t a = n, b = stride;
-        while (b) {
-            const size_t rest = a % b;
-            a = b;
-            b = rest;
-        }
-        if (a == 1)
-            return stride;
-    }
-    return 1;
-}
-
-static asc_status time_step(void *context, size_t worker, size_t task, asc_error *err)
-{
-    slice *s = context;
-    engine_timing *timing = &s->calibration->workers[worker];
-    const step *next = &s->steps.steps[task * s->calibration->stride % s->steps.count];
-    const double start_s = clock_seconds();
-    if (start_s >= s->calibration->deadline_s)
-        return ASC_OK;
-    TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
-    TRY(stream_sync(s->e->streams[worker], err));
-    timing->busy_s += clock_seconds() - start_s;
-    add_step(s, next, &timing->load.packed);
-    return ASC_OK;
-}
-
-static asc_status calibrate_wave(slice *s, asc_error *err)
-{
-    static const step_kind first[] = {STEP_ANCHORS}, rest[] = {STEP_REST};
-    const step_kind *const phases[] = {first, rest};
-    TRY(run_phase(s, s->n_batches, upload_batch, err));
-    for (size_t phase = 0; phase < 2; phase++) {
-        TRY(list_steps(s, phases[phase], 1, err));
-        s->calibration->stride = choose_stride(s->steps.count);
-        TRY(run_phase(s, s->steps.count, time_step, err));
-    }
-    return ASC_OK;
-}
-
-asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err)
-{
-    calibration c = {.deadline_s = deadline_s, .workers = calloc(e->config.n_workers, sizeof *c.workers)};
-    slice s = {.e = e, .rows = rows, .calibration = &c};
-    if (!c.workers)
-        return fail_memory(err, "the calibration", e->config.n_workers * sizeof *c.workers);
-    const asc_status status = run_slice(&s, calibrate_wave, err);
-    for (size_t i = 0; status == ASC_OK && i < e->config.n_workers; i++) {
-        timing->busy_s += c.workers[i].busy_s;
-        forward_load_add(&timing->load.packed, &c.workers[i].load.packed);
-    }
-    explained_free(s.results);
-    free(c.workers);
-    return status;
-}
-
-size_t engine_worker_bytes(const engine *e, size_t real_bytes)
-{
-    return e->config.n_workers * value_worker_bytes(&e->workers[0], real_bytes);
 }

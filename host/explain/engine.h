@@ -21,6 +21,7 @@ typedef struct engine_config {
     size_t n_workers;
     size_t step_tokens;    // tokens a step aims at; 0 = default
     size_t max_row_tokens; // longest row that will come
+    size_t wave_bytes;     // of the batches that are on the device at once; 0 = default
     asc_log log;
 } engine_config;
 

@@ -15,7 +15,6 @@ extern "C" {
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <tuple>
 
 // ---- Errors ------------------------------------------------------------------------------------------------------
 
@@ -79,6 +78,13 @@ static asc_status choose_device(const cuda_device *device, asc_error *err)
     return device->planning ? ASC_OK : cuda_check(cudaSetDevice(device->number), "choosing the device", err);
 }
 
+static asc_error *last_of(asc_error *err) { return err; }
+
+template <typename First, typename... Rest> static asc_error *last_of(First, Rest... rest)
+{
+    return last_of(rest...);
+}
+
 // A slot that fails at once where the context is lost, and gives the context up when it fails for CUDA's sake. `rest` ends with the error.
 template <auto slot> struct guarded;
 
@@ -86,7 +92,7 @@ template <typename Object, typename... Rest, asc_status (*slot)(Object *, Rest..
     static asc_status call(Object *object, Rest... rest)
     {
         cuda_device *device = device_of(object->backend);
-        asc_error *err = std::get<sizeof...(rest) - 1>(std::tie(rest...));
+        asc_error *err = last_of(rest...);
         if (cuda_is_lost(device))
             return refuse_lost(err);
         asc_status status = choose_device(device, err);

@@ -114,9 +114,9 @@ unsigned emulate_frees();              // of device and of pinned memory, each o
 bool emulate_is_lost();
 unsigned emulate_calls_after_loss();
 void emulate_new_context();
-// Waits of the host: for whole streams, and for events that had not been reached; and the fewest launches that stood behind such an event.
+// Waits of the host: for whole streams; for events that had not been reached; and for such events with no launch behind them.
 typedef struct emulated_waits {
-    unsigned n_stream_waits, n_event_waits, least_behind;
+    unsigned n_stream_waits, n_event_waits, n_dry_waits;
 } emulated_waits;
 emulated_waits emulate_waits(bool reset);
 // What there is: the driver's version as CUDA counts it, 0 for no driver; the number of GPUs; their compute capability's first number; bytes

@@ -26,7 +26,7 @@ struct Queue {
 std::recursive_mutex one_at_a_time;
 std::set<emulated_stream *> all_streams;
 std::set<emulated_event *> all_events;
-std::atomic<unsigned> n_stream_waits, n_event_waits, least_behind{~0u};
+std::atomic<unsigned> n_stream_waits, n_event_waits, n_dry_waits;
 
 double now_ms()
 {
@@ -97,11 +97,9 @@ size_t emulated_live_streams() { return all_streams.size() + all_events.size(); 
 
 emulated_waits emulate_waits(bool reset)
 {
-    const emulated_waits found = {n_stream_waits, n_event_waits, least_behind};
-    if (reset) {
-        n_stream_waits = n_event_waits = 0;
-        least_behind = ~0u;
-    }
+    const emulated_waits found = {n_stream_waits, n_event_waits, n_dry_waits};
+    if (reset)
+        n_stream_waits = n_event_waits = n_dry_waits = 0;
     return found;
 }
 
@@ -192,7 +190,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
     for (size_t i = event->ticket - event->queue->n_done; i < event->queue->items.size(); i++)
         n_behind += event->queue->items[i].is_launch;
     n_event_waits++;
-    least_behind = n_behind < least_behind ? n_behind : least_behind.load();
+    n_dry_waits += n_behind == 0;
     run_to(*event->queue, event->ticket);
     return outcome;
 }
