@@ -65,6 +65,7 @@ static asc_status start_workers(engine *e, asc_error *err)
 {
     for (;;) {
         const asc_status status = pool_run_each(e->pool, start_worker, e, err);
+        e->worker_bytes = backend_memory_used(e->backend).now - e->weight_bytes;
         if (status == ASC_OK)
             return ASC_OK;
         stop_workers(e);
@@ -81,6 +82,7 @@ static asc_status start(engine *e, asc_error *err)
     e->limits = choose_limits(config, config->step_tokens ? config->step_tokens : automatic);
     TRY(request_open_backend(config->request, &e->backend, err));
     TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
+    e->weight_bytes = backend_memory_used(e->backend).now;
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
     e->streams = calloc(config->n_workers, sizeof *e->streams);
@@ -120,6 +122,19 @@ void engine_destroy(engine *e)
     model_unload(e->model);
     backend_close(e->backend);
     free(e);
+}
+
+engine_memory engine_memory_used(const engine *e)
+{
+    const backend_memory memory = backend_memory_used(e->backend);
+    return (engine_memory){
+        .weights = e->weight_bytes,
+        .workers = e->worker_bytes,
+        .batches = memory.most - e->weight_bytes - e->worker_bytes,
+        .free = memory.free,
+        .total = memory.total,
+        .step_tokens = e->limits.max_tokens,
+    };
 }
 
 const char *engine_backend(const engine *e)
@@ -428,7 +443,7 @@ asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *want
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
     TRY(engine_explain_some(e, rows, NULL, out, err));
-    if (e->config.request->precision != ASC_PRECISION_FP16)
+    if (e->config.request->precision != ASC_PRECISION_FP16 || e->config.request->planning)
         return ASC_OK;
     asc_status status = overflow_recompute(&e->config, rows, &e->overflow, *out, err);
     while (status == ASC_OUT_OF_MEMORY && shrink_steps(e)) {

@@ -71,6 +71,15 @@ asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, 
 asc_status engine_profile_start(engine *e, asc_error *err);
 forward_profile engine_profile(const engine *e);
 
+// Device memory in bytes, as it was asked for: zeros where the device is the processor. `batches`: all that comes beside weights and workers, at
+// its largest so far, designs and scratch included. Of an engine whose request is `planning`: what the same calls would have taken.
+typedef struct engine_memory {
+    size_t weights, workers, batches;
+    size_t free, total; // of the device, as it was found
+    size_t step_tokens; // that a step may hold
+} engine_memory;
+engine_memory engine_memory_used(const engine *e);
+
 // Device memory of all workers; `real_bytes` is the size of the backend's REAL.
 size_t engine_worker_bytes(const engine *e, size_t real_bytes);
 

@@ -20,6 +20,7 @@ struct engine {
     design_cache *designs;
     overflow *overflow; // NULL until a row overflows
     step_limits limits;
+    size_t weight_bytes, worker_bytes; // of a device's memory
     bool warned_small_budget, warned_short_walk;
     atomic_ullong evaluations, tokens;
 };

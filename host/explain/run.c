@@ -129,6 +129,7 @@ asc_status run_open(run *r)
     TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
     TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
+    r->request.planning = r->planning;
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
     TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err));

@@ -14,6 +14,7 @@ typedef struct run {
     asc_model *model;
     asc_dataset *dataset;
     explain_request request;
+    bool planning; // the engine counts memory, and computes nothing
     engine *engine;
     size_t n_workers;
     int64_t first_position, n_rows, rows_per_part, n_parts;
