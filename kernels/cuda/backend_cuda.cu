@@ -197,6 +197,14 @@ static asc_status open_device(asc_backend *backend, asc_error *err)
     return ASC_OK;
 }
 
+// A model's maps belong to the kernel set; the yardstick's, which several threads may make at once, do not.
+static asc_status create_linear(asc_linear *linear, const double *weight, const double *bias, asc_error *err)
+{
+    TRY(cuda_linear_create(linear, weight, bias, err));
+    cuda_describe(device_of(linear->backend));
+    return ASC_OK;
+}
+
 static void tell_memory(const asc_backend *backend, backend_memory *out)
 {
     const cuda_device *device = device_of(backend);
@@ -224,7 +232,7 @@ static asc_backend_ops table(void)
     ops.fetch_add = guarded<cuda_fetch_add>::call;
     ops.fetch_end = guarded<cuda_fetch_end>::call;
     ops.fetch_wait = guarded<cuda_fetch_wait>::call;
-    ops.linear_create = guarded<cuda_linear_create>::call;
+    ops.linear_create = guarded<create_linear>::call;
     ops.linear_destroy = cuda_linear_destroy;
     ops.gemm_rate = guarded<cuda_gemm_rate>::call;
     ops.relabel = guarded<cuda_relabel>::call;

@@ -110,10 +110,8 @@ asc_status cuda_linear_create(asc_linear *linear, const double *weight, const do
     linear->impl = weights;
     asc_status status = ASC_OK;
     CUDA_BY_PRECISION(device->precision, status = fill<real>(linear, weights, weight, bias, err));
-    if (status != ASC_OK)
+    if (cuda_note(device, status) != ASC_OK)
         cuda_linear_destroy(linear);
-    else
-        cuda_describe(device);
     return status;
 }
 

@@ -225,7 +225,14 @@ cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t 
 }
 
 cudaError_t cudaGetLastError() { return enter(cudaErrorLaunchFailure); }
-cudaError_t emulated_set_shared(size_t) { return enter(cudaErrorLaunchFailure); }
+cudaError_t emulated_set_shared(const void *kernel, size_t bytes)
+{
+    const cudaError_t outcome = enter(cudaErrorLaunchFailure);
+    if (outcome == cudaSuccess)
+        emulate_allow_shared(kernel, bytes);
+    return outcome;
+}
+
 
 const char *cudaGetErrorString(cudaError_t error)
 {

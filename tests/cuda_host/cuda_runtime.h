@@ -51,7 +51,10 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t begin, cudaEvent_t end);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorString(cudaError_t error);
-cudaError_t emulated_set_shared(size_t bytes); // cudaFuncSetAttribute, whatever the kernel
-template <typename Kernel> cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int bytes) { return emulated_set_shared((size_t)bytes); }
+cudaError_t emulated_set_shared(const void *kernel, size_t bytes);
+template <typename Kernel> cudaError_t cudaFuncSetAttribute(Kernel kernel, cudaFuncAttribute, int bytes)
+{
+    return emulated_set_shared(reinterpret_cast<const void *>(kernel), (size_t)bytes);
+}
 
 #endif

@@ -35,14 +35,20 @@ struct dim3 {
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 enum { warpSize = 32 };
 
-typedef struct emulated_stream *cudaStream_t;
-void emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread);
 // A thread of a kernel with these arguments, as they are now.
-template <typename Kernel, typename... Arguments> std::function<void()> emulate_thread(Kernel kernel, Arguments... arguments)
+struct emulated_kernel {
+    const void *function;
+    std::function<void()> thread;
+};
+template <typename Kernel, typename... Arguments> emulated_kernel emulate_thread(Kernel kernel, Arguments... arguments)
 {
-    return [=]() { kernel(arguments...); };
+    return {reinterpret_cast<const void *>(kernel), [=]() { kernel(arguments...); }};
 }
 
+// Ends the program where a device would refuse: an empty or too large grid or block, more shared memory than there is or was allowed.
+typedef struct emulated_stream *cudaStream_t;
+void emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, size_t shared_bytes, const emulated_kernel &kernel);
+void emulate_allow_shared(const void *kernel, size_t bytes);
 void *emulate_shared(); // the block's dynamic shared memory, aligned to 16 bytes
 void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane); // theirs = what `lane` of the warp brought
 void emulate_warp_gather(const void *mine, void *all, size_t bytes); // all = what lanes 0 ... 31 brought, back to back
