@@ -22,6 +22,7 @@ typedef struct asc_stream asc_stream;
 typedef struct asc_buffer asc_buffer;
 typedef struct asc_linear asc_linear;
 typedef struct asc_fetch asc_fetch;
+typedef struct asc_stopwatch asc_stopwatch;
 
 typedef enum asc_backend_kind {
     ASC_BACKEND_REF,         // the specification: plain C, values stored and computed in double
@@ -102,6 +103,13 @@ asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all wor
 // What is enqueued on `stream` from now on comes after what is on `other` by now. The host does not wait. Nobody else uses the two.
 asc_status stream_wait(asc_stream *stream, asc_stream *other, asc_error *err);
 void stream_destroy(asc_stream *stream);                    // accepts NULL
+// Times what is enqueued on a stream: a device's own clock tells it, without the host waiting; elsewhere every lap waits for the stream.
+asc_status stopwatch_create(asc_stream *stream, asc_stopwatch **out, asc_error *err);
+void stopwatch_destroy(asc_stopwatch *watch); // accepts NULL; before the stream
+// What was enqueued since the last lap is one: its time will be added to *seconds, by stopwatch_finish at the latest. NULL: nowhere, as for what
+// came before the first.
+asc_status stopwatch_lap(asc_stopwatch *watch, double *seconds, asc_error *err);
+asc_status stopwatch_finish(asc_stopwatch *watch, asc_error *err); // waits for all laps
 // The yardstick for speeds: floating-point operations a second that the backend's matrix library reaches on plain products in the working type,
 // on this stream alone, the best of several shapes; 0 where nobody knows (ref). Takes at most about 0.3 s. Several streams may measure at once.
 asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err);

@@ -33,6 +33,13 @@ struct asc_fetch {
     void *impl; // the backend's own
 };
 
+struct asc_stopwatch {
+    asc_backend *backend;
+    asc_stream *stream;
+    double since_s; // where the host keeps the time
+    void *impl;     // the backend's own
+};
+
 typedef struct asc_backend_ops {
     const char *name;
     size_t row_chunk; // backend_row_chunk; 0: all at once
@@ -48,6 +55,12 @@ typedef struct asc_backend_ops {
     asc_status (*stream_sync)(asc_stream *stream, asc_error *err);
     asc_status (*stream_wait)(asc_stream *stream, asc_stream *other, asc_error *err); // (optional) NULL: an operation has ended when it returns
     void (*stream_destroy)(asc_stream *stream);
+
+    // (optional) NULL, all of them: the host keeps the time.
+    asc_status (*stopwatch_create)(asc_stopwatch *watch, asc_error *err);
+    void (*stopwatch_destroy)(asc_stopwatch *watch);
+    asc_status (*stopwatch_lap)(asc_stopwatch *watch, double *seconds, asc_error *err);
+    asc_status (*stopwatch_finish)(asc_stopwatch *watch, asc_error *err);
 
     asc_status (*buffer_create)(asc_buffer *buffer, asc_error *err); // allocates data for count elements of type
     void (*buffer_destroy)(asc_buffer *buffer);

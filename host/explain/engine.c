@@ -29,8 +29,13 @@ static asc_status start_worker(void *context, size_t worker, size_t task, asc_er
 
 static void stop_workers(engine *e)
 {
-    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
+    for (size_t i = 0; e->workers && i < e->config.n_workers; i++) {
+        if (e->profiles) {
+            stopwatch_destroy(e->profiles[i].watch);
+            e->profiles[i].watch = NULL;
+        }
         value_worker_free(&e->workers[i]);
+    }
 }
 
 // A step holds at least the two full-length coalitions of the longest row.
@@ -165,18 +170,24 @@ asc_status engine_profile_start(engine *e, asc_error *err)
         e->profiles = calloc(n_workers, sizeof *e->profiles);
     if (!e->profiles)
         return fail_memory(err, "the profile", n_workers * sizeof *e->profiles);
-    for (size_t i = 0; i < n_workers; i++)
+    for (size_t i = 0; i < n_workers; i++) {
+        if (!e->profiles[i].watch)
+            TRY(stopwatch_create(e->streams[i], &e->profiles[i].watch, err));
         e->workers[i].workspace.profile = &e->profiles[i];
+    }
     return ASC_OK;
 }
 
-forward_profile engine_profile(const engine *e)
+asc_status engine_profile(const engine *e, forward_profile *sum, asc_error *err)
 {
-    forward_profile sum = {0};
-    for (size_t i = 0; e->profiles && i < e->config.n_workers; i++)
+    *sum = (forward_profile){0};
+    for (size_t i = 0; e->profiles && i < e->config.n_workers; i++) {
+        if (e->profiles[i].watch)
+            TRY(stopwatch_finish(e->profiles[i].watch, err));
         for (size_t stage = 0; stage < N_FORWARD_STAGES; stage++)
-            sum.seconds[stage] += e->profiles[i].seconds[stage];
-    return sum;
+            sum->seconds[stage] += e->profiles[i].seconds[stage];
+    }
+    return ASC_OK;
 }
 
 // ---- One slice of rows -------------------------------------------------------------------------------------------

@@ -66,10 +66,11 @@ typedef struct engine_timing {
 // to *timing. No result comes of it, and engine_work_done does not count it.
 asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err);
 
-// From now on times every stage of the forward passes (forward.h); the sum over the workers so far, zeros before. It waits for the
-// device at every stage, which costs little on a processor.
+// From now on times every stage of the forward passes (forward.h), by the device's clock or, on a processor, by waiting at every stage; and
+// the sum over the workers so far, zeros before. On a GPU a stage's time is that on its own stream: while another worker's
+// stream runs beside it, both take longer.
 asc_status engine_profile_start(engine *e, asc_error *err);
-forward_profile engine_profile(const engine *e);
+asc_status engine_profile(const engine *e, forward_profile *sum, asc_error *err);
 
 // Device memory in bytes, as it was asked for: zeros where the device is the processor. `batches`: all that comes beside weights and workers, at
 // its largest so far, designs and scratch included. Of an engine whose request is `planning`: what the same calls would have taken.

@@ -22,7 +22,8 @@ typedef enum forward_stage {
 extern const char *const forward_stage_names[N_FORWARD_STAGES];
 
 typedef struct forward_profile {
-    double seconds[N_FORWARD_STAGES];
+    double seconds[N_FORWARD_STAGES]; // complete when the watch is finished
+    asc_stopwatch *watch;             // of the stream
 } forward_profile;
 
 // Device memory for one forward pass at a time; belongs to one stream.
@@ -36,7 +37,7 @@ typedef struct forward_workspace {
     asc_buffer *dense;  // REAL [max_sequences, D]
     asc_buffer *logits; // REAL [max_sequences, C]: the result
     asc_buffer *absorbed, *mixture; // REAL [max_sequences, H, D]: op_attention_first's u and result; NULL without ASC_SAVING_LAST_LAYER
-    forward_profile *profile;       // NULL, or where the seconds of every stage are added; the stream is waited for at every stage
+    forward_profile *profile;       // NULL, or where the seconds of every stage are added
 } forward_workspace;
 
 asc_status forward_workspace_create(const device_model *model, size_t max_tokens, size_t max_sequences, forward_workspace *out,

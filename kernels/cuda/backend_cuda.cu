@@ -223,6 +223,10 @@ static asc_backend_ops table(void)
     ops.stream_sync = guarded<cuda_stream_sync>::call;
     ops.stream_wait = guarded<cuda_stream_wait>::call;
     ops.stream_destroy = cuda_stream_destroy;
+    ops.stopwatch_create = guarded<cuda_stopwatch_create>::call;
+    ops.stopwatch_destroy = cuda_stopwatch_destroy;
+    ops.stopwatch_lap = guarded<cuda_stopwatch_lap>::call;
+    ops.stopwatch_finish = guarded<cuda_stopwatch_finish>::call;
     ops.buffer_create = guarded<create_buffer>::call;
     ops.buffer_destroy = destroy_buffer;
     ops.upload = guarded<cuda_upload>::call;

@@ -16,4 +16,10 @@ asc_status cuda_fetch_add(asc_stream *stream, asc_fetch *fetch, asc_view from, s
 asc_status cuda_fetch_end(asc_stream *stream, asc_fetch *fetch, asc_error *err);
 asc_status cuda_fetch_wait(asc_fetch *fetch, asc_error *err);
 
+// Implemented by stopwatch_cuda.cu.
+asc_status cuda_stopwatch_create(asc_stopwatch *watch, asc_error *err);
+void cuda_stopwatch_destroy(asc_stopwatch *watch);
+asc_status cuda_stopwatch_lap(asc_stopwatch *watch, double *seconds, asc_error *err);
+asc_status cuda_stopwatch_finish(asc_stopwatch *watch, asc_error *err);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "philox.h"
 
 enum { N_ROWS = 3 };
@@ -17,6 +18,7 @@ static const size_t sizes[N_ROWS] = {6, 5, 6};
 
 typedef struct setting {
     size_t n_workers, step_tokens, wave_bytes, budget;
+    bool profiled;
 } setting;
 
 static void check(asc_status status, const asc_error *err)
@@ -30,6 +32,7 @@ typedef struct counts {
     cuda_waits waits;
     unsigned frees;
     explained *found;
+    forward_profile profile;
 } counts;
 
 static counts count_waits(const asc_model *model, const asc_rows *rows, setting s)
@@ -45,11 +48,14 @@ static counts count_waits(const asc_model *model, const asc_rows *rows, setting 
                                   .max_row_tokens = 16, .wave_bytes = s.wave_bytes};
     check(engine_create(&config, &e, &err), &err);
     check(engine_explain(e, rows, &first, &err), &err);
+    if (s.profiled)
+        check(engine_profile_start(e, &err), &err);
     (void)emulated.waits(true);
     c.frees = emulated.frees();
     check(engine_explain(e, rows, &c.found, &err), &err);
     c.waits = emulated.waits(true);
     c.frees = emulated.frees() - c.frees;
+    check(engine_profile(e, &c.profile, &err), &err);
     explained_free(first);
     engine_destroy(e);
     return c;
@@ -67,7 +73,7 @@ static void no_step_waits(void **state)
     (void)state;
     asc_model *model = fixture_model("minilm-like");
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
-    const counts few = count_waits(model, rows, (setting){1, 32, 0, 16}), many = count_waits(model, rows, (setting){1, 32, 0, 64});
+    const counts few = count_waits(model, rows, (setting){1, 32, 0, 16, false}), many = count_waits(model, rows, (setting){1, 32, 0, 64, false});
     printf("waits for slots and results: %u, %u; with nothing behind them: %u, %u\n", few.waits.n_event_waits, many.waits.n_event_waits,
            few.waits.n_dry_waits, many.waits.n_dry_waits);
     assert_int_equal(few.waits.n_stream_waits, 0);
@@ -129,14 +135,35 @@ static void uploads_run_ahead(void **state)
     backend_close(backend);
 }
 
+// Times of the stages, by events: nobody waits for them.
+static void stages_are_timed(void **state)
+{
+    (void)state;
+    asc_model *model = fixture_model("minilm-like");
+    asc_rows *rows = fixture_rows(sizes, N_ROWS);
+    const double start_s = clock_seconds();
+    const counts timed = count_waits(model, rows, (setting){1, 0, 0, 16, true});
+    const double elapsed_s = clock_seconds() - start_s;
+    double sum_s = 0;
+    for (size_t stage = 0; stage < N_FORWARD_STAGES; stage++) {
+        assert_true(timed.profile.seconds[stage] > 0);
+        sum_s += timed.profile.seconds[stage];
+    }
+    assert_true(sum_s < elapsed_s);
+    assert_int_equal(timed.waits.n_stream_waits, 0);
+    explained_free(timed.found);
+    fixture_rows_free(rows);
+    asc_model_close(model);
+}
+
 static void waves_overlap(void **state)
 {
     (void)state;
     asc_model *model = fixture_model("minilm-like");
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
-    const counts whole = count_waits(model, rows, (setting){1, 0, 0, 16});
+    const counts whole = count_waits(model, rows, (setting){1, 0, 0, 16, false});
     for (size_t n_workers = 1; n_workers <= 3; n_workers += 2) {
-        const counts parts = count_waits(model, rows, (setting){n_workers, 64, 1, 16}); // every row a wave
+        const counts parts = count_waits(model, rows, (setting){n_workers, 64, 1, 16, false}); // every row a wave
         assert_same(whole.found, parts.found);
         assert_int_equal(parts.waits.n_stream_waits, 0);
         if (n_workers == 1)
@@ -150,6 +177,7 @@ static void waves_overlap(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(uploads_run_ahead), cmocka_unit_test(no_step_waits), cmocka_unit_test(waves_overlap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(uploads_run_ahead), cmocka_unit_test(no_step_waits),
+                                       cmocka_unit_test(stages_are_timed), cmocka_unit_test(waves_overlap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
