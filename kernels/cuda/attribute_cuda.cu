@@ -4,6 +4,9 @@
 // One block a row and target, its threads over contrasts or features; the blocks take turns, so that scratch is bounded. Every sum is one
 // thread's, ascending from zero as in ref: compiled without contraction (-fmad=false) the bits are ref's. Nothing that a row yields depends on
 // another row's numbers or on the grid.
+//
+// Not a DGEMM of the bucket's values and the map: this is below 0.01 % of the forward passes (counted in BENCHMARKS.md), and a library's sums have no
+// order that is told.
 #include "cuda/cuda.cuh"
 
 #include "shapes.h"
