@@ -108,6 +108,8 @@ static asc_status calibrate_wave(slice *s, asc_error *err)
         s->calibration->stride = choose_stride(s->steps.count);
         TRY(slice_run_phase(s, s->steps.count, time_step, err));
     }
+    for (size_t i = 0; i < s->e->config.n_workers; i++)
+        TRY(stream_sync(s->e->streams[i], err)); // the batches go, and no results were waited for
     return ASC_OK;
 }
 
