@@ -208,6 +208,7 @@ asc_status fetch_add(asc_stream *stream, asc_fetch *fetch, asc_view from, size_t
 {
     contract c = contract_of(stream, "fetch", err);
     need(&c, fetch != NULL && fetch->backend == stream->backend, "fetch", "of another backend than the stream");
+    TRY(c.status);
     TRY(check_transfer(&c, "from", from, fetch->data, count));
     need(&c, from.buffer->type != ASC_REAL, "from", "REAL");
     const size_t size = from.buffer->type == ASC_I32 ? sizeof(int32_t) : sizeof(uint64_t), bytes = (times(count, size) + 7) / 8 * 8;

@@ -328,7 +328,10 @@ static asc_status run_step(void *context, size_t worker, size_t task, asc_error 
 static asc_status solve_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
-    return batch_solve(s->batches[task], s->e->streams[worker], err);
+    const forward_workspace *workspace = &s->e->workers[worker].workspace;
+    TRY(forward_begin_stage(workspace, err));
+    TRY(batch_solve(s->batches[task], s->e->streams[worker], err));
+    return forward_end_stage(workspace, STAGE_SOLVE, err);
 }
 
 asc_status slice_list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)

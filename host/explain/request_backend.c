@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { MOST_DEVICES = 1024 };
-enum { GPU_WORKERS = 2 }; // while one of them waits for its step, the other's is enqueued
+enum { GPU_WORKERS = 2 }; // the kernels of one stream fill the gaps of the other's
 
 typedef struct precision_word {
     const char *name;

@@ -155,6 +155,7 @@ static asc_status run_plain(const device_model *model, value_worker *worker, con
 static asc_status run_packed(const device_model *model, value_worker *worker, const step *s, asc_error *err)
 {
     TRY(pack(worker, s, err));
+    TRY(forward_end_stage(&worker->workspace, STAGE_PACK, err));
     const forward_input input = {
         .n_sequences = s->n_sequences,
         .n_tokens = s->n_tokens,
@@ -185,6 +186,7 @@ asc_status value_run_step(const device_model *model, value_worker *worker, const
 {
     const batch *b = s->batch;
     size_t n_values;
+    TRY(forward_begin_stage(&worker->workspace, err));
     TRY(upload_sequences(worker, s, &n_values, err));
     const step_logits logits = {
         .n_rows = b->n_rows,
@@ -212,5 +214,6 @@ asc_status value_run_step(const device_model *model, value_worker *worker, const
         .targets = view_at(b->targets, 0),
         .values = view_at(b->values, 0),
     };
-    return op_values(worker->stream, &args, err);
+    TRY(op_values(worker->stream, &args, err));
+    return forward_end_stage(&worker->workspace, STAGE_VALUES, err);
 }

@@ -9,7 +9,7 @@
 #include "model/savings.h"
 
 const char *const forward_stage_names[N_FORWARD_STAGES] = {
-    "embed", "qkv", "attention", "attention_out", "norm", "ffn_in", "ffn_out", "last_block", "head",
+    "embed", "qkv", "attention", "attention_out", "norm", "ffn_in", "ffn_out", "last_block", "head", "pack", "values", "solve",
 };
 
 // ---- Memory ------------------------------------------------------------------------------------------------------
@@ -84,19 +84,21 @@ typedef struct pass {
     asc_error *err;
 } pass;
 
+asc_status forward_begin_stage(const forward_workspace *workspace, asc_error *err)
+{
+    return workspace->profile ? stopwatch_lap(workspace->profile->watch, NULL, err) : ASC_OK;
+}
+
+asc_status forward_end_stage(const forward_workspace *workspace, forward_stage stage, asc_error *err)
+{
+    forward_profile *profile = workspace->profile;
+    return profile ? stopwatch_lap(profile->watch, &profile->seconds[stage], err) : ASC_OK;
+}
+
 // Ends a stage: what ran since the last one was this.
 static asc_status end_stage(const pass *p, forward_stage stage)
 {
-    forward_profile *profile = p->workspace->profile;
-    if (!profile)
-        return ASC_OK;
-    return stopwatch_lap(profile->watch, &profile->seconds[p->stage < N_FORWARD_STAGES ? p->stage : stage], p->err);
-}
-
-// What follows belongs to the stages of a pass.
-static asc_status begin_stages(const forward_workspace *workspace, asc_error *err)
-{
-    return workspace->profile ? stopwatch_lap(workspace->profile->watch, NULL, err) : ASC_OK;
+    return forward_end_stage(p->workspace, p->stage < N_FORWARD_STAGES ? p->stage : stage, p->err);
 }
 
 static asc_status linear(const pass *p, const asc_linear *weights, size_t n_rows, asc_activation activation, asc_view x, asc_view out)
@@ -277,7 +279,7 @@ asc_status forward_run(const device_model *model, asc_stream *stream, forward_wo
     if (input->n_tokens > workspace->max_tokens || input->n_sequences > workspace->max_sequences)
         return fail(err, ASC_INTERNAL, "forward pass of %zu tokens in %zu sequences, workspace holds %zu in %zu", input->n_tokens,
                     input->n_sequences, workspace->max_tokens, workspace->max_sequences);
-    TRY(begin_stages(workspace, err));
+    TRY(forward_begin_stage(workspace, err));
     const pass p = {model, &model->model->config, stream, workspace, input, N_FORWARD_STAGES, err};
     const size_t n_blocks = p.config->n_layers;
     const size_t n_full = model->last.query && !input->all_tokens && !input->tap ? n_blocks - 1 : n_blocks;
@@ -332,7 +334,7 @@ asc_status forward_entries_create(const device_model *model, asc_stream *stream,
                                   size_t n_entries, forward_entries *out, asc_error *err)
 {
     const size_t width = model->model->config.n_hidden;
-    TRY(begin_stages(workspace, err));
+    TRY(forward_begin_stage(workspace, err));
     const pass p = {model, &model->model->config, stream, workspace, NULL, N_FORWARD_STAGES, err};
     *out = (forward_entries){.n_entries = n_entries};
     asc_status status = buffer_create(model->backend, ASC_REAL, n_entries * width, &out->hidden, err);

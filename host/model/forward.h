@@ -16,6 +16,9 @@ typedef enum forward_stage {
     STAGE_FFN_OUT,
     STAGE_LAST, // the last block, for first tokens alone
     STAGE_HEAD,
+    STAGE_PACK, // this and the next two stand around the passes (value.h, batch.h)
+    STAGE_VALUES,
+    STAGE_SOLVE,
     N_FORWARD_STAGES,
 } forward_stage;
 
@@ -39,6 +42,10 @@ typedef struct forward_workspace {
     asc_buffer *absorbed, *mixture; // REAL [max_sequences, H, D]: op_attention_first's u and result; NULL without ASC_SAVING_LAST_LAYER
     forward_profile *profile;       // NULL, or where the seconds of every stage are added
 } forward_workspace;
+
+// What is enqueued from now on belongs to the stage that ends next; and that end. Nothing without a profile.
+asc_status forward_begin_stage(const forward_workspace *workspace, asc_error *err);
+asc_status forward_end_stage(const forward_workspace *workspace, forward_stage stage, asc_error *err);
 
 asc_status forward_workspace_create(const device_model *model, size_t max_tokens, size_t max_sequences, forward_workspace *out,
                                     asc_error *err);
