@@ -71,7 +71,7 @@ static void assert_same(const explained *a, const explained *b)
 static void no_step_waits(void **state)
 {
     (void)state;
-    asc_model *model = fixture_model("minilm-like");
+    asc_model *model = fixture_model("bert-f32");
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
     const counts few = count_waits(model, rows, (setting){1, 32, 0, 16, false}), many = count_waits(model, rows, (setting){1, 32, 0, 64, false});
     printf("waits for slots and results: %u, %u; with nothing behind them: %u, %u\n", few.waits.n_event_waits, many.waits.n_event_waits,
@@ -139,7 +139,7 @@ static void uploads_run_ahead(void **state)
 static void stages_are_timed(void **state)
 {
     (void)state;
-    asc_model *model = fixture_model("minilm-like");
+    asc_model *model = fixture_model("bert-f32");
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
     const double start_s = clock_seconds();
     const counts timed = count_waits(model, rows, (setting){1, 0, 0, 16, true});
@@ -159,7 +159,7 @@ static void stages_are_timed(void **state)
 static void waves_overlap(void **state)
 {
     (void)state;
-    asc_model *model = fixture_model("minilm-like");
+    asc_model *model = fixture_model("bert-f32");
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
     const counts whole = count_waits(model, rows, (setting){1, 0, 0, 16, false});
     for (size_t n_workers = 1; n_workers <= 3; n_workers += 2) {
