@@ -14,7 +14,7 @@ STANDARD = set(
     """assert.h ctype.h dlfcn.h errno.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdalign.h stdarg.h
     stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h time.h
     dirent.h fcntl.h fnmatch.h ftw.h poll.h pthread.h sched.h spawn.h strings.h unistd.h wchar.h
-    sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/stat.h sys/statvfs.h sys/time.h sys/types.h
+    sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/time.h sys/types.h
     sys/wait.h""".split()
 )
 
@@ -36,7 +36,7 @@ RULES = {
     "kernels/cuda/": rule(KERNELS + " cuda/*", libraries="cuda*.h cublas*.h curand*.h cusolver*.h"),
     "host/base/": rule("base/*", "status.h log.h", "openssl/*"),
     "host/base/build_facts.c.in": rule("", "device.h version.h"),  # the public functions that it implements
-    "host/io/": rule("io/* base/*", "status.h log.h dataset.h result.h version.h", "hdf5.h jansson.h"),
+    "host/io/": rule("io/* base/*", "status.h log.h dataset.h masks.h result.h version.h", "hdf5.h jansson.h"),
     "host/model/": rule("model/* io/* base/* backend.h philox.h", "status.h log.h model.h", "jansson.h"),
     "host/coalition/": rule("coalition/* base/* philox.h shapes.h"),
     "host/explain/": rule("explain/* model/* coalition/* io/* base/* backend.h shapes.h", "*", "jansson.h"),

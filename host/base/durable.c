@@ -6,6 +6,7 @@
 #include "base/durable.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -65,14 +66,64 @@ static uint64_t random_number(void)
     return number;
 }
 
+void durable_host(char host[DURABLE_HOST_SIZE])
+{
+    if (gethostname(host, DURABLE_HOST_SIZE) != 0)
+        host[0] = '\0';
+    host[DURABLE_HOST_SIZE - 1] = '\0';
+    for (char *c = host; *c; c++)
+        *c = isalnum((unsigned char)*c) ? *c : '-';
+    if (host[0] == '\0')
+        strcpy(host, "unknown");
+}
+
 static asc_status make_name(const char *path, char **name, asc_error *err)
 {
-    const size_t size = strlen(path) + 64;
+    char host[DURABLE_HOST_SIZE];
+    const size_t size = strlen(path) + 64 + sizeof host;
     *name = malloc(size);
     if (!*name)
         return fail_memory(err, "the name of a temporary file", size);
-    snprintf(*name, size, "%s.%ld.%016" PRIx64 ".tmp", path, (long)getpid(), random_number());
+    durable_host(host);
+    snprintf(*name, size, "%s.%s.%ld.%016" PRIx64 ".tmp", path, host, (long)getpid(), random_number());
     return ASC_OK;
+}
+
+// Steps back from *end over at least one and at most `most` characters of a kind, and the dot before them.
+static bool step_back(const char *name, const char **end, int (*kind)(int), size_t most)
+{
+    size_t n = 0;
+    while (*end - n > name && kind((unsigned char)*(*end - n - 1)))
+        n++;
+    if (n == 0 || n > most || *end - n == name || *(*end - n - 1) != '.')
+        return false;
+    *end -= n + 1;
+    return true;
+}
+
+static int is_host_character(int c)
+{
+    return isalnum(c) || c == '-';
+}
+
+bool durable_parse_temporary(const char *name, durable_owner *owner)
+{
+    enum { RANDOM_DIGITS = 16, MOST_PID_DIGITS = 10, TAIL = 4 };
+    const size_t length = strlen(name);
+    if (length < TAIL || strcmp(name + length - TAIL, ".tmp") != 0)
+        return false;
+    const char *at = name + length - TAIL;
+    if (!step_back(name, &at, isxdigit, RANDOM_DIGITS))
+        return false;
+    if (!step_back(name, &at, isdigit, MOST_PID_DIGITS))
+        return false;
+    owner->pid = strtol(at + 1, NULL, 10);
+    const char *const host_end = at;
+    if (!step_back(name, &at, is_host_character, DURABLE_HOST_SIZE - 1))
+        return false;
+    snprintf(owner->host, sizeof owner->host, "%.*s", (int)(host_end - at - 1), at + 1);
+    owner->name_length = (size_t)(at - name);
+    return owner->name_length > 0;
 }
 
 // Creates a new file beside `path`; the caller frees *name and closes *descriptor.
@@ -173,27 +224,77 @@ done:
     return status;
 }
 
-asc_status durable_write(const char *path, const void *bytes, size_t size, asc_error *err)
+// A whole, synced file under a temporary name beside `path`; the caller frees *tmp_path. Nothing is left on failure.
+static asc_status write_temporary(const char *path, const void *bytes, size_t size, char **tmp_path, asc_error *err)
 {
-    assert(path && (bytes || size == 0));
-    char *tmp_path = NULL;
     int descriptor = -1;
-    asc_status status = create_temporary(path, &tmp_path, &descriptor, err);
-    if (status != ASC_OK)
-        goto done;
+    TRY(create_temporary(path, tmp_path, &descriptor, err));
     int code = write_all(descriptor, bytes, size);
     if (code == 0 && fsync(descriptor) != 0)
         code = errno;
     if (close(descriptor) != 0 && code == 0)
         code = errno;
-    if (code != 0) {
-        unlink(tmp_path);
-        status = fail_write(err, path, size, code);
-        goto done;
-    }
-    status = rename_durably(tmp_path, path, err);
+    if (code == 0)
+        return ASC_OK;
+    unlink(*tmp_path);
+    free(*tmp_path);
+    *tmp_path = NULL;
+    return fail_write(err, path, size, code);
+}
 
-done:
+asc_status durable_write(const char *path, const void *bytes, size_t size, asc_error *err)
+{
+    assert(path && (bytes || size == 0));
+    char *tmp_path = NULL;
+    TRY(write_temporary(path, bytes, size, &tmp_path, err));
+    const asc_status status = rename_durably(tmp_path, path, err);
+    free(tmp_path);
+    return status;
+}
+
+// Gives a file a name that must be free: 0, or an errno. Where a file system has neither hard links nor such a rename, what is looked at
+// just before must do.
+static int give_free_name(const char *tmp_path, const char *path)
+{
+    struct stat facts;
+    if (link(tmp_path, path) == 0) {
+        unlink(tmp_path);
+        return 0;
+    }
+    const bool no_links = errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK;
+    if (!no_links)
+        return errno;
+    if (renameat2(AT_FDCWD, tmp_path, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+    if (lstat(path, &facts) == 0)
+        return EEXIST;
+    return rename(tmp_path, path) == 0 ? 0 : errno;
+}
+
+asc_status durable_write_new(const char *path, const void *bytes, size_t size, bool *existed, asc_error *err)
+{
+    assert(path && bytes && existed);
+    char *tmp_path = NULL, *folder = NULL;
+    int descriptor = -1, code = 0;
+    *existed = false;
+    TRY(write_temporary(path, bytes, size, &tmp_path, err));
+    asc_status status = find_parent(path, &folder, err);
+    if (status == ASC_OK)
+        status = open_folder(folder, &descriptor, err);
+    if (status == ASC_OK)
+        code = give_free_name(tmp_path, path);
+    *existed = code == EEXIST;
+    if (code != 0 && !*existed)
+        status = fail_errno(err, ASC_CANNOT_CREATE, "the finished file cannot get this name", path, code);
+    if (status != ASC_OK || *existed)
+        unlink(tmp_path);
+    else
+        status = sync_folder(folder, descriptor, err);
+    if (descriptor >= 0)
+        close(descriptor);
+    free(folder);
     free(tmp_path);
     return status;
 }

@@ -68,6 +68,11 @@ void hash_hex(const uint8_t digest[HASH_BYTES], char hex[HASH_HEX_SIZE])
 
 asc_status hash_file(const char *path, uint8_t digest[HASH_BYTES], asc_error *err)
 {
+    return hash_file_or_stop(path, NULL, digest, err);
+}
+
+asc_status hash_file_or_stop(const char *path, const stop_check *stop, uint8_t digest[HASH_BYTES], asc_error *err)
+{
     uint8_t piece[32768];
     hash_state state;
     int descriptor = -1;
@@ -78,7 +83,9 @@ asc_status hash_file(const char *path, uint8_t digest[HASH_BYTES], asc_error *er
     SHA256_Init(&state.context);
     while (left > 0 && status == ASC_OK) {
         const size_t size = left < sizeof piece ? left : sizeof piece;
-        status = file_read_exactly(descriptor, path, piece, size, err);
+        status = stop_poll(stop, err);
+        if (status == ASC_OK)
+            status = file_read_exactly(descriptor, path, piece, size, err);
         if (status == ASC_OK)
             hash_add(&state, piece, size);
         left -= size;

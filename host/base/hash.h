@@ -3,6 +3,7 @@
 #define ASCRIBE_BASE_HASH_H
 
 #include "base/fail.h"
+#include "base/stop.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,5 +26,7 @@ void hash_hex(const uint8_t digest[HASH_BYTES], char hex[HASH_HEX_SIZE]);
 
 // Hash of a whole file, read in pieces. ASC_NOT_FOUND when it cannot be opened, ASC_IO_ERROR when reading fails.
 asc_status hash_file(const char *path, uint8_t digest[HASH_BYTES], asc_error *err);
+// The same, asked between pieces: ASC_STOPPED.
+asc_status hash_file_or_stop(const char *path, const stop_check *stop, uint8_t digest[HASH_BYTES], asc_error *err);
 
 #endif

@@ -37,6 +37,7 @@ struct thread_pool {
 
     void (*tick)(void *context);
     void *tick_context;
+    stop_check stop_check;
 };
 
 // Takes the next task of the round for a worker; false when there is none left for it.
@@ -64,7 +65,9 @@ static void work_round(thread_pool *pool, size_t index)
     while (take_task(pool, index, &taken_own, &task)) {
         pthread_mutex_unlock(&pool->lock);
         asc_error err = {.status = ASC_OK};
-        const asc_status status = pool->run(pool->context, index, task, &err);
+        asc_status status = stop_poll(&pool->stop_check, &err);
+        if (status == ASC_OK)
+            status = pool->run(pool->context, index, task, &err);
         pthread_mutex_lock(&pool->lock);
         if (status != ASC_OK && task < pool->failed_task) {
             pool->failed_task = task;
@@ -158,6 +161,11 @@ void pool_set_tick(thread_pool *pool, void (*tick)(void *context), void *tick_co
 {
     pool->tick = tick;
     pool->tick_context = tick_context;
+}
+
+void pool_set_stop(thread_pool *pool, const stop_check *stop)
+{
+    pool->stop_check = *stop;
 }
 
 // Waits for the round's end, ticking. Called and returns with the lock held.

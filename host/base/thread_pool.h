@@ -6,6 +6,7 @@
 #define ASCRIBE_BASE_THREAD_POOL_H
 
 #include "base/fail.h"
+#include "base/stop.h"
 
 #include <stddef.h>
 
@@ -23,6 +24,9 @@ size_t pool_size(const thread_pool *pool);
 
 // Calls `tick(tick_context)` from the waiting thread about ten times a second during pool_run; NULL for none.
 void pool_set_tick(thread_pool *pool, void (*tick)(void *context), void *tick_context);
+
+// Asked before every task: once it wants so, no further task starts and the call returns ASC_STOPPED.
+void pool_set_stop(thread_pool *pool, const stop_check *stop);
 
 // Runs all tasks and waits. After the first failure no further task starts; returns the failure with the lowest task number.
 asc_status pool_run(thread_pool *pool, size_t n_tasks, pool_task run, void *context, asc_error *err);

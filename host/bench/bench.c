@@ -186,17 +186,24 @@ asc_status bench_pass(const bench *b, engine *e, asc_bench_passes *passes, const
     return ASC_OK;
 }
 
+// Sequences that a row takes when nothing is saved: a row that has scores, but no attributions, was only evaluated whole.
+static uint64_t count_sequences(const part_row *row)
+{
+    if (!(row->status & ASC_ROW_UNEXPLAINED))
+        return (uint64_t)row->evaluations + 3; // with the anchors and the plain row
+    return isnan(row->scores[0]) ? 0u : 1u;
+}
+
 // What the same coalitions would cost at the full length of their rows.
 static void count_dense(void *user, const asc_rows *rows, const explained *results)
 {
     const bench *b = user;
     for (size_t row = 0; row < rows->n_rows; row++) {
         const uint64_t n_tokens = (uint64_t)(rows->token_offsets[row + 1] - rows->token_offsets[row]);
-        const uint64_t n_sequences = (uint64_t)results->rows[row].evaluations + 3; // with the anchors and the plain row
+        const uint64_t n_sequences = count_sequences(&results->rows[row]);
         const forward_load full = {.sequences = n_sequences, .tokens = n_sequences * n_tokens,
                                    .squares = (double)n_sequences * (double)(n_tokens * n_tokens)};
-        if (!(results->rows[row].status & ASC_ROW_UNEXPLAINED))
-            b->report->dense_flops += forward_flops(&b->model->config, 0, &full);
+        b->report->dense_flops += forward_flops(&b->model->config, 0, &full);
     }
 }
 

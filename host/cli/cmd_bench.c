@@ -1,7 +1,8 @@
 // `ascribe bench`: how fast this machine explains.
 #include "bench_print.h"
 #include "command.h"
-#include "method_options.h"
+#include "explain_options.h"
+#include "file_kind.h"
 #include "progress.h"
 #include "report_error.h"
 
@@ -39,15 +40,8 @@ static const option_spec options[] = {
 
     METHOD_OPTIONS(OF_METHOD),
 
-    {.name = "backend", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(job.options.backend),
-     .group = "Machine", .help = "auto; cpu; cuda; ref ('ascribe devices' lists them)"},
-    {.name = "device", .kind = OPTION_INT, .argument = "N", .offset = FIELD(job.options.device), .help = "which GPU, from 0"},
-    {.name = "precision", .kind = OPTION_STRING, .argument = "WORD", .offset = FIELD(job.options.precision),
-     .help = "auto (cpu: fp32, cuda: fp16); fp32; bf16; on cuda also fp16, tf32"},
-    {.name = "workers", .letter = 'j', .kind = OPTION_INT, .argument = "N", .zero = "one for each core, on a GPU 2",
-     .offset = FIELD(job.options.n_workers), .help = "threads, on a GPU streams"},
-    {.name = "step-tokens", .kind = OPTION_SIZE, .argument = "N", .hidden = true, .offset = FIELD(job.options.step_tokens),
-     .help = "tokens for each step and worker"},
+    COMPUTE_OPTIONS(OF_METHOD),
+    MACHINE_OPTIONS(OF_METHOD),
 
     {.name = "seconds", .kind = OPTION_NUMBER, .argument = "S", .offset = FIELD(job.seconds), .group = "Measuring",
      .help = "about how long; the rows pass through the engine until it is over, at least once. With --shape and --budget auto "
@@ -87,15 +81,7 @@ static asc_status check(const bench_values *values, const bool *given, asc_error
                                            : "neither");
         return cli_hint(err, "'ascribe bench --help' shows the usage");
     }
-    return ASC_OK;
-}
-
-static void warn(void *user, asc_log_level level, const char *message)
-{
-    if (level != ASC_LOG_WARNING)
-        return;
-    progress_clear(user);
-    report_warning(message);
+    return job->shape ? ASC_OK : file_kind_check_prepared(job->dataset_path, job->model_path, err);
 }
 
 static void say(void *user, const char *what)
@@ -115,7 +101,7 @@ static asc_status run(const command_call *call, asc_error *err)
         return status;
     progress_begin(&progress, values->quiet ? "none" : "auto");
     job->options.n_rows = job->shape && values->n_rows ? values->n_rows : values->limit ? values->limit : -1;
-    job->log = (asc_log){warn, &progress};
+    job->log = (asc_log){progress_log, &progress};
     job->say = say;
     job->say_user = &progress;
     status = asc_bench_run(job, &report, err);

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "file_kind.h"
 #include "print_json.h"
+#include "run_path.h"
 #include "utf8.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@ typedef struct inspect_values {
     bool json;
 } inspect_values;
 
-enum { KEY_COLUMNS = 22, MOST_INDENT = 8 };
+enum { KEY_COLUMNS = 22, MOST_INDENT = 8, MOST_ITEMS = 100 };
 
 // clang-format off
 static const option_spec options[] = {
@@ -147,6 +148,35 @@ static json_t *describe_result(const char *path, const asc_result_info *info)
     return facts;
 }
 
+static json_t *describe_masks(const char *path, const asc_masks_info *info)
+{
+    json_t *facts = json_object();
+
+    add_text(facts, "kind", "masks");
+    add_text(facts, "path", path);
+    add_count(facts, "rows", info->n_rows);
+    add_count(facts, "rows_without_masks", info->n_rows_without_masks);
+    add_count(facts, "coalitions", info->n_coalitions);
+    add_count(facts, "longest_row_features", info->n_longest);
+    return facts;
+}
+
+// What the plan, or the record of the run, says.
+static asc_status describe_run(const char *path, json_t **facts, asc_error *err)
+{
+    json_t *document = NULL;
+    const asc_status status = run_path_read(path, &document, err);
+
+    if (status != ASC_OK)
+        return status;
+    *facts = json_object();
+    add_text(*facts, "kind", run_path_is(path) == RUN_PATH_PLAN ? "plan" : "run");
+    add_text(*facts, "path", path);
+    json_object_update_missing(*facts, document);
+    json_decref(document);
+    return ASC_OK;
+}
+
 static void print_scalar(const json_t *value)
 {
     if (json_is_string(value))
@@ -177,6 +207,10 @@ static void print_key(const char *key, size_t indent, bool alone)
 
 static void print_list(const json_t *list)
 {
+    if (json_array_size(list) > MOST_ITEMS) {
+        printf("%zu (--json lists them)\n", json_array_size(list));
+        return;
+    }
     for (size_t i = 0; i < json_array_size(list); i++) {
         fputs(i ? ", " : "", stdout);
         const json_t *item = json_array_get(list, i);
@@ -218,22 +252,34 @@ static void print_value(const json_t *value, size_t indent)
     }
 }
 
-static asc_status run(const command_call *call, asc_error *err)
+static asc_status describe_file(const char *path, json_t **facts, asc_error *err)
 {
-    const inspect_values *values = call->values;
-    const char *path = call->operands[0];
     opened_file file;
-    json_t *facts;
 
     if (file_kind_open(path, &file, err) != ASC_OK)
         return err->status;
     if (file.model)
-        facts = describe_model(path, asc_model_describe(file.model));
+        *facts = describe_model(path, asc_model_describe(file.model));
     else if (file.dataset)
-        facts = describe_dataset(path, asc_dataset_describe(file.dataset));
+        *facts = describe_dataset(path, asc_dataset_describe(file.dataset));
+    else if (file.is_masks)
+        *facts = describe_masks(path, &file.masks);
     else
-        facts = describe_result(path, asc_result_describe(file.result));
+        *facts = describe_result(path, asc_result_describe(file.result));
     file_kind_close(&file);
+    return ASC_OK;
+}
+
+static asc_status run(const command_call *call, asc_error *err)
+{
+    const inspect_values *values = call->values;
+    const char *path = call->operands[0];
+    json_t *facts = NULL;
+    const asc_status status =
+        run_path_is(path) == RUN_PATH_NONE ? describe_file(path, &facts, err) : describe_run(path, &facts, err);
+
+    if (status != ASC_OK)
+        return status;
     if (values->json)
         return print_json(facts, err);
     print_table(facts, 0);
@@ -242,13 +288,14 @@ static asc_status run(const command_call *call, asc_error *err)
 }
 
 const cli_command command_inspect = {
-    .summary = "Says what a model folder, dataset or result holds",
+    .summary = "Says what a model, dataset, result, plan or run is",
     .table = {.command = "inspect",
               .usage = "inspect FILE|DIR [--json]",
-              .description = "Tells a model folder, a dataset and a result apart and prints the facts.",
+              .description = "Tells a model folder, a dataset, a result, a mask file, a plan and the folder of a run's parts apart and prints "
+                             "the facts.",
               .operands = "FILE|DIR",
               .n_operands = 1,
-              .examples = "  ascribe inspect result.h5\n  ascribe inspect my-model --json",
+              .examples = "  ascribe inspect result.h5\n  ascribe inspect my-model --json\n  ascribe inspect result.h5.parts",
               .options = options,
               .n_options = sizeof options / sizeof options[0]},
     .values_size = sizeof(inspect_values),

@@ -4,6 +4,12 @@
 #include "numbers.h"
 #include "print_json.h"
 #include "report_error.h"
+#include "run_path.h"
+#include "verify_run.h"
+
+#include <ascribe/plan.h>
+
+#include <stdlib.h>
 
 typedef struct verify_values {
     bool json;
@@ -16,21 +22,16 @@ static const option_spec options[] = {
 };
 // clang-format on
 
-static void print_check(bool passed, const char *what)
-{
-    printf("  %-6s %s\n", passed ? "ok" : "FAILED", what);
-}
-
 static void print_report(const char *path, const asc_verify_report *report)
 {
     char number[NUMBER_TEXT];
 
     printf("%s: a result, %zu rows, %zu features\n", path, report->n_rows, report->n_values);
-    print_check(report->digest_matches, "digest of all rows equals the stored one");
-    print_check(report->n_unexpected_nan == 0,
+    verify_print_check(report->digest_matches, "digest of all rows equals the stored one");
+    verify_print_check(report->n_unexpected_nan == 0,
                 "every attribution is a number where the row's status promises one");
     if (report->max_residual >= 0)
-        print_check(report->n_residual_over_limit == 0, "attributions add up to output - base value");
+        verify_print_check(report->n_residual_over_limit == 0, "attributions add up to output - base value");
     else
         puts("  -      attributions need not add up to output - base value with this method");
     if (report->n_unexpected_nan)
@@ -83,7 +84,7 @@ static asc_status verify_dataset(const char *path, asc_dataset *dataset, bool as
                           err);
     printf("%s: a dataset, %zu rows, %zu tokens, %zu features\n", path, info->n_rows, info->n_tokens,
            info->n_features);
-    print_check(true, "every row was read and every offset, span and index checked");
+    verify_print_check(true, "every row was read and every offset, span and index checked");
     return ASC_OK;
 }
 
@@ -96,8 +97,38 @@ static asc_status verify_model(const char *path, asc_model *model, bool as_json,
                                     "parameters", (json_int_t)info->n_parameters),
                           err);
     printf("%s: a model, %s, %zu parameters\n", path, info->architecture, info->n_parameters);
-    print_check(true, "the configuration is supported and every tensor has its shape");
+    verify_print_check(true, "the configuration is supported and every tensor has its shape");
     return ASC_OK;
+}
+
+static asc_status verify_masks(const char *path, const asc_masks_info *info, bool as_json, asc_error *err)
+{
+    if (as_json)
+        return print_json(json_pack("{s:o, s:s, s:b, s:I, s:I}", "path", json_text(path), "kind", "masks", "ok", 1, "rows",
+                                    (json_int_t)info->n_rows, "coalitions", (json_int_t)info->n_coalitions),
+                          err);
+    printf("%s: masks, %zu rows, %zu coalitions\n", path, info->n_rows, info->n_coalitions);
+    verify_print_check(true, "every row was read and every coalition and weight checked");
+    return ASC_OK;
+}
+
+// A run whose parts became a result is checked in that result.
+static asc_status verify_plan_or_parts(const char *path, bool as_json, asc_error *err)
+{
+    asc_run_status state = {0};
+    char *out = NULL;
+    asc_status status = asc_run_status_read(path, &state, err);
+    const bool merged = state.merged;
+
+    asc_run_status_free(&state);
+    if (status == ASC_OK && !merged)
+        return verify_run(path, as_json, err);
+    if (status == ASC_OK)
+        status = run_path_out(path, &out, err);
+    if (status == ASC_OK)
+        status = verify_result(out, as_json, err);
+    free(out);
+    return status;
 }
 
 static asc_status run(const command_call *call, asc_error *err)
@@ -105,14 +136,19 @@ static asc_status run(const command_call *call, asc_error *err)
     const verify_values *values = call->values;
     const char *path = call->operands[0];
     opened_file file;
-    asc_status status = file_kind_open(path, &file, err);
+    asc_status status;
 
+    if (run_path_is(path) != RUN_PATH_NONE)
+        return verify_plan_or_parts(path, values->json, err);
+    status = file_kind_open(path, &file, err);
     if (status != ASC_OK)
         return status;
     if (file.model) {
         status = verify_model(path, file.model, values->json, err);
     } else if (file.dataset) {
         status = verify_dataset(path, file.dataset, values->json, err);
+    } else if (file.is_masks) {
+        status = verify_masks(path, &file.masks, values->json, err);
     } else {
         file_kind_close(&file);
         status = verify_result(path, values->json, err);
@@ -122,17 +158,19 @@ static asc_status run(const command_call *call, asc_error *err)
 }
 
 const cli_command command_verify = {
-    .summary = "Checks a result, dataset or model folder from beginning to end",
+    .summary = "Checks a result, the parts of a run, a dataset or a model",
     .table = {.command = "verify",
               .usage = "verify FILE|DIR [--json]",
               .description = "Reads everything again. For a result: recomputes the digest of all rows, looks "
                              "for numbers that are "
-                             "missing, and checks that attributions add up. Exit code 0: all is well; 1: "
-                             "readable but wrong; "
+                             "missing, and checks that attributions add up. For a run that is not merged yet (its "
+                             "plan, or the folder OUT.parts): the same for every part, and names those that are "
+                             "missing, damaged or of another run. Exit code 0: all is well; 1: "
+                             "readable but wrong or not complete; "
                              "65: broken.",
               .operands = "FILE|DIR",
               .n_operands = 1,
-              .examples = "  ascribe verify result.h5\n  ascribe verify dataset.h5 --json",
+              .examples = "  ascribe verify result.h5\n  ascribe verify plan.json\n  ascribe verify dataset.h5 --json",
               .options = options,
               .n_options = sizeof options / sizeof options[0]},
     .values_size = sizeof(verify_values),

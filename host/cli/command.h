@@ -35,8 +35,11 @@ extern const cli_command command_devices;
 extern const cli_command command_explain;
 extern const cli_command command_export;
 extern const cli_command command_inspect;
+extern const cli_command command_merge;
+extern const cli_command command_plan;
 extern const cli_command command_prepare;
 extern const cli_command command_show;
+extern const cli_command command_status;
 extern const cli_command command_verify;
 extern const cli_command command_version;
 

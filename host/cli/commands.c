@@ -3,6 +3,7 @@
 
 const cli_command *const cli_commands[] = {
     &command_explain, &command_show,    &command_export,  &command_prepare,    &command_convert,
-    &command_inspect, &command_verify,  &command_bench,   &command_devices, &command_version, &command_completion,
+    &command_inspect, &command_verify,  &command_plan,    &command_status,     &command_merge,
+    &command_bench,   &command_devices, &command_version, &command_completion,
 };
 const size_t cli_n_commands = sizeof cli_commands / sizeof cli_commands[0];

@@ -7,6 +7,7 @@
 #include "report_error.h"
 
 #include <ascribe/dataset.h>
+#include <ascribe/model.h>
 
 #include <errno.h>
 #include <jansson.h>
@@ -264,7 +265,9 @@ asc_status explain_input_resolve(const explain_values *values, const char *out, 
         *dataset_path = strdup(values->data);
         return *dataset_path ? ASC_OK : cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
     }
-    status = name_dataset(out, dataset_path, err);
+    status = asc_model_check(values->model, err);
+    if (status == ASC_OK)
+        status = name_dataset(out, dataset_path, err);
     if (status == ASC_OK)
         status = check_replaceable(*dataset_path, values->data, values->options.force, err);
     if (status == ASC_OK)
@@ -275,4 +278,25 @@ asc_status explain_input_resolve(const explain_values *values, const char *out, 
         *dataset_path = NULL;
     }
     return status;
+}
+
+asc_status explain_input_choose_rows(const explain_values *values, const char *dataset_path, asc_explain_options *options, asc_error *err)
+{
+    asc_dataset *dataset = NULL;
+
+    if (asc_dataset_open(dataset_path, &dataset, err) != ASC_OK)
+        return err->status;
+    const int64_t n_rows = (int64_t)asc_dataset_describe(dataset)->n_rows;
+    asc_dataset_close(dataset);
+    const int64_t end = values->rows.end < 0 ? n_rows : values->rows.end;
+    if (values->rows.first >= n_rows || end > n_rows)
+        return cli_fail(err, ASC_USAGE,
+                        "--rows: %s has %lld rows, expected a range within 0:%lld, found %lld:%lld",
+                        dataset_path, (long long)n_rows, (long long)n_rows, (long long)values->rows.first,
+                        (long long)end);
+    options->first_row = values->rows.first;
+    options->n_rows = end - values->rows.first;
+    if (values->limit > 0 && values->limit < options->n_rows)
+        options->n_rows = values->limit;
+    return ASC_OK;
 }

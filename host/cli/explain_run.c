@@ -6,10 +6,12 @@
 #include "explain_summary.h"
 #include "export_rows.h"
 #include "file_kind.h"
+#include "job_id.h"
 #include "progress.h"
 #include "render_row.h"
 #include "report_error.h"
 #include "scratch_folder.h"
+#include "stop_signals.h"
 #include "terminal.h"
 
 #include <ascribe/ascribe.h>
@@ -17,37 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void print_message(void *user, asc_log_level level, const char *message)
-{
-    if (level != ASC_LOG_WARNING)
-        return;
-    progress_clear(user);
-    report_warning(message);
-}
-
-// Turns --rows and --limit into positions of this dataset.
-static asc_status choose_rows(const explain_values *values, const char *dataset_path,
-                              asc_explain_options *options, asc_error *err)
-{
-    asc_dataset *dataset = NULL;
-
-    if (asc_dataset_open(dataset_path, &dataset, err) != ASC_OK)
-        return err->status;
-    const int64_t n_rows = (int64_t)asc_dataset_describe(dataset)->n_rows;
-    asc_dataset_close(dataset);
-    const int64_t end = values->rows.end < 0 ? n_rows : values->rows.end;
-    if (values->rows.first >= n_rows || end > n_rows)
-        return cli_fail(err, ASC_USAGE,
-                        "--rows: %s has %lld rows, expected a range within 0:%lld, found %lld:%lld",
-                        dataset_path, (long long)n_rows, (long long)n_rows, (long long)values->rows.first,
-                        (long long)end);
-    options->first_row = values->rows.first;
-    options->n_rows = end - values->rows.first;
-    if (values->limit > 0 && values->limit < options->n_rows)
-        options->n_rows = values->limit;
-    return ASC_OK;
-}
 
 // What the estimate says, and whether that is short enough. Warnings are left to the run when one follows.
 static asc_status estimate(const explain_values *values, asc_explain_job job, asc_error *err)
@@ -74,17 +45,20 @@ static asc_status compute(const explain_values *values, const char *command_line
     const bool silent = values->quiet || (values->texts.count > 0 && strcmp(values->progress, "auto") == 0 &&
                                           !terminal_is_tty(stderr));
     progress_display progress;
+    char id[JOB_ID_SIZE];
     asc_explain_job job = {
         .model_path = values->model,
         .dataset_path = outcome->dataset_path,
         .out_path = values->dry_run ? values->out : outcome->out,
         .command = command_line,
+        .job_id = job_id(id),
         .options = values->options,
-        .log = {print_message, &progress},
+        .log = {progress_log, &progress},
         .progress = progress_update,
         .progress_user = &progress,
+        .should_stop = stop_signals_asked,
     };
-    asc_status status = choose_rows(values, outcome->dataset_path, &job.options, err);
+    asc_status status = explain_input_choose_rows(values, outcome->dataset_path, &job.options, err);
 
     if (status != ASC_OK)
         return status;
@@ -199,6 +173,7 @@ asc_status explain_run(const explain_values *values, const char *command_line, a
 
     if (values->data && values->out && file_kind_same(values->data, values->out))
         return cli_fail(err, ASC_USAGE, "--out: expected another file than --data, found '%s'", values->out);
+    stop_signals_begin();
     if (values->texts.count > 0 || values->dry_run)
         status = scratch_folder_make(&folder, err);
     if (status == ASC_OK && folder && !out && asprintf(&scratch_out, "%s/result.h5", folder) < 0) {
@@ -207,6 +182,8 @@ asc_status explain_run(const explain_values *values, const char *command_line, a
     }
     if (status == ASC_OK)
         status = explain_into(values, command_line, out ? out : scratch_out, folder, err);
+    if (status == ASC_STOPPED && !out)
+        (void)cli_hint(err, "nothing is kept without --out: give the same command again");
     scratch_folder_remove(folder);
     free(scratch_out);
     free(folder);

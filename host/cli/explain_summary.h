@@ -10,6 +10,8 @@ typedef struct explain_outcome {
     asc_explain_summary summary;
     const char *model, *dataset_path, *out;
     bool dataset_was_made; // from texts, by this call
+    const char *plan_path; // NULL: the whole run, else task `task` of `n_tasks`
+    size_t task, n_tasks;
 } explain_outcome;
 
 asc_status explain_summary_print(const explain_outcome *outcome, asc_error *err);

@@ -22,6 +22,8 @@ typedef struct explain_values {
     int64_t limit; // 0: none
     prepare_values prepare;
     const char *like; // an earlier result whose options are the defaults; NULL: none
+    const char *plan; // the plan whose task `task` is worked on; NULL: no plan
+    int64_t task;
     bool dry_run;
     double max_hours; // 0: no limit
     bool strict, quiet, json;

@@ -25,41 +25,63 @@ asc_status file_kind_is_hdf5(const char *path, bool *is_hdf5, asc_error *err)
     return ASC_OK;
 }
 
-// Neither reader took the file: the error of the one whose format it claims to have, else both.
-static asc_status fail_both(const char *path, const asc_error *as_result, const asc_error *as_dataset,
-                            asc_error *err)
+asc_status file_kind_check_prepared(const char *path, const char *model, asc_error *err)
+{
+    bool is_hdf5;
+
+    if (file_kind_is_hdf5(path, &is_hdf5, err) != ASC_OK || is_hdf5)
+        return ASC_OK;
+    (void)cli_fail(err, ASC_MALFORMED, "%s: expected a dataset (HDF5), found something else", path);
+    return cli_hint(err, "texts become a dataset with 'ascribe prepare %s --model %s -o dataset.h5'", path, model);
+}
+
+// No reader took the file: the error of one that it did not even come to, else all of them.
+static asc_status fail_all(const char *path, const asc_error *as_result, const asc_error *as_dataset, const asc_error *as_masks,
+                           asc_error *err)
 {
     if (as_result->status != ASC_MALFORMED)
         *err = *as_result;
     else if (as_dataset->status != ASC_MALFORMED || strcmp(as_result->message, as_dataset->message) == 0)
         *err = *as_dataset;
+    else if (as_masks->status != ASC_MALFORMED)
+        *err = *as_masks;
     else
-        return cli_fail(err, ASC_MALFORMED, "%s: neither a result (%.400s) nor a dataset (%.400s)", path,
-                        as_result->message, as_dataset->message);
+        return cli_fail(err, ASC_MALFORMED, "%s: neither a result (%.280s) nor a dataset (%.280s) nor masks (%.280s)", path,
+                        as_result->message, as_dataset->message, as_masks->message);
     return err->status;
+}
+
+static asc_status open_folder(const char *path, opened_file *file, asc_error *err)
+{
+    const asc_status status = asc_model_open(path, NULL, &file->model, err);
+
+    if (status != ASC_NOT_FOUND || !strstr(err->message, "config.json"))
+        return status;
+    (void)cli_fail(err, ASC_NOT_FOUND, "%s: a folder with neither config.json (a model) nor run.json (the parts of a run)", path);
+    return cli_hint(err, "parts stand in OUT.parts beside the result; when they have been merged, the result is OUT");
 }
 
 asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
 {
-    asc_error as_result, as_dataset;
+    asc_error as_result, as_dataset, as_masks;
     struct stat facts;
     bool is_hdf5;
 
     *file = (opened_file){0};
     if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
-        return asc_model_open(path, NULL, &file->model, err);
+        return open_folder(path, file, err);
     if (file_kind_is_hdf5(path, &is_hdf5, err) != ASC_OK)
         return err->status;
     if (!is_hdf5) {
-        (void)cli_fail(err, ASC_MALFORMED, "%s: expected a result or a dataset (HDF5), found something else",
-                       path);
+        (void)cli_fail(err, ASC_MALFORMED, "%s: expected a result, a dataset or masks (HDF5), or a plan, found something else", path);
         return cli_hint(err, "texts become a dataset with 'ascribe prepare'; a model is given as its folder");
     }
     if (asc_result_open(path, &file->result, &as_result) == ASC_OK)
         return ASC_OK;
     if (asc_dataset_open(path, &file->dataset, &as_dataset) == ASC_OK)
         return ASC_OK;
-    return fail_both(path, &as_result, &as_dataset, err);
+    file->is_masks = asc_masks_check(path, &file->masks, &as_masks) == ASC_OK;
+    return file->is_masks ? ASC_OK : fail_all(path, &as_result, &as_dataset, &as_masks, err);
 }
 
 void file_kind_close(opened_file *file)

@@ -142,10 +142,11 @@ static void print_exit_codes(FILE *out)
 static void print_tail(FILE *out)
 {
     static const char *const entries[][2] = {
-        {"OUT.parts", "finished parts of a run that is under way; the same command continues from them"},
+        {"OUT.parts", "run.json, which says what the run is, and its finished parts; the same command continues from them, 'ascribe merge' makes OUT"},
         {"OUT-dataset.h5", "the dataset that 'ascribe explain --data TABLE' prepared"},
         {"ASCRIBE_PREPARE", "(environment) the program that 'ascribe prepare' becomes"},
         {"TMPDIR", "(environment) where texts of --text and --dry-run wait"},
+        {"SLURM_ARRAY_JOB_ID, SLURM_ARRAY_TASK_ID, SLURM_JOB_ID", "(environment) what 'ascribe status' calls the job of a task"},
         {"NO_COLOR, TERM, COLUMNS", "(environment) whether and how wide to draw"},
     };
 

@@ -85,8 +85,9 @@ static asc_status store_integer(const option_spec *option, void *field, const ch
     char expected[96];
 
     if (!parse_int64(text, option->low, high, &number)) {
-        snprintf(expected, sizeof expected, "a whole number from %lld to %lld", (long long)option->low,
-                 (long long)high);
+        const bool is_large = parse_int64(text, high, INT64_MAX, &number);
+        snprintf(expected, sizeof expected, "a whole number of at %s %lld", is_large ? "most" : "least",
+                 (long long)(is_large ? high : option->low));
         return fail_value(option, expected, text, err);
     }
     if (option->kind == OPTION_INT)

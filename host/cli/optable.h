@@ -86,7 +86,7 @@ bool optable_is_given(const option_table *table, const bool *given, const char *
 void optable_release(const option_table *table, void *values);
 
 // Writes the default of an option that stands in `defaults`, the command's struct before parsing, as " [default: ...]"; empty when
-// there is nothing to say.
+// there is nothing to say, as for one that must be given.
 void optable_describe_default(const option_spec *option, const void *defaults, char *text, size_t size);
 
 // Prints --help; `defaults` is the command's struct before parsing.

@@ -13,6 +13,8 @@ void optable_describe_default(const option_spec *option, const void *defaults, c
     long long number = 0;
 
     text[0] = '\0';
+    if (option->required)
+        return;
     switch (option->kind) {
     case OPTION_SET:
     case OPTION_CLEAR:

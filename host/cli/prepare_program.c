@@ -2,6 +2,7 @@
 #include "prepare_program.h"
 
 #include "report_error.h"
+#include "stop_signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -116,6 +118,10 @@ static asc_status judge_exit(const char *input, int wait_status, asc_error *err)
 {
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
         return ASC_OK;
+    if (stop_signals_asked(NULL)) {
+        (void)cli_fail(err, ASC_STOPPED, "%s: stopped while the texts were prepared", input);
+        return cli_hint(err, "the same command prepares them again");
+    }
     if (WIFSIGNALED(wait_status)) {
         const int number = WTERMSIG(wait_status);
         return cli_fail(err, number == SIGKILL ? ASC_OUT_OF_MEMORY : ASC_STOPPED,
@@ -130,6 +136,24 @@ static asc_status judge_exit(const char *input, int wait_status, asc_error *err)
                                 : ASC_INTERNAL,
                    "%s: preparing the texts failed (%s, exit code %d)", input, prepare_program.name, code);
     return cli_hint(err, "its message stands above; '%s --help' explains its options", "ascribe prepare");
+}
+
+// Waits for the program, and asks it to end when we are asked to; it removes what it has half-written.
+static asc_status wait_for(pid_t child, int *wait_status, asc_error *err)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    bool told = false;
+
+    for (;;) {
+        const pid_t found = waitpid(child, wait_status, WNOHANG);
+        if (found == child)
+            return ASC_OK;
+        if (found < 0 && errno != EINTR)
+            return cli_fail(err, ASC_INTERNAL, "cannot wait for %s: %s", prepare_program.name, strerror(errno));
+        if (!told && stop_signals_asked(NULL))
+            told = kill(child, SIGTERM) == 0;
+        nanosleep(&pause, NULL);
+    }
 }
 
 asc_status prepare_program_run(const char *input, char **argv, bool silent, asc_error *err)
@@ -157,9 +181,7 @@ asc_status prepare_program_run(const char *input, char **argv, bool silent, asc_
     }
     free(path);
     argv[0] = NULL;
-    while (waitpid(child, &wait_status, 0) < 0)
-        if (errno != EINTR)
-            return cli_fail(err, ASC_INTERNAL, "cannot wait for %s: %s", prepare_program.name,
-                            strerror(errno));
+    if (wait_for(child, &wait_status, err) != ASC_OK)
+        return err->status;
     return judge_exit(input, wait_status, err);
 }

@@ -3,6 +3,7 @@
 #include "progress.h"
 
 #include "numbers.h"
+#include "report_error.h"
 #include "terminal.h"
 
 #include <stdio.h>
@@ -33,6 +34,14 @@ void progress_clear(progress_display *progress)
     if (progress->bar_is_drawn)
         fprintf(stderr, "\r%*s\r", (int)progress->width - 1, "");
     progress->bar_is_drawn = false;
+}
+
+void progress_log(void *user, asc_log_level level, const char *message)
+{
+    if (level != ASC_LOG_WARNING)
+        return;
+    progress_clear(user);
+    report_warning(message);
 }
 
 void progress_say(progress_display *progress, const char *what)

@@ -4,6 +4,7 @@
 #define ASCRIBE_CLI_PROGRESS_H
 
 #include <ascribe/explain.h>
+#include <ascribe/log.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,9 @@ void progress_say(progress_display *progress, const char *what);
 
 // The callback of asc_explain_job; `user` is the progress.
 void progress_update(void *user, const asc_progress *now);
+
+// The callback of asc_log, `user` is the progress: warnings on a line of their own, nothing else.
+void progress_log(void *user, asc_log_level level, const char *message);
 
 // Removes a bar from the screen, so that something else can be written; the next update draws it again.
 void progress_clear(progress_display *progress);

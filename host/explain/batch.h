@@ -67,7 +67,8 @@ typedef struct batch_inputs {
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
 
-// Device bytes of a row of n_tokens tokens in a batch: masks, values and entries, what dominates.
+// Device bytes of a row of n_tokens tokens in a batch: masks, values and entries, what dominates. Too many where replacing changes what is
+// padding, so that no entries are made (batch_n_entries): that is known of whole batches only.
 size_t batch_row_bytes(const design *d, const explain_request *request, const device_model *model, size_t n_tokens);
 
 // Fills shares_empty where ASC_SAVING_DUPLICATES asks for it.

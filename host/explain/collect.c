@@ -3,11 +3,15 @@
 
 #include <ascribe/result.h>
 
+#include "shapes.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 // The ridge penalty of lime's last fit.
 static const double lime_penalty = 1;
+
+#define STRETCH_WORK 1e9
 
 // What the solve leaves, on the host.
 typedef struct solved {
@@ -51,69 +55,99 @@ static asc_error_kind error_kind(const design *d)
     return ASC_SE_NAN;
 }
 
-static asc_status solve_shared(const batch *b, asc_stream *stream, const collection *s, asc_error *err)
+// A range of a batch's rows.
+typedef struct row_range {
+    size_t first, count;
+} row_range;
+
+static asc_status solve_shared(const batch *b, asc_stream *stream, const collection *s, row_range range, asc_error *err)
 {
     const design *d = b->design->host;
+    const size_t first = range.first, n_targets = b->request->n_targets, n_values = b->n_features * n_targets;
     const attribute_args args = {
-        .n_rows = b->n_rows,
+        .n_rows = range.count,
         .n_features = b->n_features,
         .n_coalitions = d->n_coalitions,
-        .n_targets = b->request->n_targets,
+        .n_targets = n_targets,
         .n_contrasts = d->n_contrasts,
         .paired = d->paired,
         .error_kind = error_kind(d),
-        .values = view_at(b->values, 0),
-        .permutations = view_at(b->permutations, 0),
+        .values = view_at(b->values, first * d->n_coalitions * n_targets),
+        .permutations = view_at(b->permutations, first * b->n_features),
         .design_masks = view_at(b->design->masks, 0),
         .map = view_at(b->design->map, 0),
         .loo_factor = {b->design->loo_factor, 0},
-        .phi = view_at(s->phi, 0),
-        .std_errors = view_at(s->std_errors, 0),
-        .anchors = view_at(s->anchors, 0),
-        .finite = view_at(s->finite, 0),
+        .phi = view_at(s->phi, first * n_values),
+        .std_errors = view_at(s->std_errors, first * n_values),
+        .anchors = view_at(s->anchors, first * 2 * n_targets),
+        .finite = view_at(s->finite, first),
     };
     return op_attribute(stream, &args, err);
 }
 
-static asc_status solve_of_rows(const batch *b, asc_stream *stream, collection *s, asc_error *err)
+static asc_status solve_of_rows(const batch *b, asc_stream *stream, const collection *s, row_range range, asc_error *err)
 {
     const explain_request *request = b->request;
     const row_sampler *sampler = request->sampler;
-    if (request->method->n_fit)
-        TRY(buffer_create(b->backend, ASC_F64, b->n_rows * request->method->n_fit * request->n_targets, &s->fit, err));
-    TRY(buffer_create(b->backend, ASC_I32, b->n_rows, &s->deficient, err));
+    const size_t first = range.first, n_coalitions = b->design->host->n_coalitions, n_targets = request->n_targets;
+    const size_t n_values = b->n_features * n_targets;
     const solve_args args = {
-        .n_rows = b->n_rows,
+        .n_rows = range.count,
         .n_features = b->n_features,
-        .n_coalitions = b->design->host->n_coalitions,
-        .n_targets = request->n_targets,
+        .n_coalitions = n_coalitions,
+        .n_targets = n_targets,
         .kind = sampler->solve,
         .selection = request->selection,
         .n_selected = request->n_selected,
         .ridge = lime_penalty,
-        .values = view_at(b->values, 0),
-        .masks = view_at(b->masks, 0),
-        .weights = {sampler->solve == ASC_SOLVE_WALKS ? NULL : b->weights, 0},
-        .counts = view_at(b->counts, 0),
-        .n_draws = view_at(b->n_draws, 0),
-        .phi = view_at(s->phi, 0),
-        .std_errors = view_at(s->std_errors, 0),
-        .anchors = view_at(s->anchors, 0),
-        .fit = {s->fit, 0},
-        .finite = view_at(s->finite, 0),
-        .deficient = view_at(s->deficient, 0),
+        .values = view_at(b->values, first * n_coalitions * n_targets),
+        .masks = view_at(b->masks, first * n_coalitions * mask_words(b->n_features)),
+        .weights = {sampler->solve == ASC_SOLVE_WALKS ? NULL : b->weights, first * n_coalitions},
+        .counts = view_at(b->counts, first),
+        .n_draws = view_at(b->n_draws, first),
+        .phi = view_at(s->phi, first * n_values),
+        .std_errors = view_at(s->std_errors, first * n_values),
+        .anchors = view_at(s->anchors, first * 2 * n_targets),
+        .fit = {s->fit, first * request->method->n_fit * n_targets},
+        .finite = view_at(s->finite, first),
+        .deficient = view_at(s->deficient, first),
     };
     return op_solve(stream, &args, err);
 }
 
-static asc_status solve(const batch *b, asc_stream *stream, collection *s, asc_error *err)
+static asc_status create_arrays(const batch *b, collection *s, asc_error *err)
 {
-    const size_t n_targets = b->request->n_targets, n_values = b->n_rows * b->n_features * n_targets;
+    const size_t n_targets = b->request->n_targets, n_values = b->n_rows * b->n_features * n_targets, n_fit = b->request->method->n_fit;
     TRY(buffer_create(b->backend, ASC_F64, n_values, &s->phi, err));
     TRY(buffer_create(b->backend, ASC_F64, n_values, &s->std_errors, err));
     TRY(buffer_create(b->backend, ASC_F64, b->n_rows * 2 * n_targets, &s->anchors, err));
     TRY(buffer_create(b->backend, ASC_I32, b->n_rows, &s->finite, err));
-    return b->design->host->of_rows ? solve_of_rows(b, stream, s, err) : solve_shared(b, stream, s, err);
+    if (!b->design->host->of_rows)
+        return ASC_OK;
+    if (n_fit)
+        TRY(buffer_create(b->backend, ASC_F64, b->n_rows * n_fit * n_targets, &s->fit, err));
+    return buffer_create(b->backend, ASC_I32, b->n_rows, &s->deficient, err);
+}
+
+// Rows that are solved between two questions whether to stop. A GPU solves all at once; elsewhere about STRETCH_WORK operations, which
+// take a second or so: n^2 for each coalition of a row.
+static size_t rows_at_once(const batch *b)
+{
+    const double row_work = (double)b->design->host->n_coalitions * (double)b->n_features * (double)b->n_features;
+    if (b->request->backend == ASC_BACKEND_CUDA || row_work * (double)b->n_rows <= STRETCH_WORK)
+        return b->n_rows;
+    return row_work >= STRETCH_WORK ? 1 : (size_t)(STRETCH_WORK / row_work);
+}
+
+static asc_status solve(const batch *b, asc_stream *stream, const collection *s, asc_error *err)
+{
+    const size_t most = rows_at_once(b);
+    for (size_t first = 0; first < b->n_rows; first += most) {
+        const row_range range = {first, b->n_rows - first < most ? b->n_rows - first : most};
+        TRY(stop_poll(&b->request->stop, err));
+        TRY(b->design->host->of_rows ? solve_of_rows(b, stream, s, range, err) : solve_shared(b, stream, s, range, err));
+    }
+    return ASC_OK;
 }
 
 enum { N_FETCHED = 9 };
@@ -166,6 +200,7 @@ static void score(const asc_model *model, const double *logits, float *scores)
 }
 
 // The plain pass saves nothing, so in bf16 the two round differently: each by up to 0.015, measured against double on BERT-base and MiniLM.
+// Of 40 rows of each of the 17 golden models, in parts of max(1, largest |logit|): up to 0.0375, and above 0.01 for ten of the models.
 static double consistency_limit(const explain_request *request)
 {
     switch (request->precision) {
@@ -227,6 +262,7 @@ asc_status batch_solve(batch *b, asc_stream *stream, asc_error *err)
     collection *c = b->collection = calloc(1, sizeof *c);
     if (!c)
         return fail_memory(err, "the results of a batch", sizeof *c);
+    TRY(create_arrays(b, c, err));
     TRY(solve(b, stream, c, err));
     return fetch(b, stream, c, err);
 }

@@ -94,6 +94,7 @@ static asc_status start(engine *e, asc_error *err)
     if (!e->workers || !e->streams)
         return fail_memory(err, "the workers", config->n_workers * sizeof *e->workers);
     TRY(pool_create(config->n_workers, &e->pool, err));
+    pool_set_stop(e->pool, &config->request->stop);
     TRY(start_workers(e, err));
     return self_test_run(e->model, e->pool, e->workers, err);
 }
@@ -334,14 +335,19 @@ static asc_status solve_batch(void *context, size_t worker, size_t task, asc_err
     return forward_end_stage(workspace, STAGE_SOLVE, err);
 }
 
+// Only the many are cut evenly: anchors share what they share within a step.
 asc_status slice_list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
-    asc_status status = ASC_OK;
+    const engine *e = s->e;
     s->steps.count = 0;
-    for (size_t i = 0; status == ASC_OK && i < s->n_batches; i++)
-        for (size_t k = 0; status == ASC_OK && k < n_kinds; k++)
-            status = schedule_steps(&s->steps, s->batches[i], kinds[k], s->e->limits, err);
-    return status;
+    for (size_t k = 0; k < n_kinds; k++) {
+        const size_t wanted = kinds[k] != STEP_REST
+                                  ? SIZE_MAX
+                                  : schedule_wanted_tokens(s->batches, s->n_batches, STEP_REST, e->limits, e->config.n_workers);
+        for (size_t i = 0; i < s->n_batches; i++)
+            TRY(schedule_steps(&s->steps, s->batches[i], kinds[k], e->limits, wanted, err));
+    }
+    return ASC_OK;
 }
 
 asc_status slice_run_phase(slice *s, size_t n_tasks, pool_task run, asc_error *err)

@@ -4,10 +4,10 @@
 // Operations are counted as model/cost.h says, for what is executed.
 #include <ascribe/explain.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "explain/request_backend.h"
 #include "explain/run_private.h"
-#include "io/merge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ typedef struct estimate {
 // Explains everything on an engine that counts memory and computes nothing.
 static asc_status plan_parts(run *r)
 {
-    for (int64_t index = 0; index < r->n_parts; index++) {
+    for (size_t index = r->first_part; index < r->end_part; index++) {
         const part_header header = run_part_header(r, index);
         asc_rows *rows = NULL;
         explained *nothing = NULL;
@@ -63,12 +63,14 @@ static asc_status plan_memory(estimate *e)
     const asc_explain_job *job = e->r.job;
     asc_explain_summary summary = {.backend = ""};
     explain_request request = {.device = 0};
-    run planned = {.job = job, .summary = &summary, .parts_lock = -1, .planning = true, .err = e->r.err};
+    run planned = {.job = job, .summary = &summary, .folder = {.descriptor = -1, .lock = -1}, .planning = true, .err = e->r.err};
     TRY(asc_explain_options_check(&job->options, e->r.err));
     TRY(request_backend_resolve(&job->options, NULL, &request, e->r.err));
     if (request.backend != ASC_BACKEND_CUDA)
         return ASC_OK;
     asc_status status = run_open(&planned);
+    if (status == ASC_OK)
+        status = run_settle(&planned, false);
     if (status == ASC_OK)
         status = plan_parts(&planned);
     if (status == ASC_OK) {
@@ -96,17 +98,18 @@ static asc_status find_finished(estimate *e, const part_header *header, bool *fi
     part_reader *found = NULL;
     char *path = NULL;
     *finished = false;
-    if (!e->r.parts_folder)
+    if (!e->r.folder.path || e->r.job->options.force)
         return ASC_OK;
-    TRY(merge_part_path(e->r.parts_folder, header->index, &path, e->r.err));
-    const asc_status status = run_find_part(&e->r, header, path, &found);
+    TRY(run_part_path(&e->r, (size_t)header->index, &path, e->r.err));
+    const part_search search = {header, path, false};
+    const asc_status status = run_find_part(&e->r, &search, &found);
     *finished = found != NULL;
     part_close(found);
     free(path);
     return status;
 }
 
-static asc_status measure_part(estimate *e, int64_t index)
+static asc_status measure_part(estimate *e, size_t index)
 {
     const part_header header = run_part_header(&e->r, index);
     asc_rows *rows = NULL;
@@ -123,7 +126,7 @@ static asc_status measure_part(estimate *e, int64_t index)
 static asc_status measure_rows(estimate *e)
 {
     const double start_s = clock_seconds();
-    for (int64_t index = 0; index < e->r.n_parts; index++)
+    for (size_t index = e->r.first_part; index < e->r.end_part; index++)
         TRY(measure_part(e, index));
     e->preparing_s = clock_seconds() - start_s;
     return ASC_OK;
@@ -132,12 +135,12 @@ static asc_status measure_rows(estimate *e)
 static asc_status time_stretch(estimate *e, int64_t stretch, double deadline_s)
 {
     const run *r = &e->r;
-    const int64_t size = (r->n_rows + N_STRETCHES - 1) / N_STRETCHES;
-    const int64_t first = stretch * size, left = r->n_rows - first < size ? r->n_rows - first : size;
+    const int64_t size = (r->share_rows + N_STRETCHES - 1) / N_STRETCHES;
+    const int64_t first = stretch * size, left = r->share_rows - first < size ? r->share_rows - first : size;
     asc_rows *rows = NULL;
     if (left <= 0)
         return ASC_OK;
-    TRY(asc_dataset_read(r->dataset, (size_t)(r->first_position + first), (size_t)(left < MOST_STRETCH_ROWS ? left : MOST_STRETCH_ROWS),
+    TRY(asc_dataset_read(r->dataset, (size_t)(r->share_first + first), (size_t)(left < MOST_STRETCH_ROWS ? left : MOST_STRETCH_ROWS),
                          &rows, r->err));
     const asc_status status = engine_calibrate(r->engine, rows, deadline_s, &e->timing, r->err);
     asc_rows_free(rows);
@@ -170,12 +173,15 @@ static uint64_t count_output(const estimate *e)
     return bytes + e->cost->n_rows * row;
 }
 
-// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them.
+// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them. Norms and biases are counted as maps are.
 static uint64_t count_weights(const run *r)
 {
     const asc_model_info *model = asc_model_describe(r->model);
+    const model_config *config = &r->model->config;
     const size_t stored = strcmp(model->weights_dtype, "F32") == 0 ? sizeof(float) : sizeof(float) / 2;
-    return model->n_parameters * (stored + request_real_bytes(&r->request));
+    const uint64_t n_tables = (uint64_t)(config->n_vocabulary + config->n_positions + config->n_types) * config->n_embedding;
+    return model->n_parameters * stored + n_tables * request_real_bytes(&r->request) +
+           (model->n_parameters - n_tables) * request_map_bytes(&r->request);
 }
 
 static void conclude(estimate *e)
@@ -197,8 +203,8 @@ static void conclude(estimate *e)
         cost->device_bytes = e->memory.total;
         cost->step_tokens = e->memory.step_tokens;
     }
-    cost->n_parts = (size_t)r->n_parts;
-    cost->rows_per_part = (size_t)r->rows_per_part;
+    cost->n_parts = r->end_part - r->first_part;
+    cost->rows_per_part = division_largest(&r->division);
     cost->output_bytes = count_output(e);
     cost->backend = e->summary.backend;
     cost->calibration_s = e->timing.busy_s;
@@ -209,17 +215,20 @@ static void conclude(estimate *e)
     }
 }
 
-asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+static asc_status estimate_here(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
+    asc_error own = {.status = ASC_OK};
     estimate e = {.cost = cost, .summary = {.backend = ""}};
     *cost = (asc_explain_cost){.backend = ""};
-    e.r = (run){.job = job, .summary = &e.summary, .parts_lock = -1, .err = err};
+    e.r = (run){.job = job, .summary = &e.summary, .folder = {.descriptor = -1, .lock = -1}, .err = err ? err : &own};
     asc_status status = plan_memory(&e);
     if (status == ASC_OK)
         status = run_open(&e.r);
     if (status == ASC_OK && job->out_path)
         status = run_check_output(&e.r);
     cost->already_complete = e.summary.already_complete;
+    if (status == ASC_OK && !cost->already_complete)
+        status = run_settle(&e.r, false);
     if (status == ASC_OK && !cost->already_complete) {
         status = measure_rows(&e);
         if (status == ASC_OK && e.load.packed.tokens > 0)
@@ -229,4 +238,61 @@ asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *co
     }
     run_close(&e.r);
     return status;
+}
+
+// ---- For several processes ---------------------------------------------------------------------------------------
+
+typedef struct estimate_call {
+    asc_explain_job job; // of a run in one process
+    bool all;            // the GPUs are to be counted
+    struct {
+        asc_explain_cost cost;
+        size_t n_devices;
+    } answer;
+} estimate_call;
+
+static asc_status estimate_in_child(void *context, asc_error *err)
+{
+    estimate_call *call = context;
+    if (call->all)
+        TRY(backend_list_cuda(NULL, NULL, 0, &call->answer.n_devices, err));
+    return estimate_here(&call->job, &call->answer.cost, err);
+}
+
+// On one of several GPUs, in a child: a process that has looked at a GPU cannot fork the run's worker processes.
+static asc_status estimate_devices(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+{
+    int devices[MOST_DEVICES] = {0};
+    estimate_call call = {.job = *job, .all = strcmp(job->options.devices, "all") == 0};
+    TRY(request_parse_devices(job->options.devices, devices, &call.answer.n_devices, err));
+    call.job.options.devices = NULL;
+    call.job.options.backend = "cuda";
+    call.job.options.device = devices[0];
+    const child_job child = {
+        .step = estimate_in_child,
+        .context = &call,
+        .answer = &call.answer,
+        .answer_size = sizeof call.answer,
+        .writes = true,
+        .stop = {job->should_stop, job->stop_user},
+        .dead = "the process that times the run",
+        .dead_status = ASC_NO_DEVICE,
+    };
+    TRY(child_run(&child, err));
+    const double n = (double)call.answer.n_devices;
+    *cost = call.answer.cost;
+    cost->n_workers *= call.answer.n_devices;
+    cost->elapsed_s = cost->flops_per_s > 0 ? cost->elapsed_s - (1 - 1 / n) * cost->flops / cost->flops_per_s : cost->elapsed_s;
+    cost->flops_per_s *= n;
+    return ASC_OK;
+}
+
+asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+{
+    asc_explain_job alone = *job;
+    alone.options.n_processes = 0; // which share the cores that one has
+    if (!job->options.devices)
+        return estimate_here(&alone, cost, err);
+    TRY(asc_explain_options_check(&job->options, err));
+    return estimate_devices(&alone, cost, err);
 }

@@ -6,7 +6,10 @@
 #include <ascribe/explain.h>
 
 #include "base/hash.h"
-#include "explain/engine.h"
+#include "explain/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 // Raised by any change that can change a bit of a result.
 enum { NUMERICS_VERSION = 4 };
@@ -14,7 +17,7 @@ enum { NUMERICS_VERSION = 4 };
 typedef struct manifest_facts {
     const asc_model *model;
     const explain_request *request;
-    const engine *engine;
+    const char *backend, *kernel_set; // NULL: open still, for a plan; then precision and savings are too
     const uint8_t *dataset_sha256;
     int64_t first_position, n_rows;
 } manifest_facts;
@@ -22,9 +25,27 @@ typedef struct manifest_facts {
 // Sorted keys, no white space; the caller frees *text. `hash` is of the text. ASC_USAGE when it would be longer than a result file holds.
 asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[HASH_BYTES], asc_error *err);
 
+// Names every field in which two manifests differ, with both values: "precision: the run has fp32, this command asks for bf16"; what does
+// not fit ends in "...". `whose` is "the run". Where `there` is a plan's, what is open in it (`is_open`) is not compared. Returns how many
+// differ. Texts that are no manifests differ in "manifest".
+typedef struct manifest_pair {
+    const char *whose, *there, *asked;
+    bool is_open;
+} manifest_pair;
+size_t manifest_differences(const manifest_pair *pair, char *text, size_t size);
+
+// The kernel set of a run whose parts may come from several.
+extern const char manifest_mixed[];
+
 // The `run` text: what this run was like, for people. Bytes that are no UTF-8 stand in it as \xNN, and long commands are cut,
 // so that a result file holds it. The caller frees *text.
-asc_status manifest_describe_run(const asc_explain_job *job, const asc_explain_summary *summary, size_t n_workers, int64_t rows_per_part,
-                                 char **text, asc_error *err);
+typedef struct run_facts {
+    const char *command, *model_path, *dataset_path, *kernel_sets; // may be NULL
+    size_t n_workers; // 0: not known
+    size_t n_parts, n_tasks, n_rows;
+    uint64_t evaluations, tokens;
+    double elapsed_s;
+} run_facts;
+asc_status manifest_describe_run(const run_facts *facts, char **text, asc_error *err);
 
 #endif

@@ -17,21 +17,21 @@
 
 enum { ROWS_PER_SLICE = 1024 };
 
+static asc_status fail_exists(const mask_export *job, const char *what, asc_error *err)
+{
+    (void)fail(err, ASC_CANNOT_CREATE, "%s exists%s", job->out_path, what);
+    return fail_hint(err, ASC_CANNOT_CREATE, "choose another --export-masks, or add --force to replace it");
+}
+
 asc_status mask_export_check(const mask_export *job, asc_error *err)
 {
     struct stat found, data;
-    mask_file *old = NULL;
     if (lstat(job->out_path, &found) != 0)
         return ASC_OK;
     if (!S_ISREG(found.st_mode) ||
         (stat(job->dataset_path, &data) == 0 && data.st_dev == found.st_dev && data.st_ino == found.st_ino))
         return fail(err, ASC_CANNOT_CREATE, "%s is no file that may be replaced, expected a name for the masks", job->out_path);
-    if (job->force || mask_file_open(job->out_path, &old, NULL) == ASC_OK) {
-        mask_file_close(old);
-        return ASC_OK;
-    }
-    (void)fail(err, ASC_CANNOT_CREATE, "%s exists and is not a mask file", job->out_path);
-    return fail_hint(err, ASC_CANNOT_CREATE, "choose another --export-masks, or add --force to replace it");
+    return job->force || job->may_be_there ? ASC_OK : fail_exists(job, "", err);
 }
 
 // What happens to every row's design: it is counted, or written.
@@ -119,6 +119,19 @@ static asc_status write_masks(void *context, asc_error *err)
     return ASC_OK;
 }
 
+// *same: the file that is there holds what was written. Mask files have no times in them.
+static asc_status compare_masks(const mask_export *job, const char *written, bool *same, asc_error *err)
+{
+    uint8_t found[HASH_BYTES], expected[HASH_BYTES];
+    *same = false;
+    if (job->force || access(job->out_path, F_OK) != 0)
+        return ASC_OK;
+    TRY(hash_file(job->out_path, found, err));
+    TRY(hash_file(written, expected, err));
+    *same = memcmp(found, expected, sizeof found) == 0;
+    return *same ? ASC_OK : fail_exists(job, " and does not hold the masks of this run", err);
+}
+
 asc_status mask_export_run(const mask_export *job, asc_error *err)
 {
     char *path = NULL;
@@ -128,12 +141,16 @@ asc_status mask_export_run(const mask_export *job, asc_error *err)
         .step = write_masks,
         .context = &task,
         .writes = true,
+        .stop = job->request->stop,
         .dead = "the process that writes the masks",
         .dead_hint = "the result is kept: the same command tries again",
         .dead_status = ASC_IO_ERROR,
     };
+    bool same = false;
     asc_status status = child_run(&child, err);
     if (status == ASC_OK)
+        status = compare_masks(job, path, &same, err);
+    if (status == ASC_OK && !same)
         status = durable_publish(path, job->out_path, err);
     else
         unlink(path);

@@ -11,13 +11,15 @@ typedef struct mask_export {
     int64_t first_position, n_rows; // of the selection
     const char *out_path;
     bool force;
+    bool may_be_there; // the run's result stands there already, and so may its masks
 } mask_export;
 
-// ASC_CANNOT_CREATE when OUT exists and is neither a mask file nor to be replaced by force, or is the dataset.
+// ASC_CANNOT_CREATE when OUT exists and is not to be replaced by force, or is no file that may be.
 asc_status mask_export_check(const mask_export *job, asc_error *err);
 
 // Draws every row's design again and writes OUT, complete or not at all; rows without a design of their own have no coalitions. An anchor
-// is written where it has a weight. Call with no other thread running: a child process writes.
+// is written where it has a weight. A file that holds just this is left as it is; another one without force is ASC_CANNOT_CREATE. Call with
+// no other thread running: a child process writes.
 asc_status mask_export_run(const mask_export *job, asc_error *err);
 
 #endif

@@ -40,6 +40,7 @@ asc_status mask_import_check(const explain_request *request, const asc_model *mo
     for (size_t done = 0; done < count; done += ROWS_PER_SLICE) {
         asc_rows *rows = NULL;
         const size_t left = count - done;
+        TRY(stop_poll(&request->stop, err));
         TRY(asc_dataset_read(dataset, first + done, left < ROWS_PER_SLICE ? left : ROWS_PER_SLICE, &rows, err));
         const asc_status status = check_slice(request, &model->config, rows, &missing, err);
         asc_rows_free(rows);

@@ -306,7 +306,7 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
 {
     int value = 0;
     estimator forced;
-    *out = (explain_request){0};
+    *out = (explain_request){.stop = model->stop};
     TRY(asc_explain_options_check(options, err));
     out->method = method_find(options->method, &forced);
     (void)estimator_parse(options->estimator, &out->estimator);
@@ -334,6 +334,34 @@ asc_status request_resolve(const asc_explain_options *options, const asc_model *
     if (status != ASC_OK)
         request_free(out);
     return status;
+}
+
+asc_status request_resolve_open(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
+                                explain_request *out, asc_error *err)
+{
+    asc_explain_options neutral = *options;
+    TRY(request_backend_check_words(options, err));
+    const asc_backend_kind guess = request_backend_guess(options);
+    neutral.backend = "cpu";
+    neutral.precision = "auto";
+    neutral.devices = NULL;
+    neutral.device = 0;
+    TRY(request_resolve(&neutral, model, data, log, out, err));
+    out->backend = guess;
+    return ASC_OK;
+}
+
+asc_status request_select_rows(const asc_explain_options *options, int64_t n_available, int64_t *first, int64_t *n_rows, asc_error *err)
+{
+    if (options->first_row >= n_available)
+        return fail(err, ASC_USAGE, "the selection begins at row %lld, the dataset has rows 0..%lld", (long long)options->first_row,
+                    (long long)n_available - 1);
+    const int64_t left = n_available - options->first_row;
+    *first = options->first_row;
+    *n_rows = options->n_rows < 0 || options->n_rows > left ? left : options->n_rows;
+    if (*n_rows == 0)
+        return fail(err, ASC_USAGE, "the selection holds no rows; the dataset has rows 0..%lld", (long long)n_available - 1);
+    return ASC_OK;
 }
 
 void request_free(explain_request *request)

@@ -19,6 +19,7 @@ typedef struct budget_rule {
 typedef enum target_rule { TARGETS_ALL, TARGETS_PREDICTED, TARGETS_LABEL, TARGETS_LISTED } target_rule;
 
 typedef struct explain_request {
+    stop_check stop; // the model's: asked by all that works on the request
     const method *method;
     estimator estimator;
     budget_rule budget;
@@ -50,7 +51,14 @@ typedef struct explain_request {
 // ASC_USAGE names the option and what is possible. `log` may be NULL.
 asc_status request_resolve(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
                            explain_request *out, asc_error *err);
+// The same where the device need not be there: `backend` and `precision` stay open, and what is filled in for them is only a guess at the
+// kind of machine: a GPU when one is asked for or can be used here.
+asc_status request_resolve_open(const asc_explain_options *options, const asc_model *model, const asc_dataset_info *data, const asc_log *log,
+                                explain_request *out, asc_error *err);
 void request_free(explain_request *request);
+
+// The rows that are selected of a dataset of `n_available`; there is at least one (ASC_USAGE).
+asc_status request_select_rows(const asc_explain_options *options, int64_t n_available, int64_t *first, int64_t *n_rows, asc_error *err);
 
 // Whether rows of n features have designs of their own.
 bool request_draws_rows(const explain_request *request, size_t n_features);
@@ -79,5 +87,7 @@ asc_status request_open_backend(const explain_request *request, asc_backend **ou
 size_t request_n_workers(const explain_request *request, int wanted);
 // Bytes of an element of the backend's REAL.
 size_t request_real_bytes(const explain_request *request);
+// Bytes of an element of a linear map's weights there.
+size_t request_map_bytes(const explain_request *request);
 
 #endif

@@ -4,10 +4,12 @@
 #include "base/thread_pool.h"
 #include "model/savings.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DEVICES = 1024 };
+enum { MOST_PROCESSES = 1024 };
 enum { GPU_WORKERS = 2 }; // the kernels of one stream fill the gaps of the other's
 
 typedef struct precision_word {
@@ -70,7 +72,50 @@ static asc_status resolve_savings(const char *text, asc_backend_kind backend, un
     return ASC_OK;
 }
 
-asc_status request_backend_check(const asc_explain_options *options, asc_error *err)
+static asc_status fail_devices(const char *text, asc_error *err)
+{
+    return fail(err, ASC_USAGE, "--devices '%.200s': expected all, or different numbers from 0 to %d separated by commas", text, MOST_DEVICES - 1);
+}
+
+asc_status request_parse_devices(const char *text, int devices[MOST_DEVICES], size_t *n_devices, asc_error *err)
+{
+    bool seen[MOST_DEVICES] = {false};
+    *n_devices = 0;
+    if (is(text, "all"))
+        return ASC_OK;
+    for (const char *next = text;; next++) {
+        char *end = NULL;
+        const unsigned long number = *next >= '0' && *next <= '9' ? strtoul(next, &end, 10) : MOST_DEVICES;
+        if (number >= MOST_DEVICES || seen[number] || (*end != ',' && *end != '\0'))
+            return fail_devices(text, err);
+        seen[number] = true;
+        devices[(*n_devices)++] = (int)number;
+        next = end;
+        if (*next == '\0')
+            return ASC_OK;
+    }
+}
+
+// Worker processes: on GPUs by their numbers, on the processor by how many.
+static asc_status check_processes(const asc_explain_options *options, asc_error *err)
+{
+    const bool on_processor = is(options->backend, "cpu") || is(options->backend, "ref");
+    int devices[MOST_DEVICES];
+    size_t n_devices = 0;
+    if (options->n_processes < 0 || options->n_processes > MOST_PROCESSES)
+        return fail(err, ASC_USAGE, "--processes is %d, expected 0 to %d", options->n_processes, MOST_PROCESSES);
+    if (!options->devices)
+        return ASC_OK;
+    if (on_processor)
+        return fail(err, ASC_USAGE, "--devices %.200s numbers GPUs, but --backend is %s", options->devices, options->backend);
+    if (options->n_processes > 1)
+        return fail(err, ASC_USAGE, "--processes and --devices: on GPUs there is one process for each device");
+    if (options->device > 0)
+        return fail(err, ASC_USAGE, "--device and --devices: expected one of them");
+    return request_parse_devices(options->devices, devices, &n_devices, err);
+}
+
+asc_status request_backend_check_words(const asc_explain_options *options, asc_error *err)
 {
     unsigned savings;
     if (!known_backend(options->backend))
@@ -81,7 +126,13 @@ asc_status request_backend_check(const asc_explain_options *options, asc_error *
         return fail(err, ASC_USAGE, "--device %d: expected 0 to %d", options->device, MOST_DEVICES - 1);
     if (options->device > 0 && (is(options->backend, "cpu") || is(options->backend, "ref")))
         return fail(err, ASC_USAGE, "--device %d numbers GPUs, but --backend is %s", options->device, options->backend);
-    if (!is(options->backend, "cuda"))
+    return check_processes(options, err);
+}
+
+asc_status request_backend_check(const asc_explain_options *options, asc_error *err)
+{
+    TRY(request_backend_check_words(options, err));
+    if (!is(options->backend, "cuda") || options->devices) // each worker process checks its own: one that has looked at a GPU cannot be forked
         return ASC_OK;
     const asc_status status = backend_check_cuda(&(cuda_choice){.device = options->device}, err);
     return status == ASC_OK ? ASC_OK : fail_context(err, status, "--backend cuda");
@@ -112,15 +163,25 @@ static asc_status choose_automatically(const asc_explain_options *options, const
     return ASC_OK;
 }
 
+static asc_backend_kind named_backend(const char *name)
+{
+    return is(name, "ref") ? ASC_BACKEND_REF : is(name, "cuda") ? ASC_BACKEND_CUDA : ASC_BACKEND_CPU;
+}
+
+asc_backend_kind request_backend_guess(const asc_explain_options *options)
+{
+    if (!is(options->backend, "auto"))
+        return named_backend(options->backend);
+    return backend_check_cuda(&(cuda_choice){.device = options->device}, NULL) == ASC_OK ? ASC_BACKEND_CUDA : ASC_BACKEND_CPU;
+}
+
 asc_status request_backend_resolve(const asc_explain_options *options, const asc_log *log, explain_request *out, asc_error *err)
 {
     const precision_word *precision = find_precision(options->precision);
     if (is(options->backend, "auto"))
         TRY(choose_automatically(options, log, &out->backend, err));
     else
-        out->backend = is(options->backend, "ref")    ? ASC_BACKEND_REF
-                       : is(options->backend, "cuda") ? ASC_BACKEND_CUDA
-                                                      : ASC_BACKEND_CPU;
+        out->backend = named_backend(options->backend);
     out->device = options->device;
     out->precision = precision                             ? precision->precision
                      : out->backend == ASC_BACKEND_CUDA ? ASC_PRECISION_FP16
@@ -170,4 +231,10 @@ size_t request_real_bytes(const explain_request *request)
         return sizeof(double);
     const bool is_half = request->precision == ASC_PRECISION_FP16 || request->precision == ASC_PRECISION_BF16;
     return request->backend == ASC_BACKEND_CUDA && is_half ? sizeof(uint16_t) : sizeof(float);
+}
+
+size_t request_map_bytes(const explain_request *request)
+{
+    const bool is_rounded = request->backend == ASC_BACKEND_CPU && request->precision == ASC_PRECISION_BF16;
+    return is_rounded ? sizeof(uint16_t) : request_real_bytes(request);
 }

@@ -112,7 +112,7 @@ asc_status request_solver_resolve(const asc_explain_options *options, explain_re
                     ROW_DESIGN_MOST_BUDGET);
     if (!options->masks)
         return ASC_OK;
-    TRY(mask_file_open(options->masks, &out->masks, err));
+    TRY(mask_file_open(options->masks, &out->stop, &out->masks, err));
     TRY(mask_file_hash(out->masks, out->masks_sha256, err));
     char found[HASH_HEX_SIZE];
     hash_hex(out->masks_sha256, found);

@@ -1,67 +1,46 @@
 // asc_explain: rows stream from the dataset through the engine into part files, and at the end into one result file.
 //
-// The three phases stand in three functions: open what the run needs, explain part by part, merge. Parts that a run with the same
-// manifest left behind are taken over as they are.
+// The phases stand in functions of their own: open what the run needs, settle what it is, explain part by part, merge. Parts that a run
+// with the same manifest left behind are taken over as they are. A task of a plan is the same run with another range of parts and no merge.
 #include <ascribe/explain.h>
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "explain/mask_export.h"
 #include "explain/mask_import.h"
+#include "explain/plan_private.h"
+#include "explain/run_merge.h"
 #include "explain/run_private.h"
+#include "explain/supervisor.h"
 #include "io/dataset_read.h"
 #include "io/mask_file.h"
-#include "io/merge.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { MAX_ROWS_PER_PART = 1024, MAX_GPU_ROWS_PER_PART = 1 << 14 };
-// A part is meant to be about ten seconds of work; this is the speed that is assumed for that, so that the size does not depend on
-// the machine: floating-point operations per second.
-#define ASSUMED_CPU_FLOPS 1e11
-#define ASSUMED_GPU_FLOPS 1e14
-#define ASSUMED_REF_FLOPS 5e8
-#define PART_SECONDS 10
+#include <sys/stat.h>
 
 // ---- Opening -----------------------------------------------------------------------------------------------------
 
-static asc_status select_rows(run *r)
+static asc_status select_share(run *r)
 {
-    const asc_explain_options *options = &r->job->options;
-    const int64_t n_rows = (int64_t)asc_dataset_describe(r->dataset)->n_rows;
-    if (options->first_row >= n_rows)
-        return fail(r->err, ASC_USAGE, "the selection begins at row %lld, the dataset has rows 0..%lld", (long long)options->first_row,
-                    (long long)n_rows - 1);
-    const int64_t available = n_rows - options->first_row;
-    r->first_position = options->first_row;
-    r->n_rows = options->n_rows < 0 || options->n_rows > available ? available : options->n_rows;
-    if (r->n_rows == 0)
-        return fail(r->err, ASC_USAGE, "the selection holds no rows; the dataset has rows 0..%lld", (long long)n_rows - 1);
+    const division *d = &r->job->plan->division;
+    const int64_t first = d->starts[0], n_rows = d->starts[d->n_parts] - first;
+    if (first != r->first_position || n_rows != r->n_rows)
+        return fail(r->err, ASC_DIFFERENT_RUN, "the plan has %lld rows from %lld on, this command selects %lld from %lld on: the dataset has changed",
+                    (long long)n_rows, (long long)first, (long long)r->n_rows, (long long)r->first_position);
+    r->share_first = d->starts[d->tasks[r->job->task]];
+    r->share_rows = d->starts[d->tasks[r->job->task + 1]] - r->share_first;
     return ASC_OK;
 }
 
-// Coalitions that a row of average size will take, and floating-point operations for them.
-static void choose_part_size(run *r)
+static asc_status select_rows(run *r)
 {
-    const asc_dataset_info *data = asc_dataset_describe(r->dataset);
-    const model_config *c = &r->model->config;
-    const double mean_tokens = (double)data->n_tokens / (double)data->n_rows;
-    const double mean_features = (double)data->n_features / (double)data->n_rows;
-    const double evaluations = (double)request_evaluations(&r->request, (size_t)mean_features + 1);
-    const double per_token = 2.0 * (double)c->n_layers * (double)c->n_hidden * (4.0 * (double)c->n_hidden + 2.0 * (double)c->n_ffn);
-    const double row_flops = (evaluations + 3) * (mean_tokens / 2 + 1) * per_token;
-    const bool on_gpu = r->request.backend == ASC_BACKEND_CUDA;
-    const double speed = on_gpu ? ASSUMED_GPU_FLOPS : r->request.backend == ASC_BACKEND_CPU ? ASSUMED_CPU_FLOPS : ASSUMED_REF_FLOPS;
-    const double rows = PART_SECONDS * speed / row_flops;
-    const int64_t most = on_gpu ? MAX_GPU_ROWS_PER_PART : MAX_ROWS_PER_PART;
-    r->rows_per_part = rows < 1 ? 1 : rows > (double)most ? most : (int64_t)rows;
-    if (r->job->options.rows_per_part)
-        r->rows_per_part = (int64_t)r->job->options.rows_per_part;
-    r->n_parts = (r->n_rows + r->rows_per_part - 1) / r->rows_per_part;
+    const int64_t n_available = (int64_t)asc_dataset_describe(r->dataset)->n_rows;
+    TRY(request_select_rows(&r->job->options, n_available, &r->first_position, &r->n_rows, r->err));
+    r->share_first = r->first_position;
+    r->share_rows = r->n_rows;
+    return r->job->plan ? select_share(r) : ASC_OK;
 }
 
 static asc_status open_engine(run *r)
@@ -79,18 +58,6 @@ static asc_status open_engine(run *r)
     return engine_create(&config, &r->engine, r->err);
 }
 
-static asc_status name_parts_folder(run *r)
-{
-    if (!r->job->out_path)
-        return ASC_OK;
-    const size_t bytes = strlen(r->job->out_path) + sizeof ".parts";
-    r->parts_folder = malloc(bytes);
-    if (!r->parts_folder)
-        return fail_memory(r->err, "a path", bytes);
-    snprintf(r->parts_folder, bytes, "%s.parts", r->job->out_path);
-    return ASC_OK;
-}
-
 static mask_export mask_job(const run *r)
 {
     return (mask_export){
@@ -101,6 +68,7 @@ static mask_export mask_job(const run *r)
         .n_rows = r->n_rows,
         .out_path = r->job->options.export_masks,
         .force = r->job->options.force,
+        .may_be_there = r->output.manifest != NULL,
     };
 }
 
@@ -114,33 +82,71 @@ static asc_status check_masks(run *r)
     return mask_export_check(&job, r->err);
 }
 
+// A task is what its plan says; only what the plan left open, and what never changes a result, may be another.
+static asc_status check_task(const asc_explain_job *job, asc_error *err)
+{
+    const asc_plan *plan = job->plan;
+    const asc_explain_options *asked = &job->options, *planned = &plan->options;
+    const char *const words[][3] = {
+        {"backend", planned->backend, asked->backend}, {"precision", planned->precision, asked->precision}, {"savings", planned->savings, asked->savings}};
+    if (job->task >= plan->division.n_tasks)
+        return fail(err, ASC_USAGE, "--task %zu: the plan has tasks 0 to %zu", job->task, plan->division.n_tasks - 1);
+    if (asked->force || asked->export_masks)
+        return fail(err, ASC_USAGE, "--%s does not go with a task of a plan", asked->force ? "force" : "export-masks");
+    if (asked->allow_mixed != planned->allow_mixed)
+        return fail(err, ASC_DIFFERENT_RUN, "--allow-mixed: the plan was made with%s it", planned->allow_mixed ? "" : "out");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i][1], "auto") != 0 && strcmp(words[i][1], words[i][2]) != 0)
+            return fail(err, ASC_DIFFERENT_RUN, "%s: the plan has %s, this command asks for %s", words[i][0], words[i][1], words[i][2]);
+    return ASC_OK;
+}
+
 static asc_status check_job(const asc_explain_job *job, asc_error *err)
 {
     const char *const missing = !job->model_path ? "model_path" : !job->dataset_path ? "dataset_path" : NULL;
     if (missing)
         return fail(err, ASC_USAGE, "%s is NULL, expected a text", missing);
-    return asc_explain_options_check(&job->options, err);
+    TRY(asc_explain_options_check(&job->options, err));
+    return job->plan ? check_task(job, err) : ASC_OK;
+}
+
+// Forks, so that no thread of ours may run yet.
+static asc_status open_inputs(run *r)
+{
+    const asc_explain_job *job = r->job;
+    const stop_check stop = {job->should_stop, job->stop_user};
+    TRY(model_open(job->model_path, &job->log, &stop, &r->model, r->err));
+    TRY(dataset_open(job->dataset_path, &stop, &r->dataset, r->err));
+    TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
+    r->request.planning = r->planning;
+    TRY(select_rows(r));
+    TRY(asc_dataset_check(r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
+    TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
+    return job->options.force || !job->out_path ? ASC_OK : run_output_read(job->out_path, &stop, &r->output, r->err);
 }
 
 asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
     TRY(check_job(job, r->err));
-    TRY(asc_model_open(job->model_path, &job->log, &r->model, r->err));
-    TRY(asc_dataset_open(job->dataset_path, &r->dataset, r->err));
-    TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
-    r->request.planning = r->planning;
-    TRY(select_rows(r));
-    TRY(asc_dataset_check(r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err)); // forks: before threads start
-    TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->first_position, (size_t)r->n_rows, r->err));
-    TRY(run_read_output(r));
+    TRY(open_inputs(r));
+    if (!r->request.method->efficient)
+        r->summary->max_residual = -1;
     TRY(check_masks(r));
-    choose_part_size(r);
     TRY(dataset_hash(r->dataset, r->dataset_sha256, r->err));
     TRY(open_engine(r));
-    const manifest_facts facts = {r->model, &r->request, r->engine, r->dataset_sha256, r->first_position, r->n_rows};
+    const manifest_facts facts = {
+        .model = r->model,
+        .request = &r->request,
+        .backend = engine_backend(r->engine),
+        .kernel_set = job->options.allow_mixed ? manifest_mixed : engine_kernel_set(r->engine),
+        .dataset_sha256 = r->dataset_sha256,
+        .first_position = r->first_position,
+        .n_rows = r->n_rows,
+    };
     TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
-    TRY(name_parts_folder(r));
+    if (job->out_path)
+        TRY(run_folder_name(job->out_path, &r->folder, r->err));
     r->summary->backend = request_backend_name(&r->request);
     return ASC_OK;
 }
@@ -150,6 +156,8 @@ asc_status run_open(run *r)
 // The merge forks: no thread of ours and no open HDF5 file may be around.
 static void release_for_fork(run *r)
 {
+    supervisor_close(r->supervisor);
+    r->supervisor = NULL;
     engine_destroy(r->engine);
     r->engine = NULL;
     mask_file_close(r->request.masks);
@@ -160,49 +168,42 @@ static void release_for_fork(run *r)
 
 static asc_status merge_parts(run *r)
 {
-    char *granularity = strdup(asc_dataset_describe(r->dataset)->granularity);
-    char *run_text = NULL, *temporary_base = NULL;
-    asc_status status = granularity ? ASC_OK : fail_memory(r->err, "a name", 16);
+    run_record record = {0};
+    char *path = NULL;
+    const asc_explain_options *options = &r->job->options;
     run_report(r, "merging");
     release_for_fork(r);
     r->summary->elapsed_s = clock_seconds() - r->start_s;
+    asc_status status = run_folder_join(&r->folder, RUN_RECORD_NAME, &path, r->err);
     if (status == ASC_OK)
-        status = manifest_describe_run(r->job, r->summary, r->n_workers, r->rows_per_part, &run_text, r->err);
-    if (status == ASC_OK)
-        status = run_temporary_base(r, &temporary_base);
+        status = run_record_read(path, &record, r->err);
     if (status == ASC_OK) {
-        merge_job job = {
-            .parts_folder = r->parts_folder,
-            .n_parts = r->n_parts,
+        const run_facts facts = {
+            .command = r->job->command,
+            .model_path = r->job->model_path,
             .dataset_path = r->job->dataset_path,
-            .first_position = r->first_position,
-            .n_rows = r->n_rows,
-            .n_targets = (uint32_t)r->request.n_targets,
-            .n_classes = (uint32_t)r->model->n_classes,
-            .n_fit = (uint32_t)r->request.method->n_fit,
-            .class_names = (const char *const *)r->model->class_names,
-            .manifest = r->manifest,
-            .run = run_text,
-            .method = r->request.method->name,
-            .estimator = estimator_name(r->request.estimator),
-            .output = request_output_name(&r->request),
-            .policy = request_policy_name(&r->request),
-            .granularity = granularity,
-            .keep_text = r->job->options.keep_text,
-            .out_path = r->job->out_path,
-            .keep_existing = !r->job->options.force,
-            .temporary_base = temporary_base,
+            .n_workers = r->n_workers,
+            .n_rows = r->summary->n_rows,
+            .evaluations = r->summary->evaluations,
+            .tokens = r->summary->tokens,
+            .elapsed_s = r->summary->elapsed_s,
         };
-        memcpy(job.dataset_sha256, r->dataset_sha256, sizeof job.dataset_sha256);
-        memcpy(job.manifest_hash, r->manifest_hash, sizeof job.manifest_hash);
-        status = merge_run(&job, r->err);
+        const run_merge merge = {
+            .folder = &r->folder,
+            .record = &record,
+            .out_path = r->job->out_path,
+            .keep_text = options->keep_text,
+            .keep_existing = !options->force,
+            .keep_parts = options->keep_parts,
+            .facts = &facts,
+            .stop = r->request.stop,
+        };
+        status = run_merge_parts(&merge, NULL, r->err);
     }
-    if (status == ASC_OK && !r->job->options.keep_parts)
-        run_remove_parts(r);
+    r->summary->merged = status == ASC_OK;
     r->summary->elapsed_s = clock_seconds() - r->start_s;
-    free(temporary_base);
-    free(run_text);
-    free(granularity);
+    run_record_free(&record);
+    free(path);
     return status;
 }
 
@@ -217,10 +218,24 @@ static asc_status export_masks(run *r)
     return mask_export_run(&job, r->err);
 }
 
+// Says what is kept. Where nobody asked for it, `err` says why it stopped.
+static void tell_stop(const run *r)
+{
+    char words[96];
+    snprintf(words, sizeof words, "stopped with %zu of %lld rows done", r->rows_done, (long long)r->share_rows);
+    if (r->rows_done > 0 && stop_asked(&r->request.stop))
+        (void)fail(r->err, ASC_STOPPED, "%s", words);
+    else if (r->rows_done > 0)
+        (void)fail_context(r->err, ASC_STOPPED, "%s", words);
+    (void)fail_hint(r->err, ASC_STOPPED, "the same command goes on from the finished parts");
+}
+
 void run_close(run *r)
 {
-    run_release_parts(r);
-    free(r->parts_folder);
+    supervisor_close(r->supervisor);
+    run_folder_free(&r->folder);
+    division_free(&r->division);
+    run_output_free(&r->output);
     free(r->manifest);
     engine_destroy(r->engine);
     request_free(&r->request);
@@ -228,26 +243,109 @@ void run_close(run *r)
     asc_model_close(r->model);
 }
 
+// Takes the folder of parts, and starts over in it where forced. ASC_CANNOT_CREATE when somebody else holds it, or OUT is there by now.
+static asc_status take_folder(run *r)
+{
+    struct stat facts;
+    const bool is_task = r->job->plan != NULL;
+    const run_claim claim = {is_task ? RUN_ROLE_TASK : RUN_ROLE_ALONE, r->job->task, r->job->job_id};
+    TRY(run_folder_take(&r->folder, &claim, r->err));
+    if (!is_task && !r->job->options.force && lstat(r->job->out_path, &facts) == 0) {
+        (void)fail(r->err, ASC_CANNOT_CREATE, "%s appeared while the run began", r->job->out_path);
+        return fail_hint(r->err, ASC_CANNOT_CREATE, "run the same command again: it may be complete");
+    }
+    if (r->job->options.force)
+        run_folder_clear(&r->folder);
+    return ASC_OK;
+}
+
+static void count_part(void *user, const char *name, run_file kind, size_t index)
+{
+    (void)name, (void)index;
+    *(size_t *)user += kind == RUN_FILE_PART || kind == RUN_FILE_BAD;
+}
+
+// A run whose input is wrong (its masks, say) and that has no part yet leaves nothing that would stand in the way of a right one.
+static void clear_if_empty(const run *r, asc_status status)
+{
+    size_t n_parts = 0;
+    if ((status != ASC_MALFORMED && status != ASC_NOT_FOUND) || r->job->plan || !r->folder.alone)
+        return;
+    run_folder_list(&r->folder, count_part, &n_parts);
+    if (n_parts == 0)
+        run_folder_clear(&r->folder);
+}
+
+// The folder is this run's from here to its end.
+static asc_status work_in_folder(run *r)
+{
+    asc_status status = take_folder(r);
+    if (status == ASC_OK)
+        status = r->supervisor ? supervisor_settle(r) : run_settle(r, true);
+    if (status == ASC_OK) {
+        run_folder_sweep(&r->folder, r->first_part, r->end_part);
+        status = r->supervisor ? supervisor_explain_parts(r) : run_explain_parts(r);
+        r->summary->elapsed_s = clock_seconds() - r->start_s;
+    }
+    if (status == ASC_OK && !r->job->plan)
+        status = merge_parts(r);
+    if (!r->summary->merged)
+        run_end_progress(r, status);
+    clear_if_empty(r, status);
+    run_folder_release(&r->folder);
+    return status;
+}
+
+asc_status run_check_output(run *r)
+{
+    const run_output_wish wish = {
+        .path = r->job->out_path,
+        .dataset_path = r->job->dataset_path,
+        .manifest = r->manifest,
+        .manifest_hash = r->manifest_hash,
+        .with_text = r->job->options.keep_text,
+        .force = r->job->options.force,
+        .only_complete = r->job->plan != NULL,
+    };
+    return run_output_check(&r->output, &wish, &r->summary->already_complete, r->err);
+}
+
+// A run that was killed when its result had its name already has left parts.
+static void remove_what_is_left(run *r)
+{
+    if (r->job->plan || r->job->options.keep_parts)
+        return;
+    release_for_fork(r);
+    run_remove_merged(&r->folder, r->job->out_path, r->manifest_hash);
+}
+
+// What there is to do: the run is opened, here or by the processes that will work on it, and held against what stands at OUT.
+static asc_status open_run(run *r)
+{
+    if (!r->job->out_path)
+        return fail(r->err, ASC_USAGE, "out_path is NULL, expected a text");
+    TRY(check_job(r->job, r->err));
+    if (supervisor_is_wanted(&r->job->options))
+        return supervisor_open(r);
+    TRY(run_open(r));
+    return run_check_output(r);
+}
+
 asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err)
 {
+    asc_error own = {.status = ASC_OK};
     *summary = (asc_explain_summary){.backend = ""};
-    run r = {.job = job, .summary = summary, .parts_lock = -1, .err = err};
-    asc_status status = job->out_path ? run_open(&r) : fail(err, ASC_USAGE, "out_path is NULL, expected a text");
+    run r = {.job = job, .summary = summary, .folder = {.descriptor = -1, .lock = -1}, .err = err ? err : &own};
+    asc_status status = open_run(&r);
     r.start_s = clock_seconds();
-    if (status == ASC_OK && !r.request.method->efficient)
-        summary->max_residual = -1;
-    if (status == ASC_OK)
-        status = run_check_output(&r);
-    if (status == ASC_OK && !summary->already_complete) {
-        status = run_explain_parts(&r);
-        if (status == ASC_OK)
-            status = merge_parts(&r);
-        if (r.parts_lock >= 0)
-            rmdir(r.parts_folder); // which does nothing where parts or other people's files are
-        run_release_parts(&r);
-    }
+    if (status == ASC_OK && !summary->already_complete)
+        status = work_in_folder(&r);
+    else if (status == ASC_OK)
+        remove_what_is_left(&r);
     if (status == ASC_OK)
         status = export_masks(&r);
+    if (status == ASC_STOPPED)
+        tell_stop(&r);
     run_close(&r);
     return status;
 }

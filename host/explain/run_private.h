@@ -1,12 +1,20 @@
-// A run under way: what run.c opens and works on, shared with run_output.c, which sees to its files, and with
-// estimate.c, which asks what the run would take.
+// A run under way: what run.c opens and works on, shared with run_settle.c, which says what the run is, run_parts.c, which does the work,
+// and estimate.c, which asks what the run would take.
+//
+// A run without plan is its only task: its share are all parts.
 #ifndef ASCRIBE_EXPLAIN_RUN_PRIVATE_H
 #define ASCRIBE_EXPLAIN_RUN_PRIVATE_H
 
 #include <ascribe/explain.h>
 
+#include "explain/division.h"
+#include "explain/engine.h"
 #include "explain/manifest.h"
+#include "explain/run_folder.h"
+#include "explain/run_output.h"
 #include "io/part.h"
+
+typedef struct supervisor supervisor;
 
 typedef struct run {
     const asc_explain_job *job;
@@ -16,52 +24,57 @@ typedef struct run {
     explain_request request;
     bool planning; // the engine counts memory, and computes nothing
     engine *engine;
+    supervisor *supervisor; // of the processes that do the work (supervisor.h), which then have model, dataset and engine; NULL: this one does
     size_t n_workers;
-    int64_t first_position, n_rows, rows_per_part, n_parts;
+    int64_t first_position, n_rows; // of the whole run
+    division division;              // empty until run_settle
+    size_t first_part, end_part;    // the share
+    int64_t share_first, share_rows;
     char *manifest;
     uint8_t manifest_hash[HASH_BYTES], dataset_sha256[HASH_BYTES];
-    char *parts_folder; // NULL without an out_path
-    int parts_lock;     // descriptor of the locked folder; -1: not held
-    char output_hash[HASH_HEX_SIZE]; // manifest hash of the result that stands at OUT; empty: there is none,
-    asc_error output_error;          // and why it is none
-    bool output_has_text;
-    uint64_t known_evaluations, reused_evaluations; // of the rows read so far; of parts taken over
+    run_folder folder; // path NULL without an out_path
+    run_output output; // what stands at OUT
+    uint64_t known_evaluations, done_evaluations; // of the rows read so far, and of those of them that are done, as they were expected
+    uint64_t reused_evaluations;                  // of parts taken over
     size_t rows_known, rows_done;
+    bool keeps_progress;      // from run_settle on: the folder is this run's
+    double progress_written_s;
     double start_s;
     asc_error *err;
 } run;
 
-// Opens model, dataset and engine, chooses rows and parts, makes the manifest. `job`, `summary` and `err` are set, parts_lock is -1, the rest is zero.
-// Writes nothing. run_close afterwards, whatever the status.
+// Opens model, dataset and engine, chooses rows, makes the manifest. `job`, `summary` and `err` are set, the folder is not taken, the rest is
+// zero. Writes nothing. run_close afterwards, whatever the status.
 asc_status run_open(run *r);
 void run_close(run *r);
 
-// Reads what stands at OUT, if anything; forks, so that it comes before the threads. ASC_OUT_OF_MEMORY.
-asc_status run_read_output(run *r);
-
-// What to do when OUT exists: nothing more if it is this run's result (summary->already_complete), refuse unless forced otherwise.
+// What OUT means for the run: nothing is left to do if it is its result (summary->already_complete). ASC_CANNOT_CREATE when it is
+// something else and not forced; a task of a plan leaves that to the merge.
 asc_status run_check_output(run *r);
 
-// Makes the folder for parts, takes the lock on it, and removes what a killed run left half-written there. ASC_CANNOT_CREATE when another
-// run holds it, or OUT is there by now. Where a file system has no locks there is none.
-asc_status run_take_parts(run *r);
-// Removes all parts; other people's files stay. And lets go of the lock.
-void run_remove_parts(const run *r);
-void run_release_parts(run *r);
+// What is in the folder: the run's record must be of this very run (ASC_DIFFERENT_RUN names what differs), and says how rows are divided
+// into parts. Where there is none the rows are divided, as the plan says or anew; `write` writes the record then.
+asc_status run_settle(run *r, bool write);
 
-// Reads, explains and writes all parts (run_parts.c); what of them is there already is taken over.
+// Reads, explains and writes the parts of the share (run_parts.c); what of them is there already is taken over.
 asc_status run_explain_parts(run *r);
 
-// Tells the caller where the run stands.
-void run_report(const run *r, const char *phase);
+// Tells the caller where the run stands, and the folder too, every few seconds.
+void run_report(run *r, const char *phase);
 
-// Beginning of a name in the folder of parts for the unfinished result; *base = NULL where OUT is on another disk. The caller frees it.
-asc_status run_temporary_base(const run *r, char **base);
+// Writes the progress file (run_progress.h) a last time: how it ended.
+void run_end_progress(run *r, asc_status status);
 
-part_header run_part_header(const run *r, int64_t index);
+asc_status run_part_path(const run *r, size_t index, char **path, asc_error *err);
+part_header run_part_header(const run *r, size_t index);
 
-// The finished part of this very run at `path`; *found = NULL when there is none or --force starts over. The caller closes it.
-// ASC_DIFFERENT_RUN for another run's.
-asc_status run_find_part(const run *r, const part_header *header, const char *path, part_reader **found);
+// The finished part of this very run at `path`; *found = NULL when there is none. The caller closes it. A damaged one is set aside as PATH.bad
+// where `set_aside` is true, with a warning, and counts as none. ASC_DIFFERENT_RUN for another run's.
+typedef struct part_search {
+    const part_header *header;
+    const char *path;
+    bool set_aside;
+} part_search;
+asc_status run_find_part(const run *r, const part_search *search, part_reader **found);
 
 #endif

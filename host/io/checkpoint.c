@@ -28,6 +28,7 @@ typedef struct entry {
 
 struct checkpoint {
     char *path;
+    const stop_check *stop; // while it is opened
     json_t *index; // owns the shards' names; NULL for a single file
     shard *shards; // sorted by name
     size_t n_shards;
@@ -60,7 +61,7 @@ static asc_status open_single(checkpoint *weights, asc_error *err)
     weights->shards = calloc(1, sizeof *weights->shards);
     if (!weights->shards)
         return fail_memory(err, "the weights", sizeof *weights->shards);
-    TRY(safetensors_open(weights->path, &weights->shards[0].file, err));
+    TRY(safetensors_open(weights->path, weights->stop, &weights->shards[0].file, err));
     const safetensors *file = weights->shards[0].file;
     weights->shards[0].name = file_name;
     weights->n_shards = 1;
@@ -133,7 +134,7 @@ static asc_status open_shards(checkpoint *weights, const char *folder, asc_error
     for (size_t i = 0; i < weights->n_shards; i++) {
         char *path = NULL;
         TRY(join(folder, weights->shards[i].name, &path, err));
-        const asc_status status = safetensors_open(path, &weights->shards[i].file, err);
+        const asc_status status = safetensors_open(path, weights->stop, &weights->shards[i].file, err);
         free(path);
         if (status == ASC_NOT_FOUND)
             return fail_hint(err, status, "%s lists %zu files; all of them must be there", index_name,
@@ -211,17 +212,19 @@ static asc_status open_any(checkpoint *weights, const char *folder, const asc_lo
     return open_sharded(weights, folder, log, err);
 }
 
-asc_status checkpoint_open(const char *folder, const asc_log *log, checkpoint **out, asc_error *err)
+asc_status checkpoint_open(const char *folder, const asc_log *log, const stop_check *stop, checkpoint **out, asc_error *err)
 {
     *out = NULL;
     checkpoint *weights = calloc(1, sizeof *weights);
     if (!weights)
         return fail_memory(err, "the weights", sizeof *weights);
+    weights->stop = stop;
     const asc_status status = open_any(weights, folder, log, err);
     if (status != ASC_OK) {
         checkpoint_close(weights);
         return status;
     }
+    weights->stop = NULL;
     *out = weights;
     return ASC_OK;
 }

@@ -10,8 +10,8 @@ typedef struct checkpoint checkpoint;
 
 // Reads and validates the file or, when it is not there, all shards. Shard names are plain file names; every tensor of the index must
 // be in its shard; a shard's other tensors are left out with a warning to `log` (may be NULL). ASC_NOT_FOUND names what is missing,
-// ASC_MALFORMED the file, the tensor and the rule.
-asc_status checkpoint_open(const char *folder, const asc_log *log, checkpoint **out, asc_error *err);
+// ASC_MALFORMED the file, the tensor and the rule. `stop` (may be NULL) is asked while files are read: ASC_STOPPED.
+asc_status checkpoint_open(const char *folder, const asc_log *log, const stop_check *stop, checkpoint **out, asc_error *err);
 void checkpoint_close(checkpoint *weights); // accepts NULL
 
 size_t checkpoint_count(const checkpoint *weights);

@@ -23,6 +23,7 @@ struct asc_dataset {
     annotations notes;
     char *texts[N_TEXTS]; // the info's strings
     asc_dataset_info info;
+    stop_check stop; // asked by what takes time
 };
 
 static asc_status read_texts(asc_dataset *data, asc_error *err)
@@ -187,6 +188,7 @@ typedef struct trial_call {
     const h5_identity *expected; // NULL: only opened
     row_range range;
     h5_identity found; // the answer
+    stop_check stop;
 } trial_call;
 
 static asc_status try_reading(void *context, asc_error *err)
@@ -206,16 +208,28 @@ static asc_status try_reading(void *context, asc_error *err)
 static asc_status run_trial(trial_call *call, asc_error *err)
 {
     const trial job = {
-        .path = call->path, .step = try_reading, .context = call, .answer = &call->found, .answer_size = sizeof call->found};
+        .path = call->path,
+        .step = try_reading,
+        .context = call,
+        .answer = &call->found,
+        .answer_size = sizeof call->found,
+        .stop = call->stop,
+    };
     return trial_run(&job, err);
 }
 
 asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err)
 {
+    return dataset_open(path, NULL, out, err);
+}
+
+asc_status dataset_open(const char *path, const stop_check *stop, asc_dataset **out, asc_error *err)
+{
     asc_dataset *data = NULL;
-    trial_call call = {.path = path};
+    trial_call call = {.path = path, .stop = stop ? *stop : (stop_check){0}};
     TRY(run_trial(&call, err));
     TRY(dataset_open_here(path, &data, err));
+    data->stop = call.stop;
     const asc_status status = h5file_check_identity(data->file, &call.found, err);
     if (status == ASC_OK)
         *out = data;
@@ -226,7 +240,7 @@ asc_status asc_dataset_open(const char *path, asc_dataset **out, asc_error *err)
 
 asc_status dataset_hash(const asc_dataset *dataset, uint8_t digest[HASH_BYTES], asc_error *err)
 {
-    TRY(hash_file(h5file_path(dataset->file), digest, err));
+    TRY(hash_file_or_stop(h5file_path(dataset->file), &dataset->stop, digest, err));
     return h5file_check_path(dataset->file, err);
 }
 
@@ -327,12 +341,14 @@ static asc_status read_rows(const asc_dataset *data, row_range range, asc_rows *
 {
     size_t begin = 0;
     annotation_slice notes;
+    TRY(stop_poll(&data->stop, err));
     TRY(h5set_read_new(&data->ids, range.first, range.count, &rows->id, err));
     TRY(h5set_read_new(&data->truncated, range.first, range.count, &rows->truncated, err));
     TRY(read_tokens(data, range, rows, err));
     TRY(ragged_read(&data->feature_offsets, range, data->info.n_features, &rows->feature_offsets, &begin,
                     err));
     TRY(check_rows(data, rows, err));
+    TRY(stop_poll(&data->stop, err));
     TRY(annotations_read(&data->notes, range, rows->feature_offsets, &notes, err));
     take_annotations(rows, &notes);
     return ASC_OK;
@@ -363,7 +379,7 @@ asc_status dataset_check_here(asc_dataset *dataset, size_t first, size_t count, 
 asc_status asc_dataset_check(asc_dataset *dataset, size_t first, size_t count, asc_error *err)
 {
     const h5_identity identity = h5file_identity(dataset->file);
-    trial_call call = {h5file_path(dataset->file), &identity, {first, count}, {0}};
+    trial_call call = {h5file_path(dataset->file), &identity, {first, count}, {0}, dataset->stop};
     TRY(check_range(dataset, first, count, err));
     return run_trial(&call, err);
 }
@@ -383,6 +399,29 @@ asc_status asc_dataset_read(asc_dataset *dataset, size_t first, size_t count, as
         *out = rows;
     else
         asc_rows_free(rows);
+    return status;
+}
+
+static asc_status read_sizes(const h5set *offsets, row_range range, size_t total, size_t *sizes, asc_error *err)
+{
+    int64_t *values = NULL;
+    size_t begin = 0;
+    TRY(ragged_read(offsets, range, total, &values, &begin, err));
+    for (size_t row = 0; row < range.count; row++)
+        sizes[row] = (size_t)(values[row + 1] - values[row]);
+    free(values);
+    return ASC_OK;
+}
+
+asc_status dataset_row_sizes(const asc_dataset *dataset, size_t first, size_t count, size_t *n_tokens, size_t *n_features, asc_error *err)
+{
+    const row_range range = {first, count};
+    TRY(check_range(dataset, first, count, err));
+    const h5_silence silence = h5_silence_begin();
+    asc_status status = read_sizes(&dataset->token_offsets, range, dataset->info.n_tokens, n_tokens, err);
+    if (status == ASC_OK)
+        status = read_sizes(&dataset->feature_offsets, range, dataset->info.n_features, n_features, err);
+    h5_silence_end(silence);
     return status;
 }
 

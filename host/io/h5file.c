@@ -176,7 +176,7 @@ static asc_status make_empty(const char *path, asc_error *err)
 {
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0)
-        return fail(err, errno == ENOSPC || errno == EDQUOT ? ASC_IO_ERROR : ASC_CANNOT_CREATE,
+        return fail(err, errno == ENOSPC || errno == EDQUOT || errno == EIO ? ASC_IO_ERROR : ASC_CANNOT_CREATE,
                     "%s: cannot be created: %s", path, strerror(errno));
     close(descriptor);
     return ASC_OK;

@@ -5,6 +5,7 @@
 #include "io/h5file.h"
 #include "io/trial.h"
 
+#include <ascribe/masks.h>
 #include <ascribe/version.h>
 
 #include <assert.h>
@@ -38,6 +39,7 @@ struct mask_file {
     known_row *by_id;   // ascending
     size_t *most;       // [most_features + 1] coalitions of a row with so many features
     size_t most_features;
+    stop_check stop; // asked by what takes time
 };
 
 static int compare_ids(const void *left, const void *right)
@@ -182,14 +184,21 @@ static asc_status try_reading(void *context, asc_error *err)
     return ASC_OK;
 }
 
-asc_status mask_file_open(const char *path, mask_file **out, asc_error *err)
+asc_status mask_file_open(const char *path, const stop_check *stop, mask_file **out, asc_error *err)
 {
     mask_file *f = NULL;
     trial_call call = {.path = path};
     const trial job = {
-        .path = path, .step = try_reading, .context = &call, .answer = &call.found, .answer_size = sizeof call.found};
+        .path = path,
+        .step = try_reading,
+        .context = &call,
+        .answer = &call.found,
+        .answer_size = sizeof call.found,
+        .stop = stop ? *stop : (stop_check){0},
+    };
     TRY(trial_run(&job, err));
     TRY(mask_file_open_here(path, &f, err));
+    f->stop = job.stop;
     const asc_status status = h5file_check_identity(f->file, &call.found, err);
     if (status == ASC_OK)
         *out = f;
@@ -210,6 +219,32 @@ void mask_file_close(mask_file *file)
 size_t mask_file_most(const mask_file *file, size_t n_features)
 {
     return n_features <= file->most_features ? file->most[n_features] : 0;
+}
+
+static asc_status check_all_rows(const mask_file *file, asc_masks_info *info, asc_error *err)
+{
+    *info = (asc_masks_info){.n_rows = file->n_rows, .n_coalitions = file->weights.n_rows, .n_longest = file->most_features};
+    for (size_t i = 0; i < file->n_rows; i++) {
+        const known_row known = file->by_id[i];
+        mask_row row;
+        if (file->offsets[known.row] == file->offsets[known.row + 1]) {
+            info->n_rows_without_masks++;
+            continue;
+        }
+        TRY(mask_file_read(file, known.id, file->features[known.row], &row, err));
+        mask_row_free(&row);
+    }
+    return ASC_OK;
+}
+
+asc_status asc_masks_check(const char *path, asc_masks_info *info, asc_error *err)
+{
+    mask_file *file = NULL;
+    *info = (asc_masks_info){0};
+    TRY(mask_file_open(path, NULL, &file, err));
+    const asc_status status = check_all_rows(file, info, err);
+    mask_file_close(file);
+    return status;
 }
 
 void mask_row_free(mask_row *row)
@@ -249,7 +284,7 @@ static asc_status fit_masks(const mask_file *f, uint64_t id, size_t n_features, 
 
 asc_status mask_file_hash(const mask_file *file, uint8_t digest[HASH_BYTES], asc_error *err)
 {
-    TRY(hash_file(h5file_path(file->file), digest, err));
+    TRY(hash_file_or_stop(h5file_path(file->file), &file->stop, digest, err));
     return h5file_check_path(file->file, err);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/stop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +24,8 @@
 typedef struct mask_file mask_file;
 
 // Opens and checks structure, ids and offsets, after a child process has read the whole file without harm (trial.h): call with no other
-// thread running. ASC_NOT_FOUND, ASC_MALFORMED, ASC_OUT_OF_MEMORY.
-asc_status mask_file_open(const char *path, mask_file **out, asc_error *err);
+// thread running. ASC_NOT_FOUND, ASC_MALFORMED, ASC_OUT_OF_MEMORY. `stop` (may be NULL) is asked now and by mask_file_hash: ASC_STOPPED.
+asc_status mask_file_open(const char *path, const stop_check *stop, mask_file **out, asc_error *err);
 // The same in this process without a trial, for one that may die: the trial itself, and tests.
 asc_status mask_file_open_here(const char *path, mask_file **out, asc_error *err);
 void mask_file_close(mask_file *file); // accepts NULL

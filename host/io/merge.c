@@ -106,13 +106,17 @@ static asc_status call_step(void *context, asc_error *err)
 static asc_status run_step(merge_step *step, const char *who, const merge_job *job, const char *path,
                            asc_error *err)
 {
+    char name[512];
+    snprintf(name, sizeof name, "%.400s: %s", job->out_path, who);
     const child_job child = {
         .step = call_step,
         .context = &(step_call){step, job, path},
         .writes = true,
-        .dead = who,
+        .stop = job->stop,
+        .dead = name,
         .dead_hint = "the parts are kept: the same command tries the merge again",
         .dead_status = ASC_IO_ERROR,
+        .killed_status = ASC_IO_ERROR,
     };
     return child_run(&child, err);
 }

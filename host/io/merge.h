@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/stop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@ typedef struct merge_job {
     const char *out_path;
     bool keep_existing;         // refuse with ASC_CANNOT_CREATE if OUT is there when the result is finished
     const char *temporary_base; // beginning of the unfinished file's name, on OUT's file system; NULL: beside OUT
+    stop_check stop; // asked until the result is whole: ASC_STOPPED
 } merge_job;
 
 // FOLDER/part-NNNNNNNN.part; the caller frees *path.

@@ -1,8 +1,8 @@
 // Part files. Numbers are little-endian, floats are IEEE 754 binary32 and keep their bits, NaN payloads too.
 //
-//   header, 112 bytes          row record, 32 + 8MK + 16K + 4C + 4FK bytes, then 8 bytes of checksum
+//   header, 368 bytes          row record, 32 + 8MK + 16K + 4C + 4FK bytes, then 8 bytes of checksum
 //     0  magic [8]               0  id uint64
-//     8  version uint32 = 1      8  position int64
+//     8  version uint32 = 2      8  position int64
 //    12  K uint32               16  evaluations int64
 //    16  C uint32               24  status uint32
 //    20  F uint32               28  M uint32
@@ -12,11 +12,12 @@
 //    72  n_rows int64               targets int32 [K]
 //    80  sum of M uint64            scores float32 [C]
 //    88  file size uint64
-//    96  checksum [8]               fit float32 [F, K]
-//   104  zero [8]             trailer, 40 bytes: SHA-256 of all before [32], end mark [8]
+//    96  kernel set [256]           fit float32 [F, K]
+//   352  checksum [8]         trailer, 40 bytes: SHA-256 of all before [32], end mark [8]
+//   360  zero [8]
 //
-// A checksum is the first 8 bytes of the SHA-256 of what stands before it in the header or record. The header
-// alone tells the file's size, so a cut or grown file is known before memory for it is asked for. A row's
+// The kernel set is ASCII, filled up with zeros; version 1 had none and 112 bytes of header. A checksum is the first 8 bytes
+// of the SHA-256 of what stands before it in the header or record. The header alone tells the file's size, so a cut or grown file is known before memory for it is asked for. A row's
 // record without its checksum is also what part_row_digest feeds, so a digest over a result can be recomputed
 // by anyone from the arrays themselves.
 #include "io/part.h"
@@ -28,16 +29,18 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-    PART_VERSION = 1,
+    PART_VERSION = 2,
     MAGIC_BYTES = 8,
     CHECKSUM_BYTES = 8,
-    HEADER_BYTES = 112,
-    HEADER_CHECKSUM_AT = 96,
+    HEADER_BYTES = 368,
+    KERNEL_SET_AT = 96,
+    HEADER_CHECKSUM_AT = 352,
     RECORD_HEAD_BYTES = 32,
     TRAILER_BYTES = HASH_BYTES + MAGIC_BYTES,
     PIECE_WORDS = 1024,
@@ -186,6 +189,7 @@ static void store_header(uint8_t *bytes, const part_header *header, uint64_t sum
     store_le64(bytes + 72, (uint64_t)header->n_rows);
     store_le64(bytes + 80, sum_features);
     store_le64(bytes + 88, file_size);
+    snprintf((char *)bytes + KERNEL_SET_AT, PART_KERNEL_SET_SIZE, "%s", header->kernel_set);
     checksum(bytes, HEADER_CHECKSUM_AT, bytes + HEADER_CHECKSUM_AT);
 }
 
@@ -296,11 +300,23 @@ void part_abort(part_writer *writer)
 // ---- Reading
 // -------------------------------------------------------------------------------------------------------
 
-// Fills the reader's header from the file's first bytes and holds the file's real size against the stated.
-static asc_status load_header(const char *path, const uint8_t *bytes, part_reader *reader, asc_error *err)
+// Printable ASCII, then zeros to the end.
+static bool load_kernel_set(const uint8_t *bytes, char text[PART_KERNEL_SET_SIZE])
+{
+    size_t length = 0;
+    while (length < PART_KERNEL_SET_SIZE && bytes[length] >= ' ' && bytes[length] <= '~')
+        length++;
+    for (size_t i = length; i < PART_KERNEL_SET_SIZE; i++)
+        if (bytes[i] != 0)
+            return false;
+    memcpy(text, bytes, PART_KERNEL_SET_SIZE);
+    return length < PART_KERNEL_SET_SIZE;
+}
+
+// Is this the beginning of a part, of this version, and as it was written?
+static asc_status check_start(const char *path, const uint8_t *bytes, asc_error *err)
 {
     static const uint8_t zeros[HEADER_BYTES - HEADER_CHECKSUM_AT - CHECKSUM_BYTES];
-    part_header *header = &reader->header;
     if (memcmp(bytes, start_mark, MAGIC_BYTES) != 0)
         return fail(err, ASC_MALFORMED, "%s: expected a part file, found another beginning", path);
     if (load_le32(bytes + 8) != PART_VERSION)
@@ -310,6 +326,14 @@ static asc_status load_header(const char *path, const uint8_t *bytes, part_reade
         memcmp(bytes + HEADER_CHECKSUM_AT + CHECKSUM_BYTES, zeros, sizeof zeros) != 0)
         return fail(err, ASC_MALFORMED, "%s: the header's checksum does not agree: the file is damaged",
                     path);
+    return ASC_OK;
+}
+
+// Fills the reader's header from the file's first bytes and holds the file's real size against the stated.
+static asc_status load_header(const char *path, const uint8_t *bytes, part_reader *reader, asc_error *err)
+{
+    part_header *header = &reader->header;
+    TRY(check_start(path, bytes, err));
     header->n_targets = load_le32(bytes + 12);
     header->n_classes = load_le32(bytes + 16);
     header->n_fit = load_le32(bytes + 20);
@@ -324,6 +348,8 @@ static asc_status load_header(const char *path, const uint8_t *bytes, part_reade
     if (header->index < 0 || header->first_position < 0 || header->n_rows < 0 ||
         __builtin_add_overflow(header->first_position, header->n_rows, &past_end))
         return fail(err, ASC_MALFORMED, "%s: the header states an impossible range of rows", path);
+    if (!load_kernel_set(bytes + KERNEL_SET_AT, header->kernel_set))
+        return fail(err, ASC_MALFORMED, "%s: the header's kernel set is no text", path);
     if (header->n_targets == 0 || header->n_classes == 0)
         return fail(err, ASC_MALFORMED, "%s: expected at least one target and one class, found none", path);
     if (!part_size(header, reader->sum_features, &counted) || counted != stated)
@@ -416,16 +442,21 @@ static void adopt_byte_order(part_reader *reader)
     }
 }
 
-static asc_status load_part(int descriptor, const char *path, const part_header *expected,
-                            part_reader *reader, asc_error *err)
+static asc_status read_header(int descriptor, const char *path, uint8_t head[HEADER_BYTES], part_reader *reader, asc_error *err)
 {
-    uint8_t head[HEADER_BYTES];
     if (reader->size < HEADER_BYTES + TRAILER_BYTES)
         return fail(err, ASC_MALFORMED,
                     "%s: expected a part of at least %d bytes, found %zu: the file is truncated", path,
                     HEADER_BYTES + TRAILER_BYTES, reader->size);
     TRY(file_read_exactly(descriptor, path, head, HEADER_BYTES, err));
-    TRY(load_header(path, head, reader, err));
+    return load_header(path, head, reader, err);
+}
+
+static asc_status load_part(int descriptor, const char *path, const part_header *expected,
+                            part_reader *reader, asc_error *err)
+{
+    uint8_t head[HEADER_BYTES];
+    TRY(read_header(descriptor, path, head, reader, err));
     TRY(check_identity(path, expected, &reader->header, err));
     reader->bytes = malloc(reader->size);
     if (!reader->bytes)
@@ -459,6 +490,20 @@ done:
     if (descriptor >= 0)
         close(descriptor);
     part_close(reader);
+    return status;
+}
+
+asc_status part_peek(const char *path, const part_header *expected, part_facts *out, asc_error *err)
+{
+    int descriptor = -1;
+    part_reader reader = {0};
+    uint8_t head[HEADER_BYTES];
+    TRY(file_open(path, &descriptor, &reader.size, err));
+    asc_status status = read_header(descriptor, path, head, &reader, err);
+    close(descriptor);
+    if (status == ASC_OK)
+        status = check_identity(path, expected, &reader.header, err);
+    *out = (part_facts){reader.header, reader.sum_features, reader.size};
     return status;
 }
 

@@ -1,6 +1,6 @@
 // Part files: the results of a fixed range of rows in a flat format of our own, immutable once they have their name.
 //
-// Layout (little-endian, see part.c): magic, version, manifest hash, range, K, C | per row: record + its checksum |
+// Layout (little-endian, see part.c): magic, version, manifest hash, range, K, C, kernel set | per row: record + its checksum |
 // SHA-256 of all before, end magic. The header says how many rows there are and each record how long it is; truncation,
 // extension, a flipped bit, another run's part or a renamed one are each told apart and named.
 #ifndef ASCRIBE_IO_PART_H
@@ -30,6 +30,8 @@ typedef struct part_row {
     const float *fit;                 // [F, K]: what a method gives besides; lime: intercept, score, local prediction
 } part_row;
 
+enum { PART_KERNEL_SET_SIZE = 256 };
+
 typedef struct part_header {
     uint8_t manifest_hash[HASH_BYTES];
     int64_t index;          // part k of the run
@@ -38,6 +40,7 @@ typedef struct part_header {
     uint32_t n_targets; // K
     uint32_t n_classes; // C
     uint32_t n_fit;     // F
+    char kernel_set[PART_KERNEL_SET_SIZE]; // which one computed it; printable ASCII
 } part_header;
 
 typedef struct part_writer part_writer;
@@ -55,6 +58,15 @@ typedef struct part_reader part_reader;
 // Opens and checks everything (length, checksums, digest, end mark). ASC_NOT_FOUND, ASC_MALFORMED; ASC_DIFFERENT_RUN when the
 // manifest hash or the index is not `expected`'s (NULL: any).
 asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err);
+
+// What the header alone says; `bytes` is the file's size, which agrees with it. Errors as part_open, but for damage further on.
+typedef struct part_facts {
+    part_header header;
+    uint64_t sum_features;
+    size_t bytes;
+} part_facts;
+asc_status part_peek(const char *path, const part_header *expected, part_facts *out, asc_error *err);
+
 const part_header *part_reader_header(const part_reader *reader);
 // Row `row` of the part; pointers stay valid until part_close.
 part_row part_read(const part_reader *reader, size_t row);

@@ -209,6 +209,7 @@ typedef struct trial_call {
     const h5_identity *expected; // NULL: only opened
     row_range range;
     h5_identity found; // the answer
+    stop_check stop;
 } trial_call;
 
 static asc_status check_rows(asc_result *result, row_range range, asc_error *err)
@@ -240,14 +241,25 @@ static asc_status try_reading(void *context, asc_error *err)
 static asc_status run_trial(trial_call *call, asc_error *err)
 {
     const trial job = {
-        .path = call->path, .step = try_reading, .context = call, .answer = &call->found, .answer_size = sizeof call->found};
+        .path = call->path,
+        .step = try_reading,
+        .context = call,
+        .answer = &call->found,
+        .answer_size = sizeof call->found,
+        .stop = call->stop,
+    };
     return trial_run(&job, err);
 }
 
 asc_status asc_result_open(const char *path, asc_result **out, asc_error *err)
 {
+    return result_open(path, NULL, out, err);
+}
+
+asc_status result_open(const char *path, const stop_check *stop, asc_result **out, asc_error *err)
+{
     asc_result *result = NULL;
-    trial_call call = {.path = path};
+    trial_call call = {.path = path, .stop = stop ? *stop : (stop_check){0}};
     TRY(run_trial(&call, err));
     TRY(result_open_here(path, &result, err));
     const asc_status status = h5file_check_identity(result->file, &call.found, err);
@@ -403,7 +415,7 @@ static asc_status check_range(const asc_result *result, size_t first, size_t cou
 asc_status asc_result_check(asc_result *result, size_t first, size_t count, asc_error *err)
 {
     const h5_identity identity = h5file_identity(result->file);
-    trial_call call = {h5file_path(result->file), &identity, {first, count}, {0}};
+    trial_call call = {h5file_path(result->file), &identity, {first, count}, {0}, {0}};
     TRY(check_range(result, first, count, err));
     return run_trial(&call, err);
 }

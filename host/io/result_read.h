@@ -4,10 +4,13 @@
 
 #include <ascribe/result.h>
 
+#include "base/stop.h"
 #include "io/part.h"
 
 enum { RESULT_N_FIT = 3 }; // numbers of lime's fit per target
 
+// As asc_result_open; `stop` (may be NULL) is asked while it is tried: ASC_STOPPED.
+asc_status result_open(const char *path, const stop_check *stop, asc_result **out, asc_error *err);
 // As asc_result_open and asc_result_verify, in this process, without a trial: for a child that may die.
 asc_status result_open_here(const char *path, asc_result **out, asc_error *err);
 asc_status result_verify_here(const char *path, asc_verify_report *report, asc_error *err);

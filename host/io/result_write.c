@@ -1,9 +1,9 @@
-// Writing `ascribe-result` v1 from the parts of a run and the dataset, in one pass with one part in memory.
+// Writing `ascribe-result` v1 from the parts of a run and the dataset, in one pass with two parts in memory.
 //
 // No step cleans up HDF5 objects after a failure: closing a file that could not be written loses rows
 // silently or crashes (libhdf5 1.10, measured), so whoever calls this reports the error and ends its process.
 #include "io/merge_private.h"
-
+#include "io/part_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ typedef struct result_writer {
     copied_column *columns;
     size_t n_columns;
     size_t n_features; // of all rows
-    int64_t n_rows_done, n_features_done;
-    hash_state *digest;
+    int64_t n_features_done;
+    part_stream *parts;
     size_t space_needed; // bytes on disk, about
 } result_writer;
 
@@ -255,7 +255,6 @@ static asc_status append_rows(result_writer *w, const part_reader *part, asc_err
         rows.evaluations[i] = row.evaluations;
         rows.status[i] = row.status;
         rows.feature_end[i] = n_features += row.n_features;
-        part_row_digest(w->digest, &row, (part_shape){w->job->n_targets, w->job->n_classes, w->job->n_fit});
     }
     asc_status status = check_source(w, &rows, n_rows, err);
     if (status == ASC_OK)
@@ -265,25 +264,27 @@ static asc_status append_rows(result_writer *w, const part_reader *part, asc_err
     return status;
 }
 
-static asc_status append_part(result_writer *w, int64_t index, asc_error *err)
+static asc_status append_part(result_writer *w, const part_reader *part, asc_error *err)
 {
-    part_reader *part = NULL;
-    TRY(merge_open_part(w->job, index, w->job->first_position + w->n_rows_done, &part, err));
     TRY(append_rows(w, part, err));
     for (row_array which = VALUES; which < arrays_end(w->job); which++)
         TRY(append_array(w, part, which, err));
-    w->n_rows_done += part_reader_header(part)->n_rows;
-    part_close(part);
     return ASC_OK;
 }
 
 static asc_status append_parts(result_writer *w, asc_error *err)
 {
     const int64_t zero = 0;
+    part_reader *part = NULL;
     TRY(h5set_append(&w->feature_offsets, 1, &zero, err));
-    for (int64_t index = 0; index < w->job->n_parts; index++)
-        TRY(append_part(w, index, err));
-    return merge_check_end(w->job, w->n_rows_done, err);
+    TRY(part_stream_open(w->job, &w->parts, err));
+    TRY(part_stream_next(w->parts, &part, err));
+    while (part) {
+        TRY(append_part(w, part, err));
+        part_close(part);
+        TRY(part_stream_next(w->parts, &part, err));
+    }
+    return ASC_OK;
 }
 
 static asc_status finish_numbers(result_writer *w, asc_error *err)
@@ -323,12 +324,9 @@ static asc_status write_class_names(result_writer *w, asc_error *err)
 // Who the file is and what it was made with; `complete` goes last.
 static asc_status write_attributes(result_writer *w, asc_error *err)
 {
-    uint8_t digest[HASH_BYTES];
     char digest_hex[HASH_HEX_SIZE], manifest_hex[HASH_HEX_SIZE];
     const merge_job *job = w->job;
-    hash_finish(w->digest, digest);
-    w->digest = NULL;
-    hash_hex(digest, digest_hex);
+    part_stream_digest(w->parts, digest_hex);
     hash_hex(job->manifest_hash, manifest_hex);
     const char *const texts[][2] = {
         {"format", "ascribe-result"},    {"format_version", "1.0"},   {"created_by", RESULT_CREATED_BY},
@@ -373,13 +371,13 @@ static asc_status explain_failure(const result_writer *w, asc_status status, asc
 asc_status result_write(const merge_job *job, const char *path, asc_error *err)
 {
     result_writer w = {.job = job};
-    TRY(hash_open(&w.digest, err));
     TRY(open_dataset(&w, err));
     TRY(count_space(&w, err));
     TRY(check_space(&w, err));
     const asc_status status = write_file(&w, path, err);
     if (status != ASC_OK)
         return explain_failure(&w, status, err);
+    part_stream_close(w.parts);
     h5set_close(&w.source_features);
     h5set_close(&w.source_ids);
     h5file_close(w.dataset);

@@ -299,7 +299,7 @@ done:
     return status;
 }
 
-static asc_status read_data(int descriptor, safetensors *file, hash_state *hash, asc_error *err)
+static asc_status read_data(int descriptor, safetensors *file, const stop_check *stop, hash_state *hash, asc_error *err)
 {
     file->data = malloc(file->data_size > 0 ? file->data_size : 1);
     if (!file->data)
@@ -307,13 +307,14 @@ static asc_status read_data(int descriptor, safetensors *file, hash_state *hash,
     for (size_t at = 0; at < file->data_size; at += READ_PIECE) {
         const size_t left = file->data_size - at;
         const size_t size = left < READ_PIECE ? left : READ_PIECE;
+        TRY(stop_poll(stop, err));
         TRY(file_read_exactly(descriptor, file->path, file->data + at, size, err));
         hash_add(hash, file->data + at, size);
     }
     return ASC_OK;
 }
 
-asc_status safetensors_open(const char *path, safetensors **out, asc_error *err)
+asc_status safetensors_open(const char *path, const stop_check *stop, safetensors **out, asc_error *err)
 {
     assert(path && out);
     int descriptor = -1;
@@ -339,7 +340,7 @@ asc_status safetensors_open(const char *path, safetensors **out, asc_error *err)
     status = read_header(descriptor, file, length, hash, err);
     if (status != ASC_OK)
         goto done;
-    status = read_data(descriptor, file, hash, err);
+    status = read_data(descriptor, file, stop, hash, err);
     if (status != ASC_OK)
         goto done;
     qsort(file->tensors, file->n_tensors, sizeof *file->tensors, compare_names);

@@ -34,7 +34,8 @@ typedef struct tensor_info {
 typedef struct safetensors safetensors;
 
 // Reads and validates `path`. ASC_NOT_FOUND, ASC_MALFORMED (message: file, tensor or offset, rule), ASC_OUT_OF_MEMORY, ASC_IO_ERROR.
-asc_status safetensors_open(const char *path, safetensors **out, asc_error *err);
+// `stop` (may be NULL) is asked between pieces: ASC_STOPPED.
+asc_status safetensors_open(const char *path, const stop_check *stop, safetensors **out, asc_error *err);
 void safetensors_close(safetensors *file); // accepts NULL
 
 size_t safetensors_count(const safetensors *file);

@@ -38,6 +38,7 @@ asc_status trial_run(const trial *job, asc_error *err)
         .memory_bytes = memory_limit,
         .cpu_s = LEAST_CPU_S + size / BYTES_PER_CPU_S,
         .wall_ms = job->wall_ms ? job->wall_ms : 1000 * (LEAST_WALL_S + size / BYTES_PER_WALL_S),
+        .stop = job->stop,
         .dead = who,
         .dead_hint = "the file is damaged, or made to harm: get it again from where it came, or make it anew",
         .dead_status = ASC_MALFORMED,

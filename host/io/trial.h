@@ -6,6 +6,7 @@
 #define ASCRIBE_IO_TRIAL_H
 
 #include "base/child.h"
+#include "base/stop.h"
 
 // Runs `step` on the file in a child: at most 4 GiB of memory more than now, processor time and time after the
 // file's size, no file written, no core. Its status, or ASC_MALFORMED "PATH: the reader died (signal n: words)" or "PATH: the reader gave
@@ -18,6 +19,7 @@ typedef struct trial {
     void *answer;
     size_t answer_size;
     size_t wall_ms; // 0: after the file's size
+    stop_check stop; // ASC_STOPPED when it asks
 } trial;
 asc_status trial_run(const trial *job, asc_error *err);
 

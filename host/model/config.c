@@ -3,12 +3,16 @@
 
 #include "base/file.h"
 
+#include <ascribe/model.h>
+
 #include <jansson.h>
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     MAX_CONFIG_BYTES = 16 << 20,
@@ -283,6 +287,22 @@ asc_status config_parse(const uint8_t *bytes, size_t size, const char *path, mod
     return status;
 }
 
+// A name of the Hugging Face Hub, "NAME" or "OWNER/NAME", rather than a path to a folder that is there.
+static bool is_hub_name(const char *name)
+{
+    const char *slash = strchr(name, '/');
+    return access(name, F_OK) != 0 && isalnum((unsigned char)name[0]) && (!slash || (slash[1] != '\0' && !strchr(slash + 1, '/')));
+}
+
+static void hint_folder(const char *folder, asc_error *err)
+{
+    if (is_hub_name(folder))
+        (void)fail_hint(err, ASC_NOT_FOUND, "--model takes a folder; a model of the Hugging Face Hub becomes one with "
+                        "'pip install huggingface_hub && hf download %.120s --local-dir %.120s'", folder, folder);
+    else
+        (void)fail_hint(err, ASC_NOT_FOUND, "--model takes a folder as Hugging Face writes it: config.json and model.safetensors");
+}
+
 asc_status config_read(const char *folder, model_config *out, asc_error *err)
 {
     *out = (model_config){0};
@@ -292,12 +312,20 @@ asc_status config_read(const char *folder, model_config *out, asc_error *err)
     TRY(config_path(folder, "config.json", &path, err));
     asc_status status = file_read(path, MAX_CONFIG_BYTES, &bytes, &size, err);
     if (status == ASC_NOT_FOUND)
-        (void)fail_hint(err, status, "--model takes a folder as Hugging Face writes it: config.json and model.safetensors");
+        hint_folder(folder, err);
     if (status == ASC_OK)
         status = config_parse(bytes, size, path, out, err);
     free(bytes);
     free(path);
     return status;
+}
+
+asc_status asc_model_check(const char *path, asc_error *err)
+{
+    model_config config;
+    TRY(config_read(path, &config, err));
+    config_free(&config);
+    return ASC_OK;
 }
 
 void config_free(model_config *config)

@@ -104,6 +104,7 @@ static asc_status end_stage(const pass *p, forward_stage stage)
 static asc_status linear(const pass *p, const asc_linear *weights, size_t n_rows, asc_activation activation, asc_view x, asc_view out)
 {
     const linear_args args = {weights, n_rows, activation, x, out};
+    TRY(stop_poll(&p->model->model->stop, p->err));
     return op_linear(p->stream, &args, p->err);
 }
 

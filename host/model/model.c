@@ -160,7 +160,7 @@ static asc_status describe_files(asc_model *model, asc_error *err)
     TRY(config_path(model->path, "tokenizer.json", &tokenizer, err));
     asc_status status = ASC_OK;
     if (access(tokenizer, R_OK) == 0)
-        status = hash_file(tokenizer, digest, err);
+        status = hash_file_or_stop(tokenizer, &model->stop, digest, err);
     if (access(tokenizer, R_OK) == 0 && status == ASC_OK)
         hash_hex(digest, model->tokenizer_sha256);
     free(tokenizer);
@@ -197,7 +197,7 @@ static void describe(asc_model *model)
 static asc_status open_weights(asc_model *model, const asc_log *log, asc_error *err)
 {
     char *path = NULL;
-    const asc_status status = checkpoint_open(model->path, log, &model->weights, err);
+    const asc_status status = checkpoint_open(model->path, log, &model->stop, &model->weights, err);
     if (status != ASC_NOT_FOUND)
         return status;
     static const char *const pickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
@@ -213,10 +213,17 @@ static asc_status open_weights(asc_model *model, const asc_log *log, asc_error *
 
 asc_status asc_model_open(const char *path, const asc_log *log, asc_model **out, asc_error *err)
 {
+    return model_open(path, log, NULL, out, err);
+}
+
+asc_status model_open(const char *path, const asc_log *log, const stop_check *stop, asc_model **out, asc_error *err)
+{
     *out = NULL;
     asc_model *model = calloc(1, sizeof *model);
     if (!model)
         return fail_memory(err, "the model", sizeof *model);
+    if (stop)
+        model->stop = *stop;
     asc_status status = ASC_OK;
     if ((size_t)snprintf(model->path, sizeof model->path, "%s", path) >= sizeof model->path)
         status = fail(err, ASC_USAGE, "the model's path is longer than %zu bytes", sizeof model->path - 1);

@@ -12,6 +12,7 @@ struct asc_model {
     model_config config;
     checkpoint *weights; // NULL: generated from `seed`
     uint64_t seed;
+    stop_check stop; // asked while weights are read and loaded
     size_t n_classes;
     char **class_names; // [n_classes]
     bool sigmoid;       // scores by sigmoid instead of softmax (multi-label, or one class)
@@ -47,6 +48,9 @@ typedef struct device_model {
     unsigned savings; // ASC_SAVING_*: what was folded into the weights, and what they allow
     asc_linear *head_dense, *classifier;
 } device_model;
+
+// As asc_model_open; `stop` (may be NULL) is asked between pieces of files now and between tensors in model_load: ASC_STOPPED.
+asc_status model_open(const char *path, const asc_log *log, const stop_check *stop, asc_model **out, asc_error *err);
 
 // The tensor of this name and shape (norms also under their old names). ASC_MALFORMED names it, expected and found.
 asc_status model_tensor(const asc_model *model, const char *name, size_t n_dims, const size_t *shape, const tensor_info **out,

@@ -29,8 +29,8 @@ asc_status savings_parse(const char *text, unsigned *out, asc_error *err)
     *out = strcmp(text, "all") == 0 ? ASC_SAVINGS_ALL : 0;
     if (*out || strcmp(text, "none") == 0)
         return ASC_OK;
-    for (const char *word = text, *end; *word || word == text; word = *end ? end + 1 : end) {
-        end = strchr(word, ',') ? strchr(word, ',') : word + strlen(word);
+    for (const char *word = text, *end; word; word = *end ? end + 1 : NULL) {
+        end = word + strcspn(word, ",");
         const unsigned saving = find(word, (size_t)(end - word));
         if (!saving)
             return fail(err, ASC_USAGE, "--savings: expected all, none, or some of first_layer, last_layer, fold, duplicates; found '%.*s'",

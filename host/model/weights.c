@@ -30,6 +30,7 @@ static asc_status read_tensor(const walk *w, const char *name, size_t rows, size
 {
     const size_t shape[2] = {rows, columns};
     const tensor_info *tensor = NULL;
+    TRY(stop_poll(&w->model->stop, w->err));
     if (w->n_elements)
         *w->n_elements += rows * (columns ? columns : 1);
     if (!w->model->weights) {

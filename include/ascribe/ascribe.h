@@ -32,8 +32,10 @@
 #include <ascribe/device.h>
 #include <ascribe/explain.h>
 #include <ascribe/log.h>
+#include <ascribe/masks.h>
 #include <ascribe/model.h>
 #include <ascribe/options.h>
+#include <ascribe/plan.h>
 #include <ascribe/result.h>
 #include <ascribe/status.h>
 #include <ascribe/version.h>

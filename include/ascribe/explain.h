@@ -20,6 +20,8 @@ typedef struct asc_progress {
     double remaining_s; // estimate by evaluations; negative while unknown
 } asc_progress;
 
+struct asc_plan; // plan.h
+
 typedef struct asc_explain_job {
     const char *model_path;
     const char *dataset_path;
@@ -30,11 +32,20 @@ typedef struct asc_explain_job {
     // Called from the calling thread now and then (several times a second at most); may be NULL.
     void (*progress)(void *user, const asc_progress *progress);
     void *progress_user;
+    const struct asc_plan *plan; // NULL: the whole run; else task `task` of a plan (asc_plan_job)
+    size_t task;
+    const char *job_id; // of a batch system, for people who ask who is at work; may be NULL
+    // Asked often, from any thread; non-zero: stop as soon as possible and return ASC_STOPPED. Finished parts stay, the one under way is
+    // dropped. May be NULL.
+    int (*should_stop)(void *user);
+    void *stop_user;
 } asc_explain_job;
 
 typedef struct asc_explain_summary {
     bool already_complete; // OUT held this very result; nothing was computed and the rest is zero
+    bool merged;           // OUT was written; false for a task of a plan
     size_t n_rows;
+    size_t n_rows_reused;          // of these, taken over from parts that were there; evaluations and tokens leave them out
     size_t n_rows_with_status[32]; // by bit number, see ASC_ROW_*
     size_t n_unexplained;          // rows without attributions
     size_t n_labelled, n_correct;  // rows with a label, and with the predicted class (classes) equal to it
@@ -47,10 +58,12 @@ typedef struct asc_explain_summary {
 } asc_explain_summary;
 
 // Runs the job. Results go to OUT.parts/ part by part and, at the end, into OUT, which appears complete or not at all.
-// A row's result depends on model, row, row id, method options, seed and backend kernel set alone.
-// ASC_USAGE, ASC_NOT_FOUND, ASC_MALFORMED, ASC_NO_DEVICE, ASC_OUT_OF_MEMORY, ASC_CANNOT_CREATE (OUT exists and is something else, or its folder
-// cannot be written), ASC_IO_ERROR. Must be called while the process has no other threads of its own at work: the
-// result is written by a forked child.
+// A row's result depends on model, row, row id, method options, seed and backend kernel set alone. The same job again continues
+// where one ended; a task of a plan ends when its parts are there, asc_merge makes the result of them.
+// ASC_USAGE, ASC_NOT_FOUND, ASC_MALFORMED, ASC_NO_DEVICE, ASC_OUT_OF_MEMORY, ASC_CANNOT_CREATE (OUT exists and is something else, or its
+// folder cannot be written; another process works on it, which is named), ASC_IO_ERROR, ASC_STOPPED, ASC_DIFFERENT_RUN (OUT.parts belongs
+// to a run with another configuration: every field that differs is named). Must be called while the process has no other threads of its
+// own at work: the result is written by a forked child.
 asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err) ASC_MUST_USE;
 
 // What a run takes. Counts are exact: what asc_explain will then execute. What finished parts beside OUT hold already is left out.
@@ -69,7 +82,7 @@ typedef struct asc_explain_cost {
     // asked for on it, counted by the functions that ask; what CUDA itself takes (some hundred MiB) comes on top.
     uint64_t device_free_bytes, device_bytes;
     size_t step_tokens;
-    size_t n_parts, rows_per_part;
+    size_t n_parts, rows_per_part; // rows of the largest part
     uint64_t parts_bytes;  // of all part files: exact
     uint64_t output_bytes; // of OUT: an upper bound for all but small results, in which HDF5's own structures outweigh the rows
     double calibration_s;  // worker seconds of the real steps that were timed

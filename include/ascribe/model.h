@@ -36,6 +36,8 @@ typedef struct asc_model_info {
 // Reads and validates configuration and weights into memory; the folder is not needed afterwards. `log` may be NULL.
 // ASC_NOT_FOUND, ASC_MALFORMED (names the field or tensor, expected and found; what is supported when something is not), ASC_OUT_OF_MEMORY.
 asc_status asc_model_open(const char *path, const asc_log *log, asc_model **out, asc_error *err) ASC_MUST_USE;
+// Reads config.json alone: whether the folder is there and its model is one that asc_model_open supports. Statuses as there.
+asc_status asc_model_check(const char *path, asc_error *err) ASC_MUST_USE;
 void asc_model_close(asc_model *model); // accepts NULL
 const asc_model_info *asc_model_describe(const asc_model *model);
 

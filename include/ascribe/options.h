@@ -38,6 +38,9 @@ typedef struct asc_explain_options {
     const char *precision; // "auto" (default: fp32 on cpu, fp16 on cuda), "fp32" (ref computes in double all the same), "bf16" (on cpu of the
                            // linear maps alone), and on cuda "fp16", "tf32"
     int device;            // which GPU, from 0
+    const char *devices;   // "0,1,3" or "all": one worker process on each of these GPUs; NULL (default): `device`, in this process. Never
+                           // changes a result
+    int n_processes;       // worker processes on the processor; 0 (default) and 1: this one. Never changes a result
     int n_workers;         // threads (on cuda: streams); 0 = one per available core (on cuda: 2). Never changes a result
     size_t step_tokens;    // tokens per step and worker; 0 = default. Never changes a result
     size_t rows_per_part;  // 0 = chosen from the model's and the rows' size. Never changes a result
@@ -45,7 +48,8 @@ typedef struct asc_explain_options {
     int64_t n_rows;
     bool keep_text;        // copy texts and kept columns into the result (default true)
     bool keep_parts;       // leave the part files behind
-    bool force;            // replace an existing result
+    bool force;            // replace an existing result, and start over where parts of another run are
+    bool allow_mixed;      // parts may come from different kernel sets, whose results differ in their last bits; the result says which
     bool allow_tokenizer_mismatch; // explain although the dataset was made with another tokenizer
 } asc_explain_options;
 

@@ -150,7 +150,7 @@ def _add_table_options(table: Any) -> None:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, _stop)
     options = make_parser().parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-# What `cmake --install` puts where: library, headers, program, manual page, completions, and the files by which other builds find
+# What `cmake --install` puts where: library, headers, program, manual page, completions, the scripts for Slurm, and the files by which other builds find
 # the library (CMake package, pkg-config).
 include(CMakePackageConfigHelpers)
 
@@ -10,6 +10,11 @@ install(TARGETS ascribe EXPORT ascribe-targets INCLUDES DESTINATION ${CMAKE_INST
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ascribe ${PROJECT_BINARY_DIR}/include/ascribe
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# ---- Scripts for Slurm ----
+set(slurm ${PROJECT_SOURCE_DIR}/scripts/slurm)
+install(PROGRAMS ${slurm}/submit DESTINATION ${CMAKE_INSTALL_DATADIR}/ascribe/slurm)
+install(FILES ${slurm}/explain.sbatch ${slurm}/merge.sbatch ${slurm}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/ascribe/slurm)
 
 # ---- Manual page and completions: the program prints them ----
 set(documents ${PROJECT_BINARY_DIR}/documents)

@@ -46,6 +46,9 @@ void use_inputs(const char *model_path, const char *dataset_path)
     asc_rows_free(rows);
     asc_dataset_close(dataset);
     asc_model_close(model);
+    asc_masks_info masks{};
+    expect(asc_model_check(model_path, &err) == ASC_OK, "model.h: the model is supported", &err);
+    expect(asc_masks_check(dataset_path, &masks, &err) == ASC_MALFORMED, "masks.h: a dataset is no mask file");
 }
 
 void remember(void *user, asc_log_level, const char *message)
@@ -70,6 +73,53 @@ void use_explain(const char *model_path, const char *dataset_path, const char *o
     expect(asc_explain(&job, &summary, &err) == ASC_OK && summary.n_rows > 0, "explain.h: the run succeeds", &err);
     expect(cost.evaluations == summary.evaluations, "explain.h: the estimate was right");
     expect(messages.find("evaluations") != std::string::npos, "log.h: a small budget is warned of");
+}
+
+void count_findings(void *user, asc_part_state, const char *, const char *)
+{
+    ++*static_cast<int *>(user);
+}
+
+void use_plan(const char *model_path, const char *dataset_path, const char *out_path)
+{
+    const std::string plan_path = std::string(out_path) + ".plan.json", planned_out = std::string(out_path) + ".planned.h5";
+    int n_found = 0;
+    asc_error err{};
+    asc_plan *plan = nullptr;
+    asc_explain_summary summary{};
+    asc_merge_summary merged{};
+    asc_parts_report report{};
+    asc_run_status status{};
+    asc_explain_job job{};
+    job.model_path = model_path;
+    job.dataset_path = dataset_path;
+    job.out_path = planned_out.c_str();
+    job.options = asc_explain_options_default();
+    job.options.budget = "8";
+    job.options.force = true;
+    expect(asc_plan_make(&job, 2, plan_path.c_str(), &err) == ASC_OK, "plan.h: a plan is made", &err);
+    expect(asc_plan_open(plan_path.c_str(), &plan, &err) == ASC_OK, "plan.h: the plan opens", &err);
+    if (!plan)
+        return;
+    const asc_plan_info *info = asc_plan_describe(plan);
+    expect(info->n_tasks >= 1 && info->n_parts >= info->n_tasks && info->flops > 0, "plan.h: it has tasks");
+    for (size_t task = 0; task < info->n_tasks; task++) {
+        expect(asc_plan_job(plan, task, &job, &err) == ASC_OK, "plan.h: a task is a job", &err);
+        job.job_id = "17";
+        expect(asc_explain(&job, &summary, &err) == ASC_OK && !summary.merged, "plan.h: the task succeeds", &err);
+    }
+    expect(asc_parts_check(plan_path.c_str(), count_findings, &n_found, &report, &err) == ASC_OK && n_found == 0, "plan.h: the parts are right", &err);
+    expect(std::strcmp(asc_part_state_name(ASC_PART_FOREIGN), "foreign") == 0, "plan.h: a state of a part has a name");
+    asc_merge_job merge{};
+    merge.run_path = plan_path.c_str();
+    merge.force = true;
+    expect(asc_merge(&merge, &merged, &err) == ASC_OK && merged.n_rows == info->n_rows, "plan.h: the parts are merged", &err);
+    expect(asc_run_status_read(plan_path.c_str(), &status, &err) == ASC_OK && status.merged, "plan.h: the run stands at its end", &err);
+    expect(status.n_tasks == 0 || std::strcmp(asc_task_state_name(status.tasks[0].state), "done") == 0, "plan.h: its tasks are done");
+    asc_run_status_free(&status);
+    asc_plan_close(plan);
+    std::remove(plan_path.c_str());
+    std::remove(planned_out.c_str());
 }
 
 void use_result(const char *path)
@@ -123,6 +173,7 @@ int main(int argc, char **argv)
     use_small_headers();
     use_inputs(argv[1], argv[2]);
     use_explain(argv[1], argv[2], argv[3]);
+    use_plan(argv[1], argv[2], argv[3]);
     use_result(argv[3]);
     use_bench(argv[1], argv[2]);
     return n_failed ? 1 : 0;

@@ -21,6 +21,10 @@ def part(what, old, new):
     return canary("part", "host/io/part.c", what, old, new)
 
 
+def plan(file, what, old, new):
+    return canary("plan", "host/explain/" + file, what, old, new)
+
+
 def masks(what, old, new):
     return canary("masks", "host/io/mask_file.c", what, old, new)
 
@@ -64,7 +68,13 @@ CANARIES = [
          "header->index < 0 || header->n_rows < 0 ||"),
     part("no targets", "if (header->n_targets == 0 || header->n_classes == 0)", "if (header->n_classes == 0)"),
     part("bytes that belong to no row", "    if (left != 0)", "    if (left > 64)"),
+    part("a kernel set without an end", "    return length < PART_KERNEL_SET_SIZE;", "    return true;"),
     part("any position", "if (position != header->first_position + (int64_t)row)", "if (position < header->first_position)"),
+    plan("division.c", "parts without rows", "if (d->starts[part + 1] <= d->starts[part])", "if (d->starts[part + 1] < d->starts[part])"),
+    plan("division.c", "tasks that end before the last part", "d->tasks[0] != 0 || d->tasks[d->n_tasks] != d->n_parts", "d->tasks[0] != 0"),
+    plan("plan.c", "paths that are not absolute", "if ((*paths[i])[0] != '/')", "if ((*paths[i])[0] == '.')"),
+    plan("run_record.c", "parts of other rows than the manifest's", "if (d->starts[0] != first || d->starts[d->n_parts] - first != n_rows)",
+         "if (d->starts[0] != first)"),
     dataset("dataset.c", "features above the row's", "if (feature < -1 || feature >= n_features)", "if (feature < -1)"),
     dataset("dataset.c", "features below -1", "if (feature < -1 || feature >= n_features)", "if (feature >= n_features)"),
     dataset("dataset.c", "negative token ids", "if (rows->tokens[token] < 0)", "if (rows->tokens[token] < -100)"),

@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     asc_error err = {0};
     const bool here = hdf5_only_arrays_differ(bytes, size);
     const char *path = fuzz_named_file(bytes, size);
-    asc_status status = here ? mask_file_open_here(path, &file, &err) : mask_file_open(path, &file, &err);
+    asc_status status = here ? mask_file_open_here(path, &file, &err) : mask_file_open(path, NULL, &file, &err);
     FUZZ_REQUIRE((status == ASC_OK) == (file != NULL));
     if (status == ASC_OK && here)
         check_most(file);

@@ -12,8 +12,9 @@
 #include <string.h>
 
 enum { // the layout at the head of host/io/part.c
-    HEADER = 112,
-    HEADER_SUM_AT = 96,
+    HEADER = 368,
+    KERNEL_SET_AT = 96,
+    HEADER_SUM_AT = 352,
     TRAILER = 40,
     RECORD_HEAD = 32,
     SUM = 8,
@@ -48,6 +49,7 @@ static void check_accepted(const part_reader *part, size_t size)
     FUZZ_REQUIRE(header->n_rows >= 0 && header->index >= 0 && header->first_position >= 0);
     FUZZ_REQUIRE(header->first_position <= INT64_MAX - header->n_rows);
     FUZZ_REQUIRE(header->n_targets > 0 && header->n_classes > 0);
+    FUZZ_REQUIRE(strnlen(header->kernel_set, sizeof header->kernel_set) < sizeof header->kernel_set);
     for (size_t row = 0; row < (size_t)header->n_rows; row++) {
         const part_row found = part_read(part, row);
         const size_t n_values = (size_t)found.n_features * header->n_targets;
@@ -152,11 +154,11 @@ static size_t double_piece(uint8_t *bytes, size_t size, size_t max_size, dice *d
 
 static void edit_field(uint8_t *bytes, size_t size, dice *d)
 {
-    static const uint8_t header_places[] = {8, K_AT, C_AT, F_AT, 56, 64, N_ROWS_AT, SUM_M_AT, SIZE_AT, 104};
+    static const uint16_t header_places[] = {8, K_AT, C_AT, F_AT, 56, 64, N_ROWS_AT, SUM_M_AT, SIZE_AT, KERNEL_SET_AT, HEADER_SUM_AT - 8, 360};
     static const uint8_t record_places[] = {0, 8, 16, 24, M_AT, M_AT, 8};
     const bool in_record = dice_one_in(d, 2) && size >= HEADER + TRAILER + RECORD_HEAD;
     size_t at = in_record ? HEADER + record_places[dice_below(d, sizeof record_places)]
-                          : header_places[dice_below(d, sizeof header_places)];
+                          : header_places[dice_below(d, sizeof header_places / sizeof *header_places)];
     const bool wide = in_record ? at - HEADER < 24 : at >= 56;
     const uint64_t old = wide ? load_le64(bytes + at) : load_le32(bytes + at);
     const uint64_t number = dice_one_in(d, 2) ? (uint64_t)dice_bad_number(d) : old + dice_below(d, 5) - 2;
@@ -172,9 +174,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, uns
     if (size < HEADER + TRAILER || dice_one_in(&d, 12))
         return LLVMFuzzerMutate(bytes, size, max_size);
     for (size_t n = 1 + dice_below(&d, 3); n > 0; n--)
-        switch (dice_below(&d, 6)) {
+        switch (dice_below(&d, 7)) {
         case 0: size = drop(bytes, size, &d); break;
         case 1: size = double_piece(bytes, size, max_size, &d); break;
+        case 6: memset(bytes + KERNEL_SET_AT, 'k', dice_below(&d, 2) + HEADER_SUM_AT - KERNEL_SET_AT - 1); break;
         case 2: mutate_bytes(&d, bytes, size - TRAILER); break;
         default: edit_field(bytes, size, &d);
         }

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     safetensors *file = NULL;
     asc_error err = {0};
-    const asc_status status = safetensors_open(fuzz_file(bytes, size), &file, &err);
+    const asc_status status = safetensors_open(fuzz_file(bytes, size), NULL, &file, &err);
     FUZZ_REQUIRE(status == ASC_OK || status == ASC_MALFORMED);
     FUZZ_REQUIRE((status == ASC_OK) == (file != NULL));
     FUZZ_REQUIRE(status == err.status && (status == ASC_OK) == (err.message[0] == '\0'));

@@ -20,7 +20,8 @@ static void make_part(const char *to, int64_t n_rows)
     asc_error err = {0};
     part_writer *writer = NULL;
     char path[TEMP_PATH_SIZE];
-    const part_header header = {.index = 3, .first_position = FIRST, .n_rows = n_rows, .n_targets = K, .n_classes = C};
+    const part_header header = {.index = 3, .first_position = FIRST, .n_rows = n_rows, .n_targets = K, .n_classes = C,
+                                .kernel_set = "the kernel set of a test"};
     assert_int_equal(part_create(&header, &writer, &err), ASC_OK);
     for (int64_t i = 0; i < n_rows; i++) {
         made_row made;

@@ -320,7 +320,7 @@ static void poison(const fixture *f, const char *tensor, size_t index, float val
     asc_error err;
     safetensors *weights = NULL;
     path_in(f->folder, "model.safetensors", path);
-    assert_int_equal(safetensors_open(path, &weights, &err), ASC_OK);
+    assert_int_equal(safetensors_open(path, NULL, &weights, &err), ASC_OK);
     const tensor_info *found = safetensors_find(weights, tensor);
     assert_non_null(found);
     FILE *file = fopen(path, "r+b");

@@ -89,7 +89,7 @@ void fixture_poison(const char *folder, const char *name, const fixture_poisoned
     }
     asc_error err;
     safetensors *weights = NULL;
-    assert_int_equal(safetensors_open(from, &weights, &err), ASC_OK);
+    assert_int_equal(safetensors_open(from, NULL, &weights, &err), ASC_OK);
     const tensor_info *words = safetensors_find(weights, "bert.embeddings.word_embeddings.weight");
     assert_non_null(words);
     FILE *out = fopen(to, "r+b");

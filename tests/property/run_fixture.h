@@ -71,6 +71,20 @@ static inline asc_explain_job run_job(const run_place *p, const char *model)
     return job;
 }
 
+// Finished parts in the folder.
+static inline size_t run_count_parts(const run_place *p)
+{
+    size_t n_parts = 0;
+    DIR *folder = opendir(p->parts);
+    assert_non_null(folder);
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        const size_t length = strlen(entry->d_name);
+        n_parts += length > 5 && strcmp(entry->d_name + length - 5, ".part") == 0;
+    }
+    closedir(folder);
+    return n_parts;
+}
+
 static inline bool run_exists(const char *path)
 {
     struct stat facts;

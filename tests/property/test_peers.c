@@ -101,7 +101,7 @@ static int open_replay(void **state)
     replay *r = calloc(1, sizeof *r);
     asc_error err = {0};
     const hid_t file = H5Fopen(PEERS_FILE, H5F_ACC_RDONLY, H5P_DEFAULT);
-    assert_int_equal(mask_file_open(PEERS_FILE, &r->masks, &err), ASC_OK);
+    assert_int_equal(mask_file_open(PEERS_FILE, NULL, &r->masks, &err), ASC_OK);
     r->features = read_set(file, "rows/features", &r->n_rows);
     r->offsets = read_set(file, "offsets", NULL);
     r->kind = read_set(file, "kind", NULL);

@@ -226,7 +226,7 @@ static void parts_stay_when_asked_to(void **state)
     job.options.rows_per_part = 16;
     job.options.keep_parts = true;
     run_well(&job, NULL);
-    assert_int_equal(temp_folder_count(place.parts), 4);
+    assert_int_equal(run_count_parts(&place), 4);
     assert_true(run_exists(run_path(place.parts, "part-00000003.part")));
 }
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ascribe/masks.h>
 #include "io/mask_file.h" // before cmocka.h, whose macro fail() hides our function
 
 #include <cmocka.h>
@@ -87,6 +88,7 @@ static void export_and_replay(const setting *s, const char *budget)
     assert_int_equal(drawn.info->has_lime, strcmp(s->method, "lime") == 0);
     run_result_close(&imported);
     run_result_close(&drawn);
+    assert_int_equal(unlink(masks), 0);
     assert_int_equal(unlink(again), 0);
     assert_int_equal(unlink(place.out), 0);
 }
@@ -101,7 +103,7 @@ static void masks_come_back_to_the_same_bits(void **state)
     }
 }
 
-// A complete run exports its masks all the same, and a mask file of before is replaced.
+// A complete run exports its masks all the same, and leaves them when they are there; another run's are not replaced.
 static void a_complete_run_exports_too(void **state)
 {
     (void)state;
@@ -115,11 +117,25 @@ static void a_complete_run_exports_too(void **state)
     run_well(&job, NULL);
     mask_file *file = NULL;
     mask_row row;
-    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
     assert_int_equal(mask_file_read(file, RUN_FIRST_ROW_ID + 8, TOO_LONG, &row, NULL), ASC_OK);
     assert_int_equal(row.count, 60);
     mask_row_free(&row);
     assert_int_equal(mask_file_read(file, RUN_FIRST_ROW_ID + 1, 0, &row, NULL), ASC_MALFORMED); // no coalitions, no weight
+    mask_file_close(file);
+    job.options.export_masks = run_path(place.folder, "other.h5");
+    job.options.n_rows = 3;
+    job.options.force = true;
+    run_well(&job, NULL);
+    job.options.export_masks = masks;
+    job.options.force = false;
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"masks.h5", "does not hold the masks of this run", "--force"});
+    assert_int_equal(unlink(place.out), 0);
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"masks.h5 exists", "", "--force"});
+    job.options.force = true;
+    run_well(&job, NULL);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
+    assert_false(mask_file_has(file, RUN_FIRST_ROW_ID + 8));
     mask_file_close(file);
     assert_int_equal(unlink(place.out), 0);
 }
@@ -145,7 +161,7 @@ static void forks_come_before_threads(void **state)
     job.options.export_masks = masks;
     run_well(&job, NULL);
     n_forks = 0;
-    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
     assert_int_equal(n_forks, 1);
     mask_file_close(file);
     run_well(&job, &summary); // OUT and the masks stand there
@@ -260,12 +276,14 @@ static void bad_mask_files_are_refused(void **state)
         {RUN_FIRST_ROW_ID, 0, 3, INFINITY, "expected a finite weight", "'weights'", NULL},
         {RUN_FIRST_ROW_ID, 0, 3, NAN, "expected a finite weight", "'weights'", NULL},
     };
+    asc_masks_info info;
     asc_explain_job job = job_of(&settings[0]);
     job.options.budget = "auto";
     job.options.masks = masks;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_masks(masks, &bad[i]);
         assert_refused(&place, &job, ASC_MALFORMED, (run_words){bad[i].first, bad[i].second, bad[i].hint});
+        assert_int_equal(asc_masks_check(masks, &info, NULL), i < 2 ? ASC_OK : ASC_MALFORMED); // the first two fit other rows
     }
     job.options.masks = place.data;
     assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "ascribe-masks", NULL});
@@ -356,7 +374,7 @@ static void a_file_that_was_replaced_has_no_hash(void **state)
     asc_error err = {0};
     write_masks(masks, &good);
     write_masks(other, &good);
-    assert_int_equal(mask_file_open(masks, &file, NULL), ASC_OK);
+    assert_int_equal(mask_file_open(masks, NULL, &file, NULL), ASC_OK);
     assert_int_equal(mask_file_hash(file, digest, NULL), ASC_OK);
     assert_int_equal(rename(other, masks), 0);
     assert_int_equal(mask_file_hash(file, digest, &err), ASC_MALFORMED);
@@ -372,7 +390,7 @@ static void foreign_files_are_kept(void **state)
     fputs("mine", file);
     fclose(file);
     job.options.export_masks = foreign;
-    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"notes.txt", "not a mask file", "--force"});
+    assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){"notes.txt", "exists", "--force"});
     job.options.export_masks = place.data;
     job.options.force = true;
     assert_refused(&place, &job, ASC_CANNOT_CREATE, (run_words){place.data, "may be replaced", NULL});

@@ -95,7 +95,7 @@ static checkpoint *open_well(fixture *f)
 {
     const asc_log log = {remember, f};
     checkpoint *weights = NULL;
-    if (checkpoint_open(f->folder, &log, &weights, &f->err) != ASC_OK)
+    if (checkpoint_open(f->folder, &log, NULL, &weights, &f->err) != ASC_OK)
         fail_msg("%s", f->err.message);
     return weights;
 }
@@ -103,7 +103,7 @@ static checkpoint *open_well(fixture *f)
 static void refuse(fixture *f, asc_status status, const char *words)
 {
     checkpoint *weights = NULL;
-    const asc_status found = checkpoint_open(f->folder, NULL, &weights, &f->err);
+    const asc_status found = checkpoint_open(f->folder, NULL, NULL, &weights, &f->err);
     if (found != status || !(strstr(f->err.message, words) || strstr(f->err.hint, words)))
         fail_msg("expected status %d with '%s', found %d: %s / %s", (int)status, words, (int)found,
                  found ? f->err.message : "accepted", found ? f->err.hint : "");

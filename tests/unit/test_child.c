@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMORY, DO_SPIN, DO_WRITE, DO_LIE, DO_RAISE, DO_SPIN_DEAF, DO_SLEEP, DO_SLEEP_MUTE } deed;
@@ -22,7 +23,9 @@ typedef enum deed { DO_ANSWER, DO_FAIL, DO_CRASH, DO_ABORT, DO_EXIT, DO_EAT_MEMO
 typedef struct task {
     deed deed;
     int signal_number; // of DO_RAISE
+    asc_status killed_status;
     size_t wall_ms;
+    stop_check stop;
     char answer[64];
 } task;
 
@@ -90,9 +93,11 @@ static asc_status run_task(task *t, asc_error *err)
         .memory_bytes = (size_t)256 << 20,
         .cpu_s = 1,
         .wall_ms = t->wall_ms,
+        .stop = t->stop,
         .dead = "x.h5: the reader",
         .dead_hint = "get another",
         .dead_status = ASC_MALFORMED,
+        .killed_status = t->killed_status,
     };
     return child_run(&job, err);
 }
@@ -147,7 +152,8 @@ static void other_ends_are_not_the_files_fault(void **state)
         const char *words, *hint;
     } ends[] = {
         {SIGKILL, ASC_OUT_OF_MEMORY, "x.h5: the reader was killed from outside (signal 9: ", "memory"},
-        {SIGUSR1, ASC_OUT_OF_MEMORY, "x.h5: the reader was killed from outside (signal 10: ", "memory"},
+        {SIGUSR2, ASC_OUT_OF_MEMORY, "x.h5: the reader was killed from outside (signal 12: ", "memory"},
+        {SIGUSR1, ASC_STOPPED, "x.h5: the reader was stopped (signal 10: ", ""},
         {SIGTERM, ASC_STOPPED, "x.h5: the reader was stopped (signal 15: ", ""},
         {SIGINT, ASC_STOPPED, "x.h5: the reader was stopped (signal 2: ", ""},
         {SIGHUP, ASC_STOPPED, "x.h5: the reader was stopped (signal 1: ", ""},
@@ -167,6 +173,10 @@ static void other_ends_are_not_the_files_fault(void **state)
         assert_true(ends[i].hint[0] != '\0' || err.hint[0] == '\0');
     }
     signal(SIGHUP, SIG_DFL);
+    task merge = {.deed = DO_RAISE, .signal_number = SIGKILL, .killed_status = ASC_IO_ERROR};
+    asc_error err = {0};
+    assert_int_equal(run_task(&merge, &err), ASC_IO_ERROR);
+    assert_int_equal(err.status, ASC_IO_ERROR);
     assert_dies(DO_SPIN_DEAF, "x.h5: the reader died (signal 9: "); // our own limit
 }
 
@@ -199,6 +209,29 @@ static void a_child_that_hangs_is_ended(void **state)
     assert_int_equal(run_task(&t, &err), ASC_OK);
     t = (task){.deed = DO_SLEEP_MUTE};
     assert_int_not_equal(run_task(&t, &err), ASC_OK); // without a limit of time, even
+}
+
+static int no_more_patience(void *user)
+{
+    const double *until_s = user;
+    return clock_seconds() >= *until_s;
+}
+
+// It sleeps for ever: whoever waits for it is asked all the time.
+static void a_child_is_ended_when_that_is_asked_for(void **state)
+{
+    static const double patience_s[] = {-1, 0.3};
+    (void)state;
+    for (size_t limited = 0; limited <= 1; limited++)
+        for (size_t i = 0; i < 2; i++) {
+            double until_s = clock_seconds() + patience_s[i];
+            task t = {.deed = DO_SLEEP, .wall_ms = limited ? 60000 : 0, .stop = {no_more_patience, &until_s}};
+            asc_error err = {0};
+            assert_int_equal(run_task(&t, &err), ASC_STOPPED);
+            assert_string_equal(err.message, "stopped before the end, as asked");
+            assert_true(clock_seconds() - until_s < 30);
+            assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child is left
+        }
 }
 
 static void a_trial_that_hangs_refuses_the_file(void **state)
@@ -257,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_and_errors_come_back), cmocka_unit_test(every_death_is_told),
         cmocka_unit_test(other_ends_are_not_the_files_fault),
+        cmocka_unit_test(a_child_is_ended_when_that_is_asked_for),
         cmocka_unit_test(limits_hold), cmocka_unit_test(a_child_that_hangs_is_ended), cmocka_unit_test(a_trial_that_hangs_refuses_the_file),
         cmocka_unit_test(handlers_of_the_parent_are_not_the_childs),
         cmocka_unit_test(an_ignored_sigchld_does_no_harm), cmocka_unit_test(nothing_leaks),

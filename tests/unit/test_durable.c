@@ -374,6 +374,54 @@ static void folders(void **state)
     expect_words(&err, "File exists");
 }
 
+// Never over another file; of several writers one wins.
+static void a_name_that_must_be_free(void **state)
+{
+    (void)state;
+    asc_error err;
+    bool existed = true;
+    assert_int_equal(durable_write_new(path, "first", 5, &existed, &err), ASC_OK);
+    assert_false(existed);
+    expect_file(path, "first", 5);
+    assert_int_equal(durable_write_new(path, "second", 6, &existed, &err), ASC_OK);
+    assert_true(existed);
+    expect_file(path, "first", 5);
+    assert_int_equal(temp_folder_count(folder), 1);
+    static const enum call calls[] = {CALL_FSYNC, CALL_CLOSE};
+    unlink(path);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        arm(calls[i], 1, EIO);
+        assert_int_equal(durable_write_new(path, "third", 5, &existed, &err), ASC_IO_ERROR);
+        assert_int_equal(temp_folder_count(folder), 0);
+    }
+    arm(CALL_FSYNC, 2, EIO); // of the folder: the file is there
+    assert_int_equal(durable_write_new(path, "third", 5, &existed, &err), ASC_IO_ERROR);
+    expect_file(path, "third", 5);
+    unlink(path);
+}
+
+static void whose_an_unfinished_file_is(void **state)
+{
+    (void)state;
+    asc_error err;
+    char *name = NULL, host[DURABLE_HOST_SIZE];
+    durable_owner owner;
+    durable_host(host);
+    assert_int_equal(durable_temporary(path, &name, &err), ASC_OK);
+    assert_true(durable_parse_temporary(name, &owner));
+    assert_int_equal(owner.name_length, strlen(path));
+    assert_string_equal(owner.host, host);
+    assert_int_equal(owner.pid, getpid());
+    free(name);
+    assert_true(durable_parse_temporary("a.b.node-7.12.0123456789abcdef.tmp", &owner));
+    assert_int_equal(owner.name_length, 3);
+    assert_string_equal(owner.host, "node-7");
+    static const char *const others[] = {"", ".tmp", "a.tmp", "a.12.0123456789abcdef.tmp", "a.node.x.0123456789abcdef.tmp",
+                                         ".node.12.0123456789abcdef.tmp", "a.node.12.0123456789abcdef.tmp2", "a.node.12.xyz.tmp", "a..12.0.tmp"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(durable_parse_temporary(others[i], &owner));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +437,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(publishing_another_writers_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(folders, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_name_that_must_be_free, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(whose_an_unfinished_file_is, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,28 @@ static void reading_past_the_end(void **state)
     temp_folder_remove(folder);
 }
 
+static int from_the_third_on(void *user)
+{
+    int *n_questions = user;
+    return ++*n_questions > 2;
+}
+
+static void hashing_is_stopped_between_pieces(void **state)
+{
+    char folder[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE];
+    static char bytes[1 << 20];
+    uint8_t digest[HASH_BYTES];
+    asc_error err = {0};
+    int n_questions = 0;
+    (void)state;
+    temp_folder_make(folder);
+    temp_folder_join(folder, "file", path);
+    temp_file_write(path, bytes, sizeof bytes);
+    assert_int_equal(hash_file_or_stop(path, &(stop_check){from_the_third_on, &n_questions}, digest, &err), ASC_STOPPED);
+    assert_int_equal(n_questions, 3);
+    temp_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +183,7 @@ int main(void)
         cmocka_unit_test(files),
         cmocka_unit_test(bounded_reading),
         cmocka_unit_test(reading_past_the_end),
+        cmocka_unit_test(hashing_is_stopped_between_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

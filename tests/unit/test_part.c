@@ -13,7 +13,7 @@
 #include "temp_folder.h"
 
 enum { N_ROWS = 3, N_TARGETS = 2, N_CLASSES = 3, MOST_FEATURES = 3, MOST_VALUES = MOST_FEATURES * N_TARGETS };
-enum { HEADER_BYTES = 112, TRAILER_BYTES = 40 };
+enum { HEADER_BYTES = 368, HEADER_SUM_AT = 352, TRAILER_BYTES = 40 };
 
 static char folder[TEMP_PATH_SIZE];
 static char path[TEMP_PATH_SIZE];
@@ -42,7 +42,8 @@ static void expect_words(const asc_error *err, const char *words)
 static part_header header_of_test(void)
 {
     part_header header = {
-        .index = 5, .first_position = 1000, .n_rows = N_ROWS, .n_targets = N_TARGETS, .n_classes = N_CLASSES};
+        .index = 5, .first_position = 1000, .n_rows = N_ROWS, .n_targets = N_TARGETS, .n_classes = N_CLASSES,
+        .kernel_set = "loops by hand 7; libm 0123abcd"};
     for (size_t i = 0; i < HASH_BYTES; i++)
         header.manifest_hash[i] = (uint8_t)(i * 11 + 1);
     return header;
@@ -143,6 +144,11 @@ static void round_trip(void **state)
     assert_int_equal(found->n_rows, header.n_rows);
     assert_int_equal(found->n_targets, header.n_targets);
     assert_int_equal(found->n_classes, header.n_classes);
+    assert_string_equal(found->kernel_set, header.kernel_set);
+    part_facts facts;
+    assert_int_equal(part_peek(path, &header, &facts, &err), ASC_OK);
+    assert_memory_equal(&facts.header, found, sizeof *found);
+    assert_int_equal(facts.sum_features, 5);
     for (size_t place = 0; place < N_ROWS; place++) {
         row_store store;
         const part_row expected = row_of_test(place, &store);
@@ -227,7 +233,7 @@ static void the_layout(void **state)
                         "\x89"
                         "ASP\r\n\x1a\n",
                         8);
-    assert_int_equal(load_le32(bytes + 8), 1);
+    assert_int_equal(load_le32(bytes + 8), 2);
     assert_int_equal(load_le32(bytes + 12), N_TARGETS);
     assert_int_equal(load_le32(bytes + 16), N_CLASSES);
     assert_memory_equal(bytes + 24, header.manifest_hash, HASH_BYTES);
@@ -236,6 +242,7 @@ static void the_layout(void **state)
     assert_int_equal(load_le64(bytes + 72), N_ROWS);
     assert_int_equal(load_le64(bytes + 80), 5);
     assert_int_equal(load_le64(bytes + 88), size);
+    assert_string_equal((const char *)bytes + 96, header.kernel_set);
     const uint8_t *second = bytes + HEADER_BYTES + head_of_row + fixed + sum;
     const part_row row = row_of_test(1, &store);
     assert_true(load_le64(second) == row.id);
@@ -350,7 +357,7 @@ static void every_flipped_bit(void **state)
         if (byte < 8)
             words = "expected a part file";
         else if (byte < 12)
-            words = "expected version 1";
+            words = "expected version 2";
         else if (byte < HEADER_BYTES)
             words = "header's checksum";
         else if (byte >= size - 8)
@@ -442,8 +449,8 @@ static void renamed(void **state)
 static void seal(uint8_t *bytes, size_t size, bool all)
 {
     uint8_t digest[HASH_BYTES];
-    hash_bytes(bytes, 96, digest);
-    memcpy(bytes + 96, digest, 8);
+    hash_bytes(bytes, HEADER_SUM_AT, digest);
+    memcpy(bytes + HEADER_SUM_AT, digest, 8);
     if (!all)
         return;
     uint8_t *row = bytes + HEADER_BYTES;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "explain/request.h"
+#include "explain/request_backend.h"
 
 #include <cmocka.h> // after fail.h: it defines a macro of that name
 
@@ -436,6 +437,35 @@ static void labels_are_classes_by_name_or_index(void **state)
     request_free(&f->request);
 }
 
+static void worker_processes(void **state)
+{
+    fixture *f = *state;
+    int devices[MOST_DEVICES];
+    size_t n_devices = 9;
+    assert_int_equal(request_parse_devices("3,0,17", devices, &n_devices, &f->err), ASC_OK);
+    assert_true(n_devices == 3 && devices[0] == 3 && devices[1] == 0 && devices[2] == 17);
+    assert_int_equal(request_parse_devices("all", devices, &n_devices, &f->err), ASC_OK);
+    assert_int_equal(n_devices, 0);
+    static const char *const wrong[] = {"", ",", "0,", "0,0", "-1", "1 2", "1024", "99999999999999999999", "0x1", "gpu0"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(request_parse_devices(wrong[i], devices, &n_devices, &f->err), ASC_USAGE);
+    asc_explain_options o = asc_explain_options_default();
+    o.backend = "cpu";
+    o.n_processes = 1024;
+    assert_int_equal(asc_explain_options_check(&o, &f->err), ASC_OK);
+    o.n_processes = 1025;
+    assert_int_equal(asc_explain_options_check(&o, &f->err), ASC_USAGE);
+    o.n_processes = -1;
+    assert_int_equal(asc_explain_options_check(&o, &f->err), ASC_USAGE);
+    o.n_processes = 0;
+    o.devices = "0";
+    assert_int_equal(asc_explain_options_check(&o, &f->err), ASC_USAGE);
+    o.backend = "auto";
+    assert_int_equal(asc_explain_options_check(&o, &f->err), ASC_OK);
+    o.device = 1;
+    assert_int_equal(asc_explain_options_check(&o, &f->err), ASC_USAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(classes_by_name_case_and_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(target_words, set_up, tear_down),
         cmocka_unit_test_setup_teardown(labels_are_classes_by_name_or_index, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_processes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ static void expect_refusal(const char *words)
 {
     asc_error err = {0};
     safetensors *file = NULL;
-    const asc_status status = safetensors_open(path, &file, &err);
+    const asc_status status = safetensors_open(path, NULL, &file, &err);
     if (status != ASC_MALFORMED)
         fail_msg("expected a refusal with '%s', found status %d: %s", words, (int)status, err.message);
     assert_null(file);
@@ -73,7 +73,7 @@ static safetensors *open_good(void)
 {
     asc_error err = {0};
     safetensors *file = NULL;
-    const asc_status status = safetensors_open(path, &file, &err);
+    const asc_status status = safetensors_open(path, NULL, &file, &err);
     if (status != ASC_OK)
         fail_msg("expected a good file: %s", err.message);
     return file;
@@ -227,10 +227,10 @@ static void not_a_file(void **state)
     (void)state;
     asc_error err;
     safetensors *file = NULL;
-    assert_int_equal(safetensors_open(path, &file, &err), ASC_NOT_FOUND);
+    assert_int_equal(safetensors_open(path, NULL, &file, &err), ASC_NOT_FOUND);
     expect_words(&err, path);
     expect_words(&err, "No such file");
-    assert_int_equal(safetensors_open(folder, &file, &err), ASC_NOT_FOUND);
+    assert_int_equal(safetensors_open(folder, NULL, &file, &err), ASC_NOT_FOUND);
     expect_words(&err, "expected a regular file, found a folder");
     assert_null(file);
 }

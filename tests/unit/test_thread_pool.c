@@ -198,6 +198,30 @@ static void a_failure_ends_the_round_only(void **state)
     pool_destroy(pool);
 }
 
+static int after_thirty(void *user)
+{
+    record *r = user;
+    size_t n_runs = 0;
+    for (size_t task = 0; task < 100; task++)
+        n_runs += r->runs[task];
+    return n_runs >= 30;
+}
+
+static void no_task_starts_once_a_stop_is_asked_for(void **state)
+{
+    (void)state;
+    thread_pool *pool = make_pool(1);
+    record r = {.n_workers = 1};
+    asc_error err = {0};
+    pool_set_stop(pool, &(stop_check){after_thirty, &r});
+    assert_int_equal(pool_run(pool, 100, count, &r, &err), ASC_STOPPED);
+    assert_string_equal(err.message, "stopped before the end, as asked");
+    assert_each_once(&r, 30, 1);
+    assert_int_equal(pool_run_each(pool, count, &r, &err), ASC_STOPPED);
+    assert_each_once(&r, 30, 1);
+    pool_destroy(pool);
+}
+
 // ---- Ticks and rounds -------------------------------------------------------------------------------------
 
 typedef struct ticker {
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test(each_worker_runs_its_own_task),
         cmocka_unit_test(the_lowest_number_wins),
         cmocka_unit_test(a_failure_ends_the_round_only),
+        cmocka_unit_test(no_task_starts_once_a_stop_is_asked_for),
         cmocka_unit_test(ticks_come_from_the_waiting_thread),
         cmocka_unit_test(many_rounds),
     };

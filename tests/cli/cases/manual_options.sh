@@ -1,4 +1,4 @@
-for command in explain show export inspect verify bench devices version; do
+for command in explain show export inspect verify plan status merge bench devices version; do
     "$ASCRIBE" $command --help > $command.help || exit
 done
 "$ASCRIBE" help --man > man && "$ASCRIBE" completion bash > bash && "$ASCRIBE" completion zsh > zsh || exit

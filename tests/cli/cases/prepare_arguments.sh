@@ -1,3 +1,5 @@
+# needs: golden/models
+mkdir m && cp "$DATA/golden/models/bert-f32/config.json" m || exit
 cat > program <<"END"
 #!/bin/sh
 printf "%s\n" "$@"

@@ -1,3 +1,5 @@
+# needs: golden/models
+mkdir m && cp "$DATA/golden/models/bert-f32/config.json" m || exit
 printf '#!/bin/sh\nexec sleep 20 > /dev/null 2>&1\n' > program
 chmod +x program
 mkdir scratch

@@ -1,0 +1,2 @@
+echo "text" > a.csv
+"$ASCRIBE" bench --model m --data a.csv
