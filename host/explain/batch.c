@@ -170,6 +170,7 @@ void batch_free(batch *b)
 {
     if (!b)
         return;
+    collection_free(b->collection);
     forward_entries_free(&b->entries);
     buffer_destroy(b->plain_logits);
     buffer_destroy(b->full_logits);

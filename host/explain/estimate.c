@@ -10,6 +10,7 @@
 #include "explain/supervisor.h"
 #include "explain/run_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,63 @@ typedef struct estimate {
     uint64_t text_bytes, n_spans;
     double preparing_s;    // reading and designs, which the run spends as well
     engine_timing timing;
+    engine_memory memory;  // planned on a GPU, else zeros
 } estimate;
+
+// ---- Memory of a GPU ---------------------------------------------------------------------------------------------
+
+// Explains everything on an engine that counts memory and computes nothing.
+static asc_status plan_parts(run *r)
+{
+    for (size_t index = r->first_part; index < r->end_part; index++) {
+        const part_header header = run_part_header(r, index);
+        asc_rows *rows = NULL;
+        explained *nothing = NULL;
+        TRY(asc_dataset_read(r->dataset, (size_t)header.first_position, (size_t)header.n_rows, &rows, r->err));
+        const asc_status status = engine_explain(r->engine, rows, &nothing, r->err);
+        explained_free(nothing);
+        asc_rows_free(rows);
+        TRY(status);
+    }
+    return ASC_OK;
+}
+
+static void tell_memory(const asc_log *log, const engine_memory *m)
+{
+    char message[240];
+    const double mib = 1 << 20;
+    snprintf(message, sizeof message, "planned on the GPU: %.1f MiB weights, %.1f MiB workers, %.1f MiB batches, steps of %zu tokens; %.0f of %.0f MiB are free",
+             (double)m->weights / mib, (double)m->workers / mib, (double)m->batches / mib, m->step_tokens, (double)m->free / mib,
+             (double)m->total / mib);
+    if (log->write)
+        log->write(log->user, ASC_LOG_INFO, message);
+}
+
+// Before anything is allocated there.
+static asc_status plan_memory(estimate *e)
+{
+    const asc_explain_job *job = e->r.job;
+    asc_explain_summary summary = {.backend = ""};
+    explain_request request = {.device = 0};
+    run planned = {.job = job, .summary = &summary, .folder = {.descriptor = -1, .lock = -1}, .planning = true, .err = e->r.err};
+    TRY(asc_explain_options_check(&job->options, e->r.err));
+    TRY(request_backend_resolve(&job->options, NULL, &request, e->r.err));
+    if (request.backend != ASC_BACKEND_CUDA)
+        return ASC_OK;
+    asc_status status = run_open(&planned);
+    if (status == ASC_OK)
+        status = run_settle(&planned, false);
+    if (status == ASC_OK)
+        status = plan_parts(&planned);
+    if (status == ASC_OK) {
+        e->memory = engine_memory_used(planned.engine);
+        tell_memory(&job->log, &e->memory);
+    }
+    run_close(&planned);
+    return status;
+}
+
+// ---- Counts ------------------------------------------------------------------------------------------------------
 
 static void count_rows(estimate *e, const asc_rows *rows, const part_header *header)
 {
@@ -139,6 +196,14 @@ static void conclude(estimate *e)
     cost->weight_bytes = count_weights(r);
     cost->worker_bytes = engine_worker_bytes(r->engine, request_real_bytes(&r->request));
     cost->batch_bytes = e->load.batch_bytes;
+    if (e->memory.total > 0) {
+        cost->weight_bytes = e->memory.weights;
+        cost->worker_bytes = e->memory.workers;
+        cost->batch_bytes = e->memory.batches;
+        cost->device_free_bytes = e->memory.free;
+        cost->device_bytes = e->memory.total;
+        cost->step_tokens = e->memory.step_tokens;
+    }
     cost->n_parts = r->end_part - r->first_part;
     cost->rows_per_part = division_largest(&r->division);
     cost->output_bytes = count_output(e);
@@ -157,7 +222,9 @@ static asc_status estimate_here(const asc_explain_job *job, asc_explain_cost *co
     estimate e = {.cost = cost, .summary = {.backend = ""}};
     *cost = (asc_explain_cost){.backend = ""};
     e.r = (run){.job = job, .summary = &e.summary, .folder = {.descriptor = -1, .lock = -1}, .err = err ? err : &own};
-    asc_status status = run_open(&e.r);
+    asc_status status = plan_memory(&e);
+    if (status == ASC_OK)
+        status = run_open(&e.r);
     if (status == ASC_OK && job->out_path)
         status = run_check_output(&e.r);
     cost->already_complete = e.summary.already_complete;

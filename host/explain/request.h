@@ -39,6 +39,7 @@ typedef struct explain_request {
     asc_precision precision;
     int device;              // of backend cuda
     const char *cuda_module; // of backend cuda, for tests; NULL: where it is looked for
+    bool planning;           // of backend cuda: memory is counted, nothing is computed
     unsigned savings; // ASC_SAVING_*
     const row_sampler *sampler; // NULL: rows share designs
     asc_selection selection;    // of the sampler's solver, and what it allows

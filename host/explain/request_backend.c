@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { MOST_PROCESSES = 1024 };
-enum { GPU_WORKERS = 2 }; // while one of them waits for its step, the other's is enqueued
+enum { GPU_WORKERS = 2 }; // the kernels of one stream fill the gaps of the other's
 
 typedef struct precision_word {
     const char *name;
@@ -192,7 +192,7 @@ asc_status request_backend_resolve(const asc_explain_options *options, const asc
 
 asc_status request_open_backend(const explain_request *request, asc_backend **out, asc_error *err)
 {
-    const cuda_choice choice = {request->cuda_module, request->device, request->precision};
+    const cuda_choice choice = {request->cuda_module, request->device, request->precision, request->planning};
     if (request->backend == ASC_BACKEND_CUDA)
         return backend_open_cuda(&choice, out, err);
     return backend_open(request->backend, request->precision, out, err);

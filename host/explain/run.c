@@ -118,6 +118,7 @@ static asc_status open_inputs(run *r)
     TRY(model_open(job->model_path, &job->log, &stop, &r->model, r->err));
     TRY(dataset_open(job->dataset_path, &stop, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
+    r->request.planning = r->planning;
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
     TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
