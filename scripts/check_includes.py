@@ -42,6 +42,7 @@ RULES = {
     "host/explain/": rule("explain/* model/* coalition/* io/* base/* backend.h shapes.h", "*", "jansson.h"),
     "host/bench/": rule("bench/* explain/* model/* io/* base/* backend.h philox.h", "*"),
     "host/global/": rule("global/* io/* base/*", "*", "jansson.h"),
+    "host/probe/": rule("probe/* explain/* model/* io/* base/* backend.h", "*"),
     "host/cli/": rule("own folder", "*", "jansson.h"),
 }
 SUFFIXES = (".c", ".h", ".cu", ".cuh", ".c.in", ".h.in")

@@ -165,6 +165,29 @@ static json_t *describe_global(const char *path, const asc_global_info *info)
     return facts;
 }
 
+static json_t *describe_probe(const char *path, const asc_probe_info *info)
+{
+    json_t *facts = json_object();
+
+    add_text(facts, "kind", "probe");
+    add_text(facts, "path", path);
+    add_text(facts, "architecture", info->architecture);
+    add_text(facts, "weights_sha256", info->weights_sha256);
+    add_count(facts, "blocks", info->n_blocks);
+    add_count(facts, "heads_per_block", info->n_heads);
+    add_count(facts, "neurons_per_block", info->n_ffn);
+    add_names(facts, "classes", info->class_names, info->n_classes);
+    add_count(facts, "rows", (size_t)info->n_rows);
+    add_count(facts, "rows_left_out", (size_t)info->n_skipped);
+    add_count(facts, "rows_ablated", (size_t)info->n_ablated);
+    add_count(facts, "rows_whole", (size_t)info->n_full_rows);
+    add_text(facts, "dataset_sha256", info->dataset_sha256);
+    add_text(facts, "backend", info->backend);
+    add_text(facts, "precision", info->precision);
+    add_text(facts, "kernel_set", info->kernel_set);
+    return facts;
+}
+
 static json_t *describe_masks(const char *path, const asc_masks_info *info)
 {
     json_t *facts = json_object();
@@ -281,6 +304,8 @@ static asc_status describe_file(const char *path, json_t **facts, asc_error *err
         *facts = describe_dataset(path, asc_dataset_describe(file.dataset));
     else if (file.global)
         *facts = describe_global(path, asc_global_describe(file.global));
+    else if (file.probe)
+        *facts = describe_probe(path, asc_probe_describe(file.probe));
     else if (file.is_masks)
         *facts = describe_masks(path, &file.masks);
     else
@@ -310,7 +335,7 @@ const cli_command command_inspect = {
     .summary = "Says what a model, dataset, result, plan or run is",
     .table = {.command = "inspect",
               .usage = "inspect FILE|DIR [--json]",
-              .description = "Tells a model folder, a dataset, a result, a file of global importance, a mask file, a plan and the folder of a run's parts apart and prints "
+              .description = "Tells a model folder, a dataset, a result, a file of global importance, a probe, a mask file, a plan and the folder of a run's parts apart and prints "
                              "the facts.",
               .operands = "FILE|DIR",
               .n_operands = 1,

@@ -112,6 +112,17 @@ static asc_status verify_global(const char *path, const asc_global_info *info, b
     return ASC_OK;
 }
 
+static asc_status verify_probe(const char *path, const asc_probe_info *info, bool as_json, asc_error *err)
+{
+    if (as_json)
+        return print_json(json_pack("{s:o, s:s, s:b, s:I, s:I}", "path", json_text(path), "kind", "probe", "ok", 1, "rows", (json_int_t)info->n_rows,
+                                    "rows_whole", (json_int_t)info->n_full_rows),
+                          err);
+    printf("%s: a probe, %llu rows, %llu kept whole\n", path, (unsigned long long)info->n_rows, (unsigned long long)info->n_full_rows);
+    verify_print_check(true, "every column was read, and the shapes of the rows that are kept whole checked");
+    return ASC_OK;
+}
+
 static asc_status verify_masks(const char *path, const asc_masks_info *info, bool as_json, asc_error *err)
 {
     if (as_json)
@@ -160,6 +171,8 @@ static asc_status run(const command_call *call, asc_error *err)
         status = verify_dataset(path, file.dataset, values->json, err);
     } else if (file.global) {
         status = verify_global(path, asc_global_describe(file.global), values->json, err);
+    } else if (file.probe) {
+        status = verify_probe(path, asc_probe_describe(file.probe), values->json, err);
     } else if (file.is_masks) {
         status = verify_masks(path, &file.masks, values->json, err);
     } else {

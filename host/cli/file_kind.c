@@ -66,7 +66,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
     asc_error as_result, as_dataset, as_masks;
     struct stat facts;
     bool is_hdf5;
-    int is_global;
+    int is_global, is_probe;
 
     *file = (opened_file){0};
     if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
@@ -79,6 +79,8 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
     }
     if (asc_global_is(path, &is_global, &as_result) == ASC_OK && is_global)
         return asc_global_open(path, &file->global, err);
+    if (asc_probe_is(path, &is_probe, &as_result) == ASC_OK && is_probe)
+        return asc_probe_open(path, &file->probe, err);
     if (asc_result_open(path, &file->result, &as_result) == ASC_OK)
         return ASC_OK;
     if (asc_dataset_open(path, &file->dataset, &as_dataset) == ASC_OK)
@@ -89,6 +91,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
 
 void file_kind_close(opened_file *file)
 {
+    asc_probe_close(file->probe);
     asc_global_close(file->global);
     asc_result_close(file->result);
     asc_dataset_close(file->dataset);

@@ -80,6 +80,7 @@ typedef struct pass {
     asc_stream *stream;
     forward_workspace *workspace;
     const forward_input *input;
+    size_t block; // the one that runs
     forward_stage stage; // what all time counts as; N_FORWARD_STAGES: each stage as itself
     asc_error *err;
 } pass;
@@ -156,8 +157,10 @@ static asc_status attention(const pass *p, shared_rows qkv)
         .bias = {p->model->attention_bias, 0},
         .places = p->input->places,
     };
+    const forward_tap *tap = p->input->tap;
     TRY(op_attention(p->stream, &args, p->err));
-    return end_stage(p, STAGE_ATTENTION);
+    TRY(end_stage(p, STAGE_ATTENTION));
+    return tap && tap->mixed ? tap->mixed(tap->user, p->block, view_at(p->workspace->mixed, 0), p->err) : ASC_OK;
 }
 
 // ---- Blocks ------------------------------------------------------------------------------------------------------
@@ -166,12 +169,15 @@ static asc_status attention(const pass *p, shared_rows qkv)
 static asc_status finish_rows(const pass *p, const device_layer *layer, size_t n_rows, asc_view mixed, shared_rows residual, asc_view out)
 {
     const asc_view update = view_at(p->workspace->update, 0), wide = view_at(p->workspace->wide, 0);
+    const forward_tap *tap = p->input->tap;
     TRY(linear(p, layer->attention_out, n_rows, ASC_ACT_NONE, mixed, update));
     TRY(end_stage(p, STAGE_ATTENTION_OUT));
     TRY(add_norm(p, n_rows, residual, layer->attention_norm, out));
     TRY(end_stage(p, STAGE_NORM));
     TRY(linear(p, layer->ffn_in, n_rows, p->config->activation, out, wide));
     TRY(end_stage(p, STAGE_FFN_IN));
+    if (tap && tap->inner)
+        TRY(tap->inner(tap->user, p->block, out.first / p->config->n_hidden, n_rows, wide, p->err));
     TRY(linear(p, layer->ffn_out, n_rows, ASC_ACT_NONE, wide, update));
     TRY(end_stage(p, STAGE_FFN_OUT));
     TRY(add_norm(p, n_rows, (shared_rows){.data = out}, layer->ffn_norm, out));
@@ -198,8 +204,11 @@ static asc_status finish_block(const pass *p, const device_layer *layer, size_t 
 static asc_status block(const pass *p, const device_layer *layer)
 {
     forward_workspace *w = p->workspace;
+    const forward_tap *tap = p->input->tap;
     TRY(linear(p, layer->qkv, p->input->n_tokens, ASC_ACT_NONE, view_at(w->hidden, 0), view_at(w->wide, 0)));
     TRY(end_stage(p, STAGE_QKV));
+    if (tap && tap->qkv)
+        TRY(tap->qkv(tap->user, p->block, view_at(w->wide, 0), p->err));
     TRY(attention(p, (shared_rows){.data = view_at(w->wide, 0)}));
     return finish_block(p, layer, p->input->n_tokens, w->mixed, (shared_rows){.data = view_at(w->hidden, 0)}, w->hidden);
 }
@@ -268,10 +277,10 @@ static const device_layer *layer_of(const pass *p, size_t block)
     return &p->model->layers[config_stored_block(p->config, block)];
 }
 
-static asc_status tap(const pass *p, size_t depth)
+static asc_status show_hidden(const pass *p, size_t depth)
 {
-    const forward_tap *t = p->input->tap;
-    return t ? t->hidden(t->user, depth, view_at(p->workspace->hidden, 0), p->err) : ASC_OK;
+    const forward_tap *tap = p->input->tap;
+    return tap && tap->hidden ? tap->hidden(tap->user, depth, view_at(p->workspace->hidden, 0), p->err) : ASC_OK;
 }
 
 asc_status forward_run(const device_model *model, asc_stream *stream, forward_workspace *workspace, const forward_input *input,
@@ -281,7 +290,7 @@ asc_status forward_run(const device_model *model, asc_stream *stream, forward_wo
         return fail(err, ASC_INTERNAL, "forward pass of %zu tokens in %zu sequences, workspace holds %zu in %zu", input->n_tokens,
                     input->n_sequences, workspace->max_tokens, workspace->max_sequences);
     TRY(forward_begin_stage(workspace, err));
-    const pass p = {model, &model->model->config, stream, workspace, input, N_FORWARD_STAGES, err};
+    pass p = {model, &model->model->config, stream, workspace, input, 0, N_FORWARD_STAGES, err};
     const size_t n_blocks = p.config->n_layers;
     const size_t n_full = model->last.query && !input->all_tokens && !input->tap ? n_blocks - 1 : n_blocks;
     const size_t first = input->entries ? 1 : 0;
@@ -290,11 +299,12 @@ asc_status forward_run(const device_model *model, asc_stream *stream, forward_wo
     } else {
         TRY(embed(&p, input, view_at(workspace->hidden, 0)));
         TRY(end_stage(&p, STAGE_EMBED));
-        TRY(tap(&p, 0));
+        TRY(show_hidden(&p, 0));
     }
     for (size_t i = first; i < n_full; i++) {
+        p.block = i;
         TRY(block(&p, layer_of(&p, i)));
-        TRY(tap(&p, i + 1));
+        TRY(show_hidden(&p, i + 1));
     }
     TRY(n_full < n_blocks ? last_block(&p, layer_of(&p, n_blocks - 1)) : pool(&p));
     return head(&p);
@@ -336,7 +346,7 @@ asc_status forward_entries_create(const device_model *model, asc_stream *stream,
 {
     const size_t width = model->model->config.n_hidden;
     TRY(forward_begin_stage(workspace, err));
-    const pass p = {model, &model->model->config, stream, workspace, NULL, N_FORWARD_STAGES, err};
+    const pass p = {model, &model->model->config, stream, workspace, NULL, 0, N_FORWARD_STAGES, err};
     *out = (forward_entries){.n_entries = n_entries};
     asc_status status = buffer_create(model->backend, ASC_REAL, n_entries * width, &out->hidden, err);
     if (status == ASC_OK)

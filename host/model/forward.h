@@ -52,10 +52,14 @@ asc_status forward_workspace_create(const device_model *model, size_t max_tokens
 void forward_workspace_free(forward_workspace *workspace);
 size_t forward_workspace_elements(const forward_workspace *workspace); // REAL
 
-// Sees hidden states [n_tokens, D] as they come: 0 = after the embeddings, l = after block l. For tests and probes; the pass then computes
-// the last block for all tokens, and may not be given entries.
+// Sees what a pass computes, on the device; a function that is NULL is not called. For tests and probes: the pass then computes the last block
+// for all tokens, and may not be given entries.
 typedef struct forward_tap {
-    asc_status (*hidden)(void *user, size_t depth, asc_view hidden, asc_error *err);
+    asc_status (*hidden)(void *user, size_t depth, asc_view hidden, asc_error *err); // REAL [n_tokens, D]; 0 = after the embeddings, l = after block l - 1
+    asc_status (*qkv)(void *user, size_t block, asc_view qkv, asc_error *err);       // REAL [n_tokens, 3, H, E]
+    asc_status (*mixed)(void *user, size_t block, asc_view mixed, asc_error *err);   // REAL [n_tokens, H, E]: attention's result, which may be changed
+    // The FFN's inner layer behind its activation, REAL [count, F]: of the tokens from `first` on.
+    asc_status (*inner)(void *user, size_t block, size_t first, size_t count, asc_view inner, asc_error *err);
     void *user;
 } forward_tap;
 

@@ -37,6 +37,7 @@
 #include <ascribe/model.h>
 #include <ascribe/options.h>
 #include <ascribe/plan.h>
+#include <ascribe/probe.h>
 #include <ascribe/result.h>
 #include <ascribe/status.h>
 #include <ascribe/version.h>

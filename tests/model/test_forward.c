@@ -108,7 +108,7 @@ static void run_example(const device_model *model, example *e, asc_backend *back
     check_ok(buffer_upload(e->stream, view_at(offset_data, 0), offsets, 2, &err), &err, "upload");
     const token_table table = {.n_tokens = e->n_tokens, .offsets = view_at(offset_data, 0), .features = view_at(table_data, 0),
                                .ids = view_at(table_data, 512), .positions = view_at(table_data, 1024), .types = view_at(table_data, 1536)};
-    const forward_tap tap = {compare_hidden, e};
+    const forward_tap tap = {.hidden = compare_hidden, .user = e};
     forward_input input = {.n_sequences = 1, .n_tokens = e->n_tokens, .max_length = e->n_tokens, .table = &table,
                                  .places = view_at(table_data, 2048), .sequence_offsets = view_at(offset_data, 0), .tap = &tap};
     forward_workspace workspace;

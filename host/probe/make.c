@@ -1,0 +1,178 @@
+// asc_probe_make: one child computes and writes, another reads what was written, and then it gets its name.
+#include <ascribe/probe.h>
+
+#include "base/child.h"
+#include "base/durable.h"
+#include "io/dataset_read.h"
+#include "probe/rows.h"
+#include "probe/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+asc_probe_job asc_probe_job_default(void)
+{
+    return (asc_probe_job){.options = asc_explain_options_default(), .n_ablation_rows = 32};
+}
+
+enum { MOST_ABLATION_ROWS = 1000000 };
+
+// ---- The child ----
+
+typedef struct making {
+    const asc_probe_job *job;
+    const char *path;
+} making;
+
+static asc_status describe_model(const asc_model *model, probe_facts *f, asc_error *err)
+{
+    const model_config *c = &model->config;
+    f->n_blocks = c->n_layers;
+    f->n_heads = c->n_heads;
+    f->n_hidden = c->n_hidden;
+    f->n_ffn = c->n_ffn;
+    f->n_vocabulary = c->n_vocabulary;
+    snprintf(f->architecture, sizeof f->architecture, "%s", c->architecture);
+    snprintf(f->weights_sha256, sizeof f->weights_sha256, "%s", model->weights_sha256);
+    snprintf(f->config_sha256, sizeof f->config_sha256, "%s", model->config_sha256);
+    f->class_names = calloc(model->n_classes, sizeof *f->class_names);
+    f->n_classes = f->class_names ? model->n_classes : 0;
+    for (size_t i = 0; i < f->n_classes; i++)
+        if (!(f->class_names[i] = strdup(model->class_names[i])))
+            return fail_memory(err, "the class names", strlen(model->class_names[i]));
+    return f->class_names ? ASC_OK : fail_memory(err, "the class names", model->n_classes * sizeof *f->class_names);
+}
+
+static asc_status describe_rows(const probe_inputs *in, probe_facts *f, asc_error *err)
+{
+    uint8_t digest[HASH_BYTES];
+    char hex[HASH_HEX_SIZE];
+    TRY(dataset_hash(in->dataset, digest, err));
+    hash_hex(digest, hex);
+    snprintf(f->dataset_sha256, sizeof f->dataset_sha256, "%s", hex);
+    snprintf(f->backend, sizeof f->backend, "%s", request_backend_name(in->request));
+    snprintf(f->precision, sizeof f->precision, "%s", request_precision_name(in->request));
+    f->first_row = (uint64_t)in->first_row;
+    f->n_rows = (uint64_t)in->n_rows;
+    f->n_ablated = (uint64_t)in->job->n_ablation_rows;
+    f->n_full = (size_t)in->job->n_full_rows;
+    return ASC_OK;
+}
+
+// Opens the dataset, and the rows of it, by children of their own: before threads start.
+static asc_status open_rows(probe_inputs *in, explain_request *request, asc_error *err)
+{
+    const asc_probe_job *job = in->job;
+    const stop_check stop = {job->should_stop, job->stop_user};
+    TRY(dataset_open(job->dataset_path, &stop, &in->dataset, err));
+    TRY(request_resolve(&job->options, in->model, asc_dataset_describe(in->dataset), &job->log, request, err));
+    in->request = request;
+    TRY(request_select_rows(&job->options, (int64_t)asc_dataset_describe(in->dataset)->n_rows, &in->first_row, &in->n_rows, err));
+    return asc_dataset_check(in->dataset, 0, asc_dataset_describe(in->dataset)->n_rows, err);
+}
+
+static asc_status make_with_rows(probe_inputs *in, const char *path, probe_content *content, asc_error *err)
+{
+    explain_request request = {0};
+    size_t *n_tokens = NULL, *text_sizes = NULL;
+    probe_writer *writer = NULL;
+    TRY(open_rows(in, &request, err));
+    TRY(describe_rows(in, &content->facts, err));
+    TRY(probe_full_sizes(in, &n_tokens, &text_sizes, err));
+    TRY(probe_weights(in->model, content, err));
+    TRY(probe_writer_create(path, &content->facts, &(probe_full_plan){n_tokens, text_sizes}, &writer, err));
+    TRY(probe_rows(in, content, writer, err));
+    TRY(probe_writer_finish(writer, content, err));
+    free(text_sizes);
+    free(n_tokens);
+    request_free(&request);
+    asc_dataset_close(in->dataset);
+    return ASC_OK;
+}
+
+static asc_status make_of_weights(const asc_model *model, const char *path, probe_content *content, asc_error *err)
+{
+    probe_writer *writer = NULL;
+    TRY(probe_weights(model, content, err));
+    TRY(probe_writer_create(path, &content->facts, NULL, &writer, err));
+    return probe_writer_finish(writer, content, err);
+}
+
+// What a failure leaves behind goes with the process.
+static asc_status make(void *context, asc_error *err)
+{
+    const making *m = context;
+    const stop_check stop = {m->job->should_stop, m->job->stop_user};
+    asc_model *model = NULL;
+    probe_content content = {0};
+    TRY(model_open(m->job->model_path, &m->job->log, &stop, &model, err));
+    TRY(describe_model(model, &content.facts, err));
+    if (m->job->dataset_path)
+        TRY(make_with_rows(&(probe_inputs){.job = m->job, .model = model}, m->path, &content, err));
+    else
+        TRY(make_of_weights(model, m->path, &content, err));
+    probe_content_free(&content);
+    asc_model_close(model);
+    return ASC_OK;
+}
+
+// ---- Around it ----
+
+static asc_status check_out(const asc_probe_job *job, asc_error *err)
+{
+    struct stat facts;
+    if (job->options.force || lstat(job->out_path, &facts) != 0)
+        return ASC_OK;
+    (void)fail(err, ASC_CANNOT_CREATE, "%s: already exists", job->out_path);
+    return fail_hint(err, ASC_CANNOT_CREATE, "add --force to replace it, or name another file");
+}
+
+static asc_status check_job(const asc_probe_job *job, asc_error *err)
+{
+    const char *const missing = !job->model_path ? "model_path" : !job->out_path ? "out_path" : NULL;
+    if (missing)
+        return fail(err, ASC_USAGE, "%s is NULL, expected a text", missing);
+    if (job->n_full_rows < 0 || job->n_ablation_rows < 0 || job->n_ablation_rows > MOST_ABLATION_ROWS)
+        return fail(err, ASC_USAGE, "%lld whole rows and %lld rows of ablation; expected at least 0, and 0 to %d", (long long)job->n_full_rows,
+                    (long long)job->n_ablation_rows, MOST_ABLATION_ROWS);
+    if (!job->dataset_path && job->n_full_rows > 0)
+        return fail(err, ASC_USAGE, "--full-rows: expected --data beside it");
+    TRY(asc_explain_options_check(&job->options, err));
+    return check_out(job, err);
+}
+
+static asc_status check_written(const char *path, asc_error *err)
+{
+    probe_content content;
+    TRY(probe_file_read(path, &content, err));
+    probe_content_free(&content);
+    return ASC_OK;
+}
+
+asc_status asc_probe_make(const asc_probe_job *job, asc_error *err)
+{
+    char *path = NULL;
+    TRY(check_job(job, err));
+    TRY(durable_temporary(job->out_path, &path, err));
+    const child_job child = {.step = make,
+                             .context = &(making){job, path},
+                             .stop = {job->should_stop, job->stop_user},
+                             .writes = true,
+                             .dead = "the process that probes",
+                             .dead_hint = "the inputs are untouched: the same command tries again",
+                             .dead_status = ASC_IO_ERROR};
+    asc_status status = child_run(&child, err);
+    if (status == ASC_OK)
+        status = check_written(path, err);
+    if (status == ASC_OK)
+        status = check_out(job, err); // it may have appeared meanwhile
+    if (status == ASC_OK)
+        status = durable_publish(path, job->out_path, err);
+    else
+        unlink(path);
+    free(path);
+    return status;
+}
