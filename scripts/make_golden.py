@@ -14,6 +14,11 @@ pipeline's `scores` of the whole row, and for every masking policy the logits of
 number = bit mask of the present features), each from a forward pass of transformers on the masked ids, with
 attention mask and the position ids that transformers computes by itself.
 
+probe.json, beside it for some models, holds what `ascribe probe` is held against: for some of the inputs attention
+[block][head][query][key], its rollout from the first token, norms of the hidden states [token][1 + blocks], the largest
+value, its position and the mean of every neuron [block][neuron], the logits, and those with each head's result
+set to 0 in turn [block][head][class].
+
 All values are float32 of an fp32 forward pass with eager attention on the CPU, with 9 significant digits,
 computed from the weights as stored (rounded to F16 or BF16 where the file is).
 
@@ -93,6 +98,8 @@ MODELS = {
     "mpnet": ("mpnet", {**SMALL, **FROM_PAD, **NO_TYPES, "max_position_embeddings": 302,
                         "relative_attention_num_buckets": 32}, THREE, torch.float32, 15, 8),
 }
+PROBED = ("bert-f32", "distilbert", "roberta", "electra-small", "albert", "mpnet")
+PROBED_INPUTS = ("plain-7", "plain-19")
 WITHOUT_POLICIES = ("bert-f16", "bert-bf16", "minilm-like", "tinybert-like", "bert-relu", "bert-gamma")
 SHARDED = ("camembert",)
 PADDED_FEATURE = ("xlm-roberta",)  # whose policy row has padding inside a feature
@@ -361,6 +368,78 @@ def rounding_error(model, inputs):
     return worst
 
 
+def submodule(block, names):
+    """The first of the dotted names that the block has."""
+    known = dict(block.named_modules())
+    return next(known[name] for name in names if name in known)
+
+
+def heads_out(block):
+    """The linear map that mixes the heads' results: what it gets are those results."""
+    return submodule(block, ("attention.output.dense", "attention.attn.o", "attention.out_lin", "attention.dense"))
+
+
+def neurons_out(block):
+    """The FFN's outer linear map: what it gets are the neurons behind their activation."""
+    return submodule(block, ("output.dense", "ffn.lin2", "ffn_output"))
+
+
+@torch.no_grad()
+def ablated_logits(model, ids, n_blocks, n_heads, block, head):
+    """Logits with one head of one block that runs set to 0; blocks may share weights."""
+    calls = []
+
+    def switch_off(_, inputs):
+        calls.append(0)
+        if len(calls) - 1 != block:
+            return None
+        mixed = inputs[0].clone()
+        size = mixed.shape[-1] // n_heads
+        mixed[..., head * size:(head + 1) * size] = 0
+        return (mixed,)
+
+    hooks = [heads_out(one).register_forward_pre_hook(switch_off) for one in blocks_of(model)]
+    logits = forward(model, ids, None, None)[2]
+    for hook in hooks:
+        hook.remove()
+    assert len(calls) == n_blocks
+    return logits
+
+
+@torch.no_grad()
+def probe_of(model, name, ids):
+    """What happens inside on one input, as JSON text."""
+    inner = []
+    hooks = [neurons_out(one).register_forward_pre_hook(lambda _, inputs: inner.append(inputs[0][0].clone())) for one in blocks_of(model)]
+    states, _, logits = forward(model, ids, None, None)
+    for hook in hooks:
+        hook.remove()
+    attention = torch.stack([one[0] for one in model(input_ids=ids.unsqueeze(0), output_attentions=True).attentions])
+    rollout = torch.eye(len(ids), dtype=torch.float64)
+    for block in attention.double():
+        rollout = (0.5 * block.mean(0) + 0.5 * torch.eye(len(ids))) @ rollout
+    n_blocks, n_heads = attention.shape[:2]
+    ablated = [[ablated_logits(model, ids, n_blocks, n_heads, b, h).tolist() for h in range(n_heads)] for b in range(n_blocks)]
+    facts = {"name": name, "input_ids": ids.tolist(), "attention": attention.tolist(), "rollout": rollout[0].tolist(),
+             "norms": torch.stack([state.norm(dim=-1) for state in states], -1).tolist(),
+             "neuron_max": [one.max(0).values.tolist() for one in inner], "neuron_position": [one.argmax(0).tolist() for one in inner],
+             "neuron_mean": [one.mean(0).tolist() for one in inner], "logits": logits.tolist(), "ablated_logits": ablated}
+    return json.dumps({key: rounded(value) for key, value in facts.items()}, separators=(",", ":"))
+
+
+def rounded(value):
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return float(number(value)) if isinstance(value, float) else value
+
+
+def write_probe(folder, model, inputs):
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    write_text(folder, "probe.json",
+               f'{{"versions": {json.dumps(versions)},\n"made_by": "scripts/make_golden.py",\n"inputs": [\n'
+               + ",\n".join(probe_of(model, name, ids) for name, ids, _, _ in inputs if name in PROBED_INPUTS) + "]}\n")
+
+
 def write_text(folder, name, text):
     with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
@@ -378,25 +457,32 @@ def save_shards(state, folder, n_shards):
                json.dumps({"metadata": {"total_size": size}, "weight_map": where}, indent=2) + "\n")
 
 
-def make_model(out, name):
-    """Writes one folder; returns (bytes, largest |logit|, rounding error)."""
+def make_model(out, name, only_probe):
+    """Writes one folder, or its probe.json alone; returns (bytes, largest |logit|, rounding error)."""
     family, overrides, names, dtype, seed, stride = MODELS[name]
     special = FAMILIES[family][2]
     folder = os.path.join(out, name)
     os.makedirs(folder, exist_ok=True)
     config = config_of(family, overrides, names, dtype)
-    write_text(folder, "config.json", json.dumps(config, indent=2) + "\n")
+    if not only_probe:
+        write_text(folder, "config.json", json.dumps(config, indent=2) + "\n")
     model = model_of(family, config)
     check_buckets(model)
     state = random_state(model, seed, dtype)
     model.load_state_dict({key: t.float() for key, t in state.items()}, strict=True)
-    if name in SHARDED:
+    if only_probe:
+        pass
+    elif name in SHARDED:
         save_shards(state, folder, 3)
     else:
         stored = old_names(state) if name == "bert-gamma" else state
         save_file(stored, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
 
     inputs = make_inputs(config, special)
+    if name in PROBED:
+        write_probe(folder, model, inputs)
+    if only_probe:
+        return 0, 0, 0
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     write_text(folder, "golden.json",
                f'{{"model": {json.dumps(name)},\n"versions": {json.dumps(versions)},\n'
@@ -411,12 +497,13 @@ def make_model(out, name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", default="data/golden/models")
+    parser.add_argument("--only-probe", action="store_true", help="writes probe.json alone, beside models that are there")
     parser.add_argument("names", nargs="*", metavar="NAME", help="which of the models (default: all)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     for name in args.names or MODELS:
-        size, largest, error = make_model(args.out, name)
+        size, largest, error = make_model(args.out, name, args.only_probe)
         print(f"{name:14} {size / 1000:6.0f} kB, largest |logit| {largest:.2f}, fp32 - fp64 {error:.1e}")
 
 

@@ -71,7 +71,7 @@ static asc_status open_rows(probe_inputs *in, explain_request *request, asc_erro
     TRY(request_resolve(&job->options, in->model, asc_dataset_describe(in->dataset), &job->log, request, err));
     in->request = request;
     TRY(request_select_rows(&job->options, (int64_t)asc_dataset_describe(in->dataset)->n_rows, &in->first_row, &in->n_rows, err));
-    return asc_dataset_check(in->dataset, 0, asc_dataset_describe(in->dataset)->n_rows, err);
+    return asc_dataset_check(in->dataset, (size_t)in->first_row, (size_t)in->n_rows, err);
 }
 
 static asc_status make_with_rows(probe_inputs *in, const char *path, probe_content *content, asc_error *err)

@@ -146,6 +146,7 @@ asc_status probe_full_sizes(const probe_inputs *in, size_t **n_tokens, size_t **
         return fail_memory(err, "the sizes of whole rows", (size_t)n * sizeof **n_tokens);
     if (n > 0 && (first < 0 || n > n_available || first > n_available - n))
         return fail(err, ASC_USAGE, "--full-rows: expected rows within 0:%lld, found %lld:%lld", (long long)n_available, (long long)first, (long long)(first + n));
+    TRY(asc_dataset_check(in->dataset, (size_t)first, (size_t)n, err));
     for (int64_t i = 0; i < n; i++) {
         asc_rows *rows = NULL;
         TRY(asc_dataset_read(in->dataset, (size_t)(first + i), 1, &rows, err));

@@ -16,7 +16,7 @@ typedef struct probe_inputs {
 } probe_inputs;
 
 // Sizes of the rows that are kept whole, [n_full_rows] each, in new memory. ASC_USAGE: rows that the dataset does not have; ASC_MALFORMED: one
-// that the model cannot take.
+// that the model cannot take. Reads them in a child process first: before threads start.
 asc_status probe_full_sizes(const probe_inputs *in, size_t **n_tokens, size_t **text_sizes, asc_error *err);
 
 // Fills the columns of rows and the facts about them, and puts the whole rows.

@@ -182,6 +182,33 @@ void use_global(const char *path)
     std::remove(out.c_str());
 }
 
+void use_probe(const char *model_path, const char *dataset_path)
+{
+    const std::string out = std::string(dataset_path) + ".probe.h5";
+    asc_error err{};
+    asc_probe *probe = nullptr;
+    int is_probe = 1;
+    asc_probe_job job = asc_probe_job_default();
+    job.model_path = model_path;
+    job.dataset_path = dataset_path;
+    job.out_path = out.c_str();
+    job.options.n_rows = 2;
+    job.options.force = true;
+    job.n_full_rows = job.n_ablation_rows = 1;
+    expect(asc_probe_is(dataset_path, &is_probe, &err) == ASC_OK && !is_probe, "probe.h: a dataset is no probe", &err);
+    expect(asc_probe_make(&job, &err) == ASC_OK, "probe.h: it looks", &err);
+    expect(asc_probe_open(out.c_str(), &probe, &err) == ASC_OK, "probe.h: what it saw opens", &err);
+    if (!probe)
+        return;
+    const asc_probe_info *info = asc_probe_describe(probe);
+    expect(info->n_rows == 2 && info->n_ablated == 1 && info->n_full_rows == 1, "probe.h: the rows are counted");
+    expect(info->ov_frobenius[0] > 0 && info->norm_mean[0] > 0, "probe.h: there are numbers");
+    asc_probe_close(probe);
+    job.options.force = false;
+    expect(asc_probe_make(&job, &err) == ASC_CANNOT_CREATE, "probe.h: nothing is replaced unasked");
+    std::remove(out.c_str());
+}
+
 void count_words(void *user, const char *)
 {
     ++*static_cast<int *>(user);
@@ -223,6 +250,7 @@ int main(int argc, char **argv)
     use_result(argv[3]);
     use_row(argv[3]);
     use_global(argv[3]);
+    use_probe(argv[1], argv[2]);
     use_bench(argv[1], argv[2]);
     return n_failed ? 1 : 0;
 }

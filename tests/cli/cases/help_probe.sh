@@ -1,0 +1,1 @@
+"$ASCRIBE" probe --help
