@@ -1,11 +1,13 @@
 // `ascribe probe`: a look inside a model, its weights alone or with rows of a dataset.
 #include "command.h"
+#include "explain_input.h"
 #include "explain_options.h"
 #include "file_kind.h"
 #include "probe_print.h"
 #include "progress.h"
 #include "report_error.h"
 #include "stop_signals.h"
+#include "token_names.h"
 
 #include <ascribe/probe.h>
 
@@ -81,10 +83,6 @@ static asc_probe_job job_of(const probe_values *values, progress_display *progre
     job.dataset_path = values->data;
     job.out_path = values->out;
     job.options = values->options;
-    job.options.first_row = values->rows.first;
-    job.options.n_rows = values->rows.end < 0 ? -1 : values->rows.end - values->rows.first;
-    if (values->limit > 0 && (job.options.n_rows < 0 || values->limit < job.options.n_rows))
-        job.options.n_rows = values->limit;
     if (values->full_rows.end >= 0) {
         job.first_full_row = values->full_rows.first;
         job.n_full_rows = values->full_rows.end - values->full_rows.first;
@@ -100,11 +98,15 @@ static asc_probe_job job_of(const probe_values *values, progress_display *progre
 static asc_status print_summary(const probe_values *values, asc_error *err)
 {
     asc_probe *probe = NULL;
+    token_names names = {0};
     asc_status status = asc_probe_open(values->out, &probe, err);
 
     if (status != ASC_OK)
         return status;
-    status = (values->json ? probe_print_json : probe_print_text)(asc_probe_describe(probe), (size_t)values->top, err);
+    const asc_probe_info *info = asc_probe_describe(probe);
+    token_names_read(values->model, info->n_vocabulary, &names);
+    status = (values->json ? probe_print_json : probe_print_text)(info, &names, (size_t)values->top, err);
+    token_names_free(&names);
     asc_probe_close(probe);
     return status;
 }
@@ -119,8 +121,11 @@ static asc_status run(const command_call *call, asc_error *err)
         return status;
     stop_signals_begin();
     progress_begin(&progress, values->quiet ? "none" : values->progress);
-    const asc_probe_job job = job_of(values, &progress);
-    status = asc_probe_make(&job, err);
+    asc_probe_job job = job_of(values, &progress);
+    if (values->data)
+        status = explain_input_choose_rows(&(explain_values){.rows = values->rows, .limit = values->limit}, values->data, &job.options, err);
+    if (status == ASC_OK)
+        status = asc_probe_make(&job, err);
     progress_clear(&progress);
     return status == ASC_OK && !values->quiet ? print_summary(values, err) : status;
 }

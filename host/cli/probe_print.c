@@ -1,13 +1,14 @@
 // See probe_print.h. Rankings are made once, as indexes.
 #include "probe_print.h"
 
-#include "numbers.h"
 #include "print_json.h"
 #include "report_error.h"
+#include "utf8.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // ---- Rankings ----
 
@@ -80,6 +81,22 @@ static void print_number(double value)
         printf(" %9.4g", value);
 }
 
+static void print_word(const char *word)
+{
+    utf8_print_safe(stdout, word, strlen(word));
+}
+
+static void print_token(const token_names *names, size_t id)
+{
+    const char *name = token_name(names, id);
+
+    putchar(' ');
+    if (name)
+        print_word(name);
+    else
+        printf("%zu", id);
+}
+
 static void print_heads(const asc_probe_info *info, const ranking *heads)
 {
     printf("\nheads, %s\n", info->n_ablated ? "by the mean |change| of the predicted logit when one is switched off" : "by the size of the map W_O W_V");
@@ -116,9 +133,9 @@ static void print_depths(const asc_probe_info *info)
     }
 }
 
-static asc_status print_neurons(const asc_probe_info *info, size_t top, asc_error *err)
+static asc_status print_neurons(const asc_probe_info *info, const token_names *names, size_t top, asc_error *err)
 {
-    printf("\nneurons with the largest activation\n  block  neuron       max      mean  row id, position, token id\n");
+    printf("\nneurons with the largest activation\n  block  neuron       max      mean  row id, position, token\n");
     for (size_t block = 0; block < info->n_blocks; block++) {
         ranking neurons = {0};
         const asc_status status = rank_neurons(info, block, top, &neurons, err);
@@ -129,42 +146,47 @@ static asc_status print_neurons(const asc_probe_info *info, size_t top, asc_erro
             printf("  %5zu %7zu", block, neurons.items[i].index);
             print_number((double)info->neuron_max[at]);
             print_number(info->neuron_mean[at]);
-            printf("  %llu, %d, %d\n", (unsigned long long)info->neuron_row[at], info->neuron_position[at], info->neuron_token[at]);
+            printf("  %llu, %d,", (unsigned long long)info->neuron_row[at], info->neuron_position[at]);
+            if (info->neuron_token[at] >= 0)
+                print_token(names, (size_t)info->neuron_token[at]);
+            putchar('\n');
         }
         free(neurons.items);
     }
     return ASC_OK;
 }
 
-static asc_status print_tokens(const asc_probe_info *info, size_t top, asc_error *err)
+static asc_status print_tokens(const asc_probe_info *info, const token_names *names, size_t top, asc_error *err)
 {
-    printf("\ntoken ids by the dot product of embedding and class (a heuristic: no context, no activation)\n");
+    printf("\ntokens by the dot product of embedding and class (a heuristic: no context, no activation)\n");
     for (size_t c = 0; c < info->n_classes; c++) {
         ranking tokens = {0};
         const asc_status status = rank_tokens(info, c, 0, &tokens, err);
         if (status != ASC_OK)
             return status;
         const size_t n = tokens.n_items, shown = top > 0 && top < n ? top : n;
-        printf("  %s, most for:", info->class_names[c]);
-        for (size_t i = 0; i < shown; i++)
-            printf(" %zu", tokens.items[i].index);
-        printf("\n  %s, most against:", info->class_names[c]);
-        for (size_t i = 0; i < shown; i++)
-            printf(" %zu", tokens.items[n - 1 - i].index);
-        putchar('\n');
+        for (int against = 0; against < 2; against++) {
+            printf("  ");
+            print_word(info->class_names[c]);
+            printf(", most %s:", against ? "against" : "for");
+            for (size_t i = 0; i < shown; i++)
+                print_token(names, tokens.items[against ? n - 1 - i : i].index);
+            putchar('\n');
+        }
         free(tokens.items);
     }
     return ASC_OK;
 }
 
-asc_status probe_print_text(const asc_probe_info *info, size_t top, asc_error *err)
+asc_status probe_print_text(const asc_probe_info *info, const token_names *names, size_t top, asc_error *err)
 {
     ranking heads = {0};
     asc_status status = rank_heads(info, top, &heads, err);
 
     if (status != ASC_OK)
         return status;
-    printf("%s: %zu blocks of %zu heads, %zu wide, %zu neurons each\n", info->architecture, info->n_blocks, info->n_heads, info->n_hidden, info->n_ffn);
+    print_word(info->architecture);
+    printf(": %zu blocks of %zu heads, %zu wide, %zu neurons each\n", info->n_blocks, info->n_heads, info->n_hidden, info->n_ffn);
     if (info->n_rows > 0)
         printf("%llu rows (%llu left out), %llu tokens; heads switched off on %llu rows, %llu of them with a loss; %llu rows kept whole\n",
                (unsigned long long)info->n_rows, (unsigned long long)info->n_skipped, (unsigned long long)info->n_tokens,
@@ -173,9 +195,9 @@ asc_status probe_print_text(const asc_probe_info *info, size_t top, asc_error *e
     free(heads.items);
     if (info->n_rows > 0) {
         print_depths(info);
-        status = print_neurons(info, top, err);
+        status = print_neurons(info, names, top, err);
     }
-    return status == ASC_OK ? print_tokens(info, top, err) : status;
+    return status == ASC_OK ? print_tokens(info, names, top, err) : status;
 }
 
 // ---- For programs ----
@@ -234,7 +256,12 @@ static asc_status add_neurons(const asc_probe_info *info, size_t block, size_t t
     return status;
 }
 
-static asc_status add_tokens(const asc_probe_info *info, size_t top, json_t *object, asc_error *err)
+static json_t *json_token(const token_names *names, size_t id)
+{
+    return json_pack("{s:I, s:o}", "id", (json_int_t)id, "text", json_text(token_name(names, id)));
+}
+
+static asc_status add_tokens(const asc_probe_info *info, const token_names *names, size_t top, json_t *object, asc_error *err)
 {
     for (size_t c = 0; c < info->n_classes; c++) {
         ranking tokens = {0};
@@ -242,8 +269,8 @@ static asc_status add_tokens(const asc_probe_info *info, size_t top, json_t *obj
         const asc_status status = rank_tokens(info, c, 0, &tokens, err);
         const size_t n = tokens.n_items, shown = top > 0 && top < n ? top : n;
         for (size_t i = 0; i < shown; i++) {
-            json_array_append_new(most_for, json_integer((json_int_t)tokens.items[i].index));
-            json_array_append_new(most_against, json_integer((json_int_t)tokens.items[n - 1 - i].index));
+            json_array_append_new(most_for, json_token(names, tokens.items[i].index));
+            json_array_append_new(most_against, json_token(names, tokens.items[n - 1 - i].index));
         }
         json_object_set_new(object, info->class_names[c], json_pack("{s:o, s:o}", "for", most_for, "against", most_against));
         free(tokens.items);
@@ -253,7 +280,7 @@ static asc_status add_tokens(const asc_probe_info *info, size_t top, json_t *obj
     return ASC_OK;
 }
 
-asc_status probe_print_json(const asc_probe_info *info, size_t top, asc_error *err)
+asc_status probe_print_json(const asc_probe_info *info, const token_names *names, size_t top, asc_error *err)
 {
     ranking heads = {0};
     json_t *object = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "architecture", json_text(info->architecture), "blocks", (json_int_t)info->n_blocks,
@@ -269,11 +296,11 @@ asc_status probe_print_json(const asc_probe_info *info, size_t top, asc_error *e
     for (size_t block = 0; status == ASC_OK && info->n_rows > 0 && block < info->n_blocks; block++)
         status = add_neurons(info, block, top, neurons, err);
     if (status == ASC_OK)
-        status = add_tokens(info, top, tokens, err);
+        status = add_tokens(info, names, top, tokens, err);
     json_object_set_new(object, "heads", list);
     json_object_set_new(object, "hidden", info->n_rows > 0 ? json_depths(info) : json_array());
     json_object_set_new(object, "neurons", neurons);
-    json_object_set_new(object, "token_ids", tokens);
+    json_object_set_new(object, "tokens", tokens);
     if (status == ASC_OK)
         return print_json(object, err);
     json_decref(object);

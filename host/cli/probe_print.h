@@ -2,12 +2,14 @@
 #ifndef ASCRIBE_CLI_PROBE_PRINT_H
 #define ASCRIBE_CLI_PROBE_PRINT_H
 
+#include "token_names.h"
+
 #include <ascribe/probe.h>
 
 #include <stddef.h>
 
-// The first `top` of every ranking; 0: all.
-asc_status probe_print_text(const asc_probe_info *info, size_t top, asc_error *err);
-asc_status probe_print_json(const asc_probe_info *info, size_t top, asc_error *err);
+// The first `top` of every ranking; 0: all. Tokens by their ids where `names` has none.
+asc_status probe_print_text(const asc_probe_info *info, const token_names *names, size_t top, asc_error *err);
+asc_status probe_print_json(const asc_probe_info *info, const token_names *names, size_t top, asc_error *err);
 
 #endif

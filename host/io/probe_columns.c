@@ -111,6 +111,8 @@ void probe_content_free(probe_content *content)
 {
     for (size_t i = 0; i < N_PROBE_COLUMNS; i++)
         free(content->columns[i]);
+    free(content->full_attention_offsets);
+    free(content->full_offsets);
     free_names(content->facts.class_names, content->facts.n_classes);
     free_names(content->facts.matrix_names, content->facts.n_matrices);
     memset(content, 0, sizeof *content);

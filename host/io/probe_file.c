@@ -111,6 +111,24 @@ static asc_status read_column(const h5file *file, probe_content *content, probe_
     return status;
 }
 
+// Indexes, and shares of rows.
+static asc_status check_numbers(const h5file *file, const probe_content *content, asc_error *err)
+{
+    const probe_facts *f = &content->facts;
+    const int32_t *position = content->columns[PROBE_NEURON_POSITION], *token = content->columns[PROBE_NEURON_TOKEN];
+    const double *flips = content->columns[PROBE_FLIPS];
+    for (size_t i = 0; token && i < probe_column_lines(f, PROBE_NEURON_TOKEN); i++)
+        if (position[i] < -1 || token[i] < -1 || token[i] >= (int64_t)f->n_vocabulary)
+            return fail(err, ASC_MALFORMED, "%s: 'neurons': expected a position and a token below %zu, found %d and %d", h5file_path(file), f->n_vocabulary,
+                        position[i], token[i]);
+    for (size_t i = 0; flips && i < probe_column_lines(f, PROBE_FLIPS); i++) {
+        const double share = flips[i];
+        if (!(share >= 0 && share <= 1))
+            return fail(err, ASC_MALFORMED, "%s: 'ablation/flips': expected 0 to 1, found %g", h5file_path(file), share);
+    }
+    return ASC_OK;
+}
+
 static asc_status check_set(const h5file *file, const char *name, h5set_shape shape, asc_error *err)
 {
     h5set set = {0};
@@ -136,25 +154,26 @@ static asc_status check_attention(const h5file *file, const probe_facts *f, cons
         const size_t n = (size_t)(tokens[r + 1] - tokens[r]), found = (size_t)(attention[r + 1] - attention[r]);
         size_t expected = f->n_blocks;
         if (!checked_multiply(expected, f->n_heads, &expected) || !checked_multiply(expected, n, &expected) ||
-            !checked_multiply(expected, n, &expected) || expected != found)
+            !checked_multiply(expected, n, &expected) || n == 0 || expected != found)
             return fail(err, ASC_MALFORMED, "%s: 'full/attention_offsets': row %zu of %zu tokens has %zu elements", h5file_path(file), r, n, found);
     }
     return ASC_OK;
 }
 
-static asc_status check_full(const h5file *file, const probe_facts *f, asc_error *err)
+static asc_status check_full(const h5file *file, probe_content *content, asc_error *err)
 {
-    int64_t *tokens = NULL, *attention = NULL, *text = NULL;
+    const probe_facts *f = &content->facts;
+    int64_t *text = NULL;
     size_t n_tokens = 0, n_attention = 0, n_bytes = 0;
     if (f->n_full == 0)
         return ASC_OK;
-    asc_status status = read_offsets(file, "full/offsets", f->n_full, &tokens, &n_tokens, err);
+    asc_status status = read_offsets(file, "full/offsets", f->n_full, &content->full_offsets, &n_tokens, err);
     if (status == ASC_OK)
-        status = read_offsets(file, "full/attention_offsets", f->n_full, &attention, &n_attention, err);
+        status = read_offsets(file, "full/attention_offsets", f->n_full, &content->full_attention_offsets, &n_attention, err);
     if (status == ASC_OK)
         status = read_offsets(file, "full/text_offsets", f->n_full, &text, &n_bytes, err);
     if (status == ASC_OK)
-        status = check_attention(file, f, tokens, attention, err);
+        status = check_attention(file, f, content->full_offsets, content->full_attention_offsets, err);
     const struct {
         const char *name;
         h5set_shape shape;
@@ -165,8 +184,6 @@ static asc_status check_full(const h5file *file, const probe_facts *f, asc_error
     for (size_t i = 0; status == ASC_OK && i < sizeof sets / sizeof *sets; i++)
         status = check_set(file, sets[i].name, sets[i].shape, err);
     free(text);
-    free(attention);
-    free(tokens);
     return status;
 }
 
@@ -181,7 +198,9 @@ asc_status probe_file_read_here(const char *path, probe_content *out, asc_error 
     for (probe_column i = 0; status == ASC_OK && i < N_PROBE_COLUMNS; i++)
         status = read_column(file, out, i, err);
     if (status == ASC_OK)
-        status = check_full(file, &out->facts, err);
+        status = check_numbers(file, out, err);
+    if (status == ASC_OK)
+        status = check_full(file, out, err);
     h5file_close(file);
     h5_silence_end(silence);
     if (status != ASC_OK)

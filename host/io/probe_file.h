@@ -46,11 +46,12 @@ typedef struct probe_facts {
     size_t n_full;
 } probe_facts;
 
-// Everything but the rows of `full/`. A column that the file does not have is NULL: those of rows where n_rows is 0, those of ablation where
+// Everything but the arrays of `full/`. A column that the file does not have is NULL: those of rows where n_rows is 0, those of ablation where
 // n_ablated is 0.
 typedef struct probe_content {
     probe_facts facts;
-    void *columns[N_PROBE_COLUMNS]; // float64, but for matrices' counts and rows (uint64), direction and neurons' max (float32), positions and tokens (int32)
+    int64_t *full_offsets, *full_attention_offsets; // [n_full + 1] of a file that was read: tokens, elements of attention; NULL without whole rows
+    void *columns[N_PROBE_COLUMNS]; // float64, but for matrices' counts and rows (uint64), direction and neurons' max (float32), positions and tokens (int32; -1 where there is none)
 } probe_content;
 
 void probe_content_free(probe_content *content);

@@ -3,6 +3,7 @@
 
 #include "base/child.h"
 #include "base/durable.h"
+#include "explain/request_backend.h"
 #include "io/dataset_read.h"
 #include "probe/rows.h"
 #include "probe/weights.h"
@@ -140,7 +141,7 @@ static asc_status check_job(const asc_probe_job *job, asc_error *err)
                     (long long)job->n_ablation_rows, MOST_ABLATION_ROWS);
     if (!job->dataset_path && job->n_full_rows > 0)
         return fail(err, ASC_USAGE, "--full-rows: expected --data beside it");
-    TRY(asc_explain_options_check(&job->options, err));
+    TRY(request_backend_check_words(&job->options, err)); // no more: whoever has looked at a GPU cannot fork one that uses it
     return check_out(job, err);
 }
 

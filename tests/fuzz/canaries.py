@@ -33,6 +33,10 @@ def words(what, old, new):
     return canary("global", "host/io/global_file.c", what, old, new)
 
 
+def probe(what, old, new):
+    return canary("probe", "host/io/probe_file.c", what, old, new)
+
+
 def dataset(file, what, old, new):
     return canary("dataset", "host/io/" + file, what, old, new)
 
@@ -103,6 +107,10 @@ CANARIES = [
     words("cells in any order", "global_cell_compare(&word->cells[k - 1], &word->cells[k]) >= 0", "0"),
     words("row ids in any order", "(*ids)[i] <= (*ids)[i - 1]", "0"),
     words("a group of no label", "group->label < (int64_t)f->facts.n_label_names && ", ""),
+    probe("attention of another size than its row", "expected != found", "0"),
+    probe("a token that is none", "|| token[i] >= (int64_t)f->n_vocabulary", ""),
+    probe("a position before the first", "position[i] < -1 || ", ""),
+    probe("a share above 1", "share <= 1", "share <= 3"),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
 ]
 

@@ -1,5 +1,5 @@
 // Makes the seed files of the fuzz targets: make_corpus FOLDER. Their text forms (config, safetensors headers) are in the
-// corpus as they are; here is what takes a writer: datasets, a result, global importance, parts and masks. contiguous.h5 is chunked.h5 after
+// corpus as they are; here is what takes a writer: datasets, a result, global importance, a probe, parts and masks. contiguous.h5 is chunked.h5 after
 // `h5repack -l CONTI -f NONE`.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include "io/mask_file.h"
 #include "io/merge.h"
 #include "io/part.h"
+#include "io/probe_file.h"
 
 #include <cmocka.h> // after fail.h: it defines a macro of that name
 
@@ -71,11 +72,36 @@ static void make_global(const char *to, merge_job job)
     assert_int_equal(unlink(source), 0);
 }
 
+// One block of two heads, two rows of ablation, and one row of three tokens whole. Every number is 0 but for those of the whole row.
+static void make_probe(const char *path)
+{
+    asc_error err = {0};
+    probe_writer *writer = NULL;
+    const size_t n_tokens[] = {3}, text_sizes[] = {4};
+    const int32_t tokens[3] = {2, 4, 3};
+    const float attention[18] = {0}, rollout[3] = {1, 0, 0}, norms[6] = {1, 1, 1, 1, 1, 1}, logits[2] = {0.5f, -0.5f};
+    probe_content content = {.facts = {.n_blocks = 1, .n_heads = 2, .n_hidden = 4, .n_ffn = 3, .n_vocabulary = 5, .n_classes = 2, .n_matrices = 2,
+                                       .architecture = "made up", .n_rows = 2, .n_tokens = 6, .n_ablated = 2, .n_full = 1}};
+    content.facts.class_names = calloc(2, sizeof(char *));
+    content.facts.matrix_names = calloc(2, sizeof(char *));
+    for (size_t i = 0; i < 2; i++) {
+        content.facts.class_names[i] = strdup(i ? "yes" : "no");
+        content.facts.matrix_names[i] = strdup(i ? "b.weight" : "a.weight");
+    }
+    for (probe_column i = 0; i < N_PROBE_COLUMNS; i++)
+        assert_int_equal(probe_content_allocate(&content, i, &err), ASC_OK);
+    const probe_full_row row = {10, 3, tokens, attention, rollout, norms, logits, "text", 4};
+    assert_int_equal(probe_writer_create(path, &content.facts, &(probe_full_plan){n_tokens, text_sizes}, &writer, &err), ASC_OK);
+    assert_int_equal(probe_writer_put_full(writer, &row, &err), ASC_OK);
+    assert_int_equal(probe_writer_finish(writer, &content, &err), ASC_OK);
+    probe_content_free(&content);
+}
+
 static void make_all(void **state)
 {
     const char *to = *state;
     char path[TEMP_PATH_SIZE];
-    static const char *const folders[] = {"dataset", "result", "part", "masks", "global"};
+    static const char *const folders[] = {"dataset", "result", "part", "masks", "global", "probe"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         temp_folder_join(to, folders[i], path);
         mkdir(path, 0777);
@@ -91,6 +117,8 @@ static void make_all(void **state)
     make_global(to, job);
     temp_folder_join(to, "masks/chunked.h5", path);
     make_masks(path);
+    temp_folder_join(to, "probe/chunked.h5", path);
+    make_probe(path);
     make_part(to, 0);
     make_part(to, 1);
     make_part(to, 5);

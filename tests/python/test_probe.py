@@ -303,7 +303,7 @@ class ProbeTest(unittest.TestCase):
         with open(self.path("texts.csv"), "w", encoding="utf-8") as file:
             file.write("text\nhello\n")
         for arguments, code, word in (((*base, "--full-rows", "0:1"), 64, "--data"), ((*base, "--data", data, "--full-rows", "0:2"), 64, "--full-rows"),
-                                      ((*base, "--data", data, "--full-rows", "0:"), 64, "--full-rows"), ((*base, "--data", data, "--rows", "4:"), 64, "row 4"),
+                                      ((*base, "--data", data, "--full-rows", "0:"), 64, "--full-rows"), ((*base, "--data", data, "--rows", "4:"), 64, "--rows"),
                                       ((*base, "--data", self.path("texts.csv")), 65, "HDF5"), ((*base, "--data", self.path("none.h5")), 66, "none.h5"),
                                       (("probe", "--model", self.path("none"), "-o", self.path("out.h5")), 66, "none"), (("probe", "--model", model), 64, "--out")):
             done = self.run_program(*arguments, expect=code)
@@ -313,8 +313,8 @@ class ProbeTest(unittest.TestCase):
         self.run_program(*base, "--quiet", expect=73)
 
     def test_damaged_probes_are_refused(self):
-        data = write_dataset(self.path("data.h5"), [[2, 7, 3]])
-        self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--full-rows", "0:1")
+        data = write_dataset(self.path("data.h5"), [[2, 7, 3], [2, 9, 8, 3]])
+        self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--full-rows", "0:2")
 
         def without(name):
             return lambda file: file.__delitem__(name)
@@ -322,7 +322,10 @@ class ProbeTest(unittest.TestCase):
         def longer(file):
             file["full/attention_offsets"][1] += 1
 
-        for damage in (without("heads/qk_frobenius"), without("neurons/max"), without("full/rollout"), longer, lambda file: file.attrs.__setitem__("complete", np.int64(0)),
+        def other_token(file):
+            file["neurons/token"][3] = 101
+
+        for damage in (without("heads/qk_frobenius"), without("neurons/max"), without("full/rollout"), longer, other_token, lambda file: file.attrs.__setitem__("complete", np.int64(0)),
                        lambda file: file.attrs.__setitem__("n_heads", np.int64(3)), lambda file: file.attrs.__setitem__("n_blocks", np.int64(-1))):
             shutil.copy(self.path("probe.h5"), self.path("damaged.h5"))
             with h5py.File(self.path("damaged.h5"), "r+") as file:
@@ -340,6 +343,14 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual(process.returncode, 75, errors)
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_tokens_have_their_texts(self):
+        summary = json.loads(self.run_program("probe", "--model", os.path.join(DATA, "demo", "model"), "-o", self.path("out.h5"), "--json").stdout)
+        with open(os.path.join(DATA, "demo", "model", "vocab.txt"), encoding="utf-8") as file:
+            vocabulary = file.read().split("\n")
+        for tokens in summary["tokens"].values():
+            for token in tokens["for"] + tokens["against"]:
+                self.assertEqual(token["text"], vocabulary[token["id"]])
+
     def test_summaries(self):
         data = write_dataset(self.path("data.h5"), [[2, 7, 3], [2, 9, 8, 3]], [0, 1], ["negative", "positive"])
         base = ("probe", "--model", os.path.join(MODELS, "bert-f32"), "--data", data, "-o", self.path("out.h5"))
@@ -352,7 +363,7 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual((len(changes), len(summary["hidden"]), len(summary["neurons"])), (4, 3, 128))
         with h5py.File(self.path("out.h5")) as file:
             np.testing.assert_allclose(changes, sorted(file["ablation/logit_change_abs"][()], reverse=True), rtol=1e-8)
-            best = summary["token_ids"]["positive"]["for"][0]
+            best = summary["tokens"]["positive"]["for"][0]["id"]
             self.assertEqual(best, int(file["vocabulary/direction"][:, 2].argmax()))
 
 
