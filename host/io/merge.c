@@ -18,7 +18,7 @@
 #include <malloc.h>
 #endif
 
-enum { LARGE_BYTES = 256 << 10 };
+enum { LARGE_BYTES = 1 << 20 }; // more than a chunk of HDF5's
 
 asc_status merge_part_path(const char *parts_folder, int64_t index, char **path, asc_error *err)
 {
