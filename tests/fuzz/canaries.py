@@ -110,7 +110,7 @@ CANARIES = [
     probe("attention of another size than its row", "expected != found", "0"),
     probe("a token that is none", "|| token[i] >= (int64_t)f->n_vocabulary", ""),
     probe("a position before the first", "position[i] < -1 || ", ""),
-    probe("a share above 1", "share <= 1", "share <= 3"),
+    probe("a share that is none", "!(share >= 0 && share <= 1)", "0"),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
 ]
 

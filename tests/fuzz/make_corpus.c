@@ -72,16 +72,16 @@ static void make_global(const char *to, merge_job job)
     assert_int_equal(unlink(source), 0);
 }
 
-// One block of two heads, two rows of ablation, and one row of three tokens whole. Every number is 0 but for those of the whole row.
+// One block of two heads, two rows of ablation, and two rows of three tokens whole. Every number is 0 but for those of the whole rows.
 static void make_probe(const char *path)
 {
     asc_error err = {0};
     probe_writer *writer = NULL;
-    const size_t n_tokens[] = {3}, text_sizes[] = {4};
+    const size_t n_tokens[] = {3, 3}, text_sizes[] = {4, 4};
     const int32_t tokens[3] = {2, 4, 3};
     const float attention[18] = {0}, rollout[3] = {1, 0, 0}, norms[6] = {1, 1, 1, 1, 1, 1}, logits[2] = {0.5f, -0.5f};
     probe_content content = {.facts = {.n_blocks = 1, .n_heads = 2, .n_hidden = 4, .n_ffn = 3, .n_vocabulary = 5, .n_classes = 2, .n_matrices = 2,
-                                       .architecture = "made up", .n_rows = 2, .n_tokens = 6, .n_ablated = 2, .n_full = 1}};
+                                       .architecture = "made up", .n_rows = 2, .n_tokens = 6, .n_ablated = 2, .n_full = 2}};
     content.facts.class_names = calloc(2, sizeof(char *));
     content.facts.matrix_names = calloc(2, sizeof(char *));
     for (size_t i = 0; i < 2; i++) {
@@ -92,7 +92,8 @@ static void make_probe(const char *path)
         assert_int_equal(probe_content_allocate(&content, i, &err), ASC_OK);
     const probe_full_row row = {10, 3, tokens, attention, rollout, norms, logits, "text", 4};
     assert_int_equal(probe_writer_create(path, &content.facts, &(probe_full_plan){n_tokens, text_sizes}, &writer, &err), ASC_OK);
-    assert_int_equal(probe_writer_put_full(writer, &row, &err), ASC_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(probe_writer_put_full(writer, &row, &err), ASC_OK);
     assert_int_equal(probe_writer_finish(writer, &content, &err), ASC_OK);
     probe_content_free(&content);
 }

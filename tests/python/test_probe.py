@@ -322,10 +322,12 @@ class ProbeTest(unittest.TestCase):
         def longer(file):
             file["full/attention_offsets"][1] += 1
 
-        def other_token(file):
-            file["neurons/token"][3] = 101
+        def with_value(name, value):
+            return lambda file: file[name].__setitem__(3, value)
 
-        for damage in (without("heads/qk_frobenius"), without("neurons/max"), without("full/rollout"), longer, other_token, lambda file: file.attrs.__setitem__("complete", np.int64(0)),
+        for damage in (without("heads/qk_frobenius"), without("neurons/max"), without("full/rollout"), longer, with_value("neurons/token", 101),
+                       with_value("neurons/position", -2), with_value("ablation/flips", 1.5),
+                       lambda file: file.attrs.__setitem__("complete", np.int64(0)),
                        lambda file: file.attrs.__setitem__("n_heads", np.int64(3)), lambda file: file.attrs.__setitem__("n_blocks", np.int64(-1))):
             shutil.copy(self.path("probe.h5"), self.path("damaged.h5"))
             with h5py.File(self.path("damaged.h5"), "r+") as file:
