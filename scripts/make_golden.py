@@ -470,11 +470,9 @@ def make_model(out, name, only_probe):
     check_buckets(model)
     state = random_state(model, seed, dtype)
     model.load_state_dict({key: t.float() for key, t in state.items()}, strict=True)
-    if only_probe:
-        pass
-    elif name in SHARDED:
+    if name in SHARDED and not only_probe:
         save_shards(state, folder, 3)
-    else:
+    elif not only_probe:
         stored = old_names(state) if name == "bert-gamma" else state
         save_file(stored, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
 
@@ -504,7 +502,8 @@ def main():
     torch.use_deterministic_algorithms(True)
     for name in args.names or MODELS:
         size, largest, error = make_model(args.out, name, args.only_probe)
-        print(f"{name:14} {size / 1000:6.0f} kB, largest |logit| {largest:.2f}, fp32 - fp64 {error:.1e}")
+        if not args.only_probe:
+            print(f"{name:14} {size / 1000:6.0f} kB, largest |logit| {largest:.2f}, fp32 - fp64 {error:.1e}")
 
 
 if __name__ == "__main__":
