@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "explain/design_cache.h"
 #include "explain/explained.h"
+#include "explain/given.h"
 #include "explain/request.h"
 #include "model/forward.h"
 
@@ -19,6 +20,7 @@ typedef struct batch {
     asc_backend *backend;
     const asc_rows *rows;
     const device_design *design;
+    const given_coalitions *given; // where its rows' coalitions and classes come from; NULL: from the request
     size_t n_rows, n_features;
     size_t *row_index;     // [R] which rows of `rows`
     size_t *n_row_tokens;  // [R] T
@@ -59,6 +61,7 @@ typedef struct batch_inputs {
     const device_design *design;
     const explain_request *request;
     const device_model *model;
+    const given_coalitions *given; // NULL: none
 } batch_inputs;
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
@@ -83,5 +86,8 @@ size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition);
 
 // Solves the batch and writes every row's numbers and status.
 asc_status batch_collect(batch *b, asc_stream *stream, explained *results, asc_error *err);
+
+// Hands the values of given coalitions over.
+asc_status batch_collect_values(const batch *b, asc_stream *stream, asc_error *err);
 
 #endif

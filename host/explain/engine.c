@@ -188,6 +188,7 @@ typedef struct calibration calibration;
 typedef struct slice {
     engine *e;
     const asc_rows *rows;
+    const given_coalitions *given; // of engine_evaluate
     explained *results;
     ordered_row *order; // rows that can be explained
     size_t n_ordered;
@@ -219,7 +220,7 @@ static void warn_small_budget(engine *e, size_t n_features)
     const explain_request *request = e->config.request;
     const design *d = design_cache_get(e->designs, n_features)->host;
     const size_t spent = d->n_coalitions - 2;
-    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime ||
+    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime || request_is_given(request) ||
         spent >= WARN_BUDGET_PER_FEATURE * n_features || spent >= design_full_budget(n_features))
         return;
     char message[240];
@@ -286,7 +287,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     for (size_t i = from; i < last; i++)
         index[i - from] = s->order[i].row;
     batch *made = NULL;
-    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model};
+    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model, s->given};
     const asc_status status = batch_create(&inputs, &made, err);
     free(index);
     if (status != ASC_OK)
@@ -317,6 +318,8 @@ static asc_status run_step(void *context, size_t worker, size_t task, asc_error 
 static asc_status collect_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
+    if (s->given)
+        return batch_collect_values(s->batches[task], s->e->streams[worker], err);
     return batch_collect(s->batches[task], s->e->streams[worker], s->results, err);
 }
 
@@ -342,7 +345,7 @@ static asc_status run_wave(slice *s, asc_error *err)
 {
     static const step_kind first[] = {STEP_PLAIN, STEP_ANCHORS}, rest[] = {STEP_REST};
     TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
-    TRY(run_steps(s, first, 2, err));
+    TRY(s->given ? run_steps(s, first + 1, 1, err) : run_steps(s, first, 2, err)); // plain: what attributions are held against
     TRY(run_steps(s, rest, 1, err));
     return pool_run(s->e->pool, s->n_batches, collect_batch, s, err);
 }
@@ -395,10 +398,10 @@ static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *er
 }
 
 // On a GPU that runs out of memory the slice is explained from its start, in smaller steps.
-static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+static asc_status explain_slice(engine *e, const asc_rows *rows, const given_coalitions *given, explained **out, asc_error *err)
 {
     for (;;) {
-        slice s = {.e = e, .rows = rows};
+        slice s = {.e = e, .rows = rows, .given = given};
         const engine_work before = engine_work_done(e);
         const asc_status status = run_slice(&s, run_wave, err);
         *out = s.results;
@@ -413,7 +416,15 @@ static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out
 
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
-    return explain_slice(e, rows, out, err);
+    return explain_slice(e, rows, NULL, out, err);
+}
+
+asc_status engine_evaluate(engine *e, const asc_rows *rows, const given_coalitions *given, asc_error *err)
+{
+    explained *results = NULL;
+    const asc_status status = explain_slice(e, rows, given, &results, err);
+    explained_free(results);
+    return status;
 }
 
 // ---- What it takes -----------------------------------------------------------------------------------------------
