@@ -38,7 +38,7 @@ void evaluate_print(FILE *out, const asc_evaluation_summary *summary)
     print_left_out(out, summary->n_non_finite, "for which the model's output was not finite");
     if (summary->n_evaluated == 0)
         return;
-    fprintf(out, "\n  %-22s      %8s %8s   %8s %8s %8s\n", "", "ordered", "random", "differ", "95 %", "");
+    fprintf(out, "\n  %-22s      %8s %8s   %8s %8s %8s\n", "", "ordered", "random", "differ", "from", "to");
     for (size_t m = 0; m < ASC_EVALUATION_METRICS; m++) {
         const asc_evaluation_metric *metric = &summary->metrics[m];
         fprintf(out, "  %-22s %-4s", metric->name, metric->higher_is_better ? "high" : "low");
@@ -50,7 +50,8 @@ void evaluate_print(FILE *out, const asc_evaluation_summary *summary)
         print_number(out, metric->difference.high);
         fprintf(out, "  %s\n", verdict(metric));
     }
-    fputs("\n  high, low: what a faithful attribution has. Of the predicted class's probability; ERASER's fractions of the features, rounded up.\n", out);
+    fputs("\n  high, low: what a faithful attribution has. differ: ordered - random, row by row, with its 95 % interval.\n"
+          "  Of the predicted class's probability; fractions are ERASER's, of the features, rounded up.\n", out);
 }
 
 static json_t *mean_json(const asc_mean *mean)

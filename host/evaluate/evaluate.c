@@ -56,6 +56,9 @@ static asc_status open_result(evaluation *e, const stop_check *stop)
 {
     TRY(result_open(e->job->result_path, stop, &e->result, e->err));
     const asc_result_info *info = asc_result_describe(e->result);
+    if (e->job->options.first_row >= (int64_t)info->n_rows)
+        return fail(e->err, ASC_USAGE, "--rows begins at row %" PRId64 ", %s has rows 0..%zu", e->job->options.first_row, e->job->result_path,
+                    info->n_rows - 1);
     TRY(request_select_rows(&e->job->options, (int64_t)info->n_rows, &e->first, &e->n_rows, e->err));
     TRY(asc_result_check(e->result, (size_t)e->first, (size_t)e->n_rows, e->err));
     e->manifest = json_loads(info->manifest, JSON_REJECT_DUPLICATES, NULL);

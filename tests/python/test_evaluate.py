@@ -316,7 +316,7 @@ class Evaluate(unittest.TestCase):
     def test_bad_input(self):
         self.refused(66, "none.h5", result=self.path("none.h5"))
         self.refused(65, "ascribe-dataset", result=self.data)
-        self.refused(64, "begins at row 8", "--rows", "8:")
+        self.refused(64, "begins at row 8,", "--rows", "8:")
         self.refused(64, "--orders", "--orders", "101")
         self.refused(64, "--out", "--force")
         taken = self.path("taken.h5")
