@@ -41,6 +41,8 @@ void evaluate_print(FILE *out, const asc_evaluation_summary *summary)
     fprintf(out, "\n  %-22s      %8s %8s   %8s %8s %8s\n", "", "ordered", "random", "differ", "from", "to");
     for (size_t m = 0; m < ASC_EVALUATION_METRICS; m++) {
         const asc_evaluation_metric *metric = &summary->metrics[m];
+        if (metric->n_rows == 0)
+            continue;
         fprintf(out, "  %-22s %-4s", metric->name, metric->higher_is_better ? "high" : "low");
         print_number(out, metric->attribution.mean);
         print_number(out, metric->random.mean);
@@ -74,7 +76,7 @@ static json_t *metrics_json(const asc_evaluation_summary *summary)
     for (size_t m = 0; object && m < ASC_EVALUATION_METRICS; m++) {
         const asc_evaluation_metric *metric = &summary->metrics[m];
         json_object_set_new(object, metric->name,
-                            json_pack("{s:b, s:o, s:o, s:o}", "higher_is_better", (int)metric->higher_is_better, "attribution",
+                            json_pack("{s:I, s:b, s:o, s:o, s:o}", "rows", (json_int_t)metric->n_rows, "higher_is_better", (int)metric->higher_is_better, "attribution",
                                       mean_json(&metric->attribution), "random", mean_json(&metric->random), "difference",
                                       mean_json(&metric->difference)));
     }

@@ -31,6 +31,7 @@ typedef struct evaluation {
     int64_t first, n_rows;     // of the result
     int64_t first_position;    // in the dataset, of the result's first row
     size_t rows_done;
+    double mean_share;         // of rationales, see row_work.h
     row_scores *scores;        // [n_rows], of which summary->n_evaluated are filled in
     double start_s;
 } evaluation;
@@ -139,6 +140,30 @@ static asc_status open_engine(evaluation *e)
     return engine_create(&config, &e->engine, e->err);
 }
 
+// ERASER takes as many features of a row as rationales take on average.
+static asc_status measure_rationales(evaluation *e)
+{
+    const asc_dataset_info *info = asc_dataset_describe(e->dataset);
+    double sum = 0;
+    size_t n_marked = 0;
+    if (!info->has_rationales)
+        return ASC_OK;
+    TRY(asc_dataset_check(e->dataset, 0, info->n_rows, e->err));
+    for (size_t first = 0; first < info->n_rows; first += ROWS_AT_ONCE) {
+        asc_rows *rows = NULL;
+        TRY(asc_dataset_read(e->dataset, first, info->n_rows - first < ROWS_AT_ONCE ? info->n_rows - first : ROWS_AT_ONCE, &rows, e->err));
+        for (size_t row = 0; row < rows->n_rows; row++) {
+            const size_t begin = (size_t)rows->feature_offsets[row], n = (size_t)rows->feature_offsets[row + 1] - begin;
+            const size_t count = plausibility_count(rows->rationales + begin, n);
+            sum += count ? (double)count / (double)n : 0;
+            n_marked += count > 0;
+        }
+        asc_rows_free(rows);
+    }
+    e->mean_share = n_marked ? sum / (double)n_marked : 0;
+    return ASC_OK;
+}
+
 static asc_status open_all(evaluation *e)
 {
     const asc_evaluate_job *job = e->job;
@@ -150,6 +175,7 @@ static asc_status open_all(evaluation *e)
     TRY(check_identity(e));
     TRY(resolve(e));
     TRY(asc_dataset_check(e->dataset, (size_t)(e->first_position + e->first), (size_t)e->n_rows, e->err));
+    TRY(measure_rationales(e));
     e->scores = malloc((size_t)e->n_rows * sizeof *e->scores);
     if (!e->scores)
         return fail_memory(e->err, "the scores of all rows", (size_t)e->n_rows * sizeof *e->scores);
@@ -190,7 +216,7 @@ static asc_status check_rows(const evaluation *e, const asc_rows *rows, const as
 
 static asc_status evaluate_slice(evaluation *e, size_t first, size_t count)
 {
-    const row_work work = {e->engine, asc_result_describe(e->result), e->job->n_orders + 1, e->job->options.seed};
+    const row_work work = {e->engine, asc_result_describe(e->result), e->job->n_orders + 1, e->job->options.seed, e->mean_share};
     asc_rows *rows = NULL;
     asc_result_rows *found = NULL;
     asc_status status = asc_result_read(e->result, first, count, &found, e->err);
@@ -232,11 +258,11 @@ static char *settings_text(const evaluation *e)
     for (size_t bin = 0; bin < PLAN_N_BINS; bin++)
         json_array_append_new(fractions, json_real(plan_bins[bin] / 100.0));
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:s, s:I, s:s, s:s, s:s}", "result_digest", result_stored_digest(e->result), "backend",
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:s, s:I, s:s, s:s, s:s, s:f}", "result_digest", result_stored_digest(e->result), "backend",
         engine_backend(e->engine), "kernel_set", engine_kernel_set(e->engine), "precision", request_precision_name(&e->request), "seed",
         (json_int_t)e->job->options.seed, "random_orders", (json_int_t)e->job->n_orders, "aopc_thresholds", fractions, "rounding",
         "ceil(fraction n)", "curve_steps", (json_int_t)PLAN_MOST_STEPS, "value", "probability of the predicted class", "order",
-        "descending attribution to the predicted class", "interval", "95 %, Student's t over rows");
+        "descending attribution to the predicted class", "interval", "95 %, Student's t over rows", "rationale_share", e->mean_share);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(object);
     return text;

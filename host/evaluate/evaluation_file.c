@@ -23,6 +23,9 @@ typedef struct row_column {
     {group "/sufficiency_aopc", COLUMN_FLOAT32, 0, ROW(member.metrics[1])},                                     \
     {group "/deletion_auc", COLUMN_FLOAT32, 0, ROW(member.metrics[2])},                                         \
     {group "/insertion_auc", COLUMN_FLOAT32, 0, ROW(member.metrics[3])},                                        \
+    {group "/token_f1", COLUMN_FLOAT32, 0, ROW(member.metrics[SCORES_PLAUSIBILITY + PLAUSIBILITY_TOKEN_F1])},   \
+    {group "/iou_f1", COLUMN_FLOAT32, 0, ROW(member.metrics[SCORES_PLAUSIBILITY + PLAUSIBILITY_IOU_F1])},       \
+    {group "/auprc", COLUMN_FLOAT32, 0, ROW(member.metrics[SCORES_PLAUSIBILITY + PLAUSIBILITY_AUPRC])},         \
     {group "/comprehensiveness_aopc_points", COLUMN_FLOAT32, PLAN_N_BINS, ROW(member.metrics[4])},              \
     {group "/sufficiency_aopc_points", COLUMN_FLOAT32, PLAN_N_BINS, ROW(member.metrics[4 + PLAN_N_BINS])},      \
     {group "/deletion", COLUMN_FLOAT32, PLAN_MOST_POINTS, ROW(member.deletion)},                                \

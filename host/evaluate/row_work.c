@@ -15,6 +15,8 @@ typedef struct row_state {
     row_fate fate;
     const float *phi; // [n_features], one in n_targets
     plan_sizes sizes;
+    marked_row marked; // marked.marked NULL: the row has no rationale
+    double plausibility[2][N_PLAUSIBILITY]; // the attributions', the sums over random orders
     row_scores scores;
 } row_state;
 
@@ -44,6 +46,13 @@ static bool all_finite(const float *phi, size_t stride, size_t n_features)
         if (!isfinite(phi[i * stride]))
             return false;
     return true;
+}
+
+static void begin_rationale(const slice *s, const asc_rows *rows, size_t row)
+{
+    const size_t first = (size_t)rows->feature_offsets[row], n_features = (size_t)rows->feature_offsets[row + 1] - first;
+    if (rows->rationales && plausibility_count(rows->rationales + first, n_features) > 0)
+        s->rows[row].marked = (marked_row){n_features, plausibility_k(s->work->mean_share, n_features), rows->rationales + first};
 }
 
 static void begin_row(const slice *s, const asc_result_rows *rows, size_t row)
@@ -78,10 +87,25 @@ static asc_status make_order(const slice *s, size_t row, size_t number, uint32_t
     return ASC_OK;
 }
 
+static asc_status judge_order(const slice *s, size_t row, size_t number, const uint32_t *order, asc_error *err)
+{
+    row_state *state = &s->rows[row];
+    bool *scratch = malloc(state->marked.n_features + 1);
+    if (!scratch)
+        return fail_memory(err, "the marks of a row", state->marked.n_features);
+    plausibility_add(&state->marked, &(ranked_row){order, number == 0 ? state->phi : NULL, s->work->info->n_targets, scratch},
+                     state->plausibility[number > 0]);
+    free(scratch);
+    return ASC_OK;
+}
+
 static asc_status append_orders(const slice *s, size_t row, const plan_into *into, uint32_t *order, asc_error *err)
 {
+    memset(s->rows[row].plausibility, 0, sizeof s->rows[row].plausibility);
     for (size_t number = 0; number < s->work->n_orders; number++) {
         TRY(make_order(s, row, number, order, err));
+        if (s->rows[row].marked.marked)
+            TRY(judge_order(s, row, number, order, err));
         plan_append(&s->rows[row].sizes, order, into, pairs_of(s, row) + number * PLAN_MOST_SIZES);
     }
     return ASC_OK;
@@ -126,7 +150,8 @@ static void take(void *context, size_t row, const double *values, size_t count)
     for (size_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
             return;
-    scores_of_row(&(scores_input){&state->sizes, pairs_of(s, row), s->work->n_orders, values}, &state->scores);
+    const double *plausibility = state->marked.marked ? state->plausibility[0] : NULL;
+    scores_of_row(&(scores_input){&state->sizes, pairs_of(s, row), s->work->n_orders, values, plausibility}, &state->scores);
     state->fate = ROW_EVALUATED;
 }
 
@@ -157,8 +182,10 @@ asc_status row_work_do(const row_work *work, const asc_rows *rows, const asc_res
     s.rows = malloc(rows->n_rows * sizeof *s.rows);
     s.pairs = malloc(rows->n_rows * work->n_orders * PLAN_MOST_SIZES * sizeof *s.pairs);
     asc_status status = s.rows && s.pairs ? ASC_OK : fail_memory(err, "a slice of rows", rows->n_rows * sizeof *s.rows);
-    for (size_t row = 0; status == ASC_OK && row < rows->n_rows; row++)
+    for (size_t row = 0; status == ASC_OK && row < rows->n_rows; row++) {
         begin_row(&s, found, row);
+        begin_rationale(&s, rows, row);
+    }
     if (status == ASC_OK)
         status = engine_evaluate(work->engine, rows, &given, err);
     for (size_t row = 0; status == ASC_OK && row < rows->n_rows; row++) {

@@ -12,6 +12,7 @@ typedef struct row_work {
     const asc_result_info *info;
     size_t n_orders; // random ones and the attributions'
     uint64_t seed;
+    double mean_share; // of a row's features in its rationale, over the dataset's rows that have one
 } row_work;
 
 // Evaluates the rows, which are the same in both slices, counts them in `summary` and writes those that have scores from

@@ -7,16 +7,17 @@
 #include <math.h>
 
 enum { COMPREHENSIVENESS_AOPC, SUFFICIENCY_AOPC, DELETION_AUC, INSERTION_AUC, COMPREHENSIVENESS, SUFFICIENCY = COMPREHENSIVENESS + PLAN_N_BINS };
-_Static_assert((int)SUFFICIENCY + PLAN_N_BINS == (int)ASC_EVALUATION_METRICS, "every metric has a name");
+_Static_assert((int)SUFFICIENCY + PLAN_N_BINS == (int)SCORES_PLAUSIBILITY, "every metric has a name");
 _Static_assert((int)PLAN_MOST_POINTS == (int)ASC_EVALUATION_POINTS, "the mean curve has as many points as the longest");
 
 const char *const scores_names[ASC_EVALUATION_METRICS] = {
     "comprehensiveness_aopc", "sufficiency_aopc",       "deletion_auc",           "insertion_auc",          "comprehensiveness@0.01",
     "comprehensiveness@0.05", "comprehensiveness@0.10", "comprehensiveness@0.20", "comprehensiveness@0.50", "sufficiency@0.01",
     "sufficiency@0.05",       "sufficiency@0.10",       "sufficiency@0.20",       "sufficiency@0.50",
+    "token_f1",               "iou_f1",                 "auprc",
 };
 const bool scores_higher_is_better[ASC_EVALUATION_METRICS] = {
-    [COMPREHENSIVENESS_AOPC] = true, [INSERTION_AUC] = true, true, true, true, true, true};
+    [COMPREHENSIVENESS_AOPC] = true, [INSERTION_AUC] = true, true, true, true, true, true, [SCORES_PLAUSIBILITY] = true, true, true};
 
 // ---- One row -----------------------------------------------------------------------------------------------------
 
@@ -63,9 +64,16 @@ static void take_mean(const order_sums *sums, size_t n_orders, size_t n_points, 
     }
 }
 
+static void add_plausibility(const double *given, order_sums *sums)
+{
+    for (size_t i = 0; i < N_PLAUSIBILITY; i++)
+        sums->metrics[SCORES_PLAUSIBILITY + i] = given ? given[i] : NAN;
+}
+
 static void score_orders(const scores_input *input, size_t first, size_t end, order_scores *out)
 {
     order_sums sums = {0};
+    add_plausibility(input->plausibility ? input->plausibility + (first > 0 ? N_PLAUSIBILITY : 0) : NULL, &sums);
     for (size_t order = first; order < end; order++) {
         add_bins(input, input->pairs + order * PLAN_MOST_SIZES, &sums);
         add_curves(input, input->pairs + order * PLAN_MOST_SIZES, &sums);
@@ -105,29 +113,46 @@ static double of_difference(const row_scores *row, size_t metric)
     return of_attribution(row, metric) - of_random(row, metric);
 }
 
-static asc_mean mean_of(const row_scores *rows, size_t n_rows, row_number *number, size_t metric)
+// *n_found: the rows that have it.
+static asc_mean mean_of(const row_scores *rows, size_t n_rows, row_number *number, size_t metric, size_t *n_found)
 {
     double sum = 0, squares = 0;
     asc_mean out = {NAN, NAN, NAN, NAN};
+    size_t n = 0;
     for (size_t row = 0; row < n_rows; row++)
-        sum += number(&rows[row], metric);
-    if (n_rows > 0)
-        out.mean = sum / (double)n_rows;
-    if (n_rows < 2)
+        if (!isnan(number(&rows[row], metric))) {
+            sum += number(&rows[row], metric);
+            n++;
+        }
+    *n_found = n;
+    if (n > 0)
+        out.mean = sum / (double)n;
+    if (n < 2)
         return out;
     for (size_t row = 0; row < n_rows; row++) {
         const double deviation = number(&rows[row], metric) - out.mean;
-        squares += deviation * deviation;
+        squares += isnan(deviation) ? 0 : deviation * deviation;
     }
-    out.std_error = sqrt(squares / (double)(n_rows - 1) / (double)n_rows);
+    out.std_error = sqrt(squares / (double)(n - 1) / (double)n);
     return out;
 }
 
-static asc_mean with_interval(asc_mean mean, double quantile)
+static asc_mean estimate(const student_table *student, const row_scores *rows, size_t n_rows, row_number *number, size_t metric)
 {
+    size_t n = 0;
+    asc_mean mean = mean_of(rows, n_rows, number, metric, &n);
+    const double quantile = n > 1 ? student_quantile(student, (double)(n - 1)) : NAN;
     mean.low = mean.mean - quantile * mean.std_error;
     mean.high = mean.mean + quantile * mean.std_error;
     return mean;
+}
+
+static size_t count_rows(const row_scores *rows, size_t n_rows, size_t metric)
+{
+    size_t n = 0;
+    for (size_t row = 0; row < n_rows; row++)
+        n += isnan(rows[row].attribution.metrics[metric]) ? 0 : 1;
+    return n;
 }
 
 // The curve at `fraction`, straight between the row's points.
@@ -152,14 +177,14 @@ void scores_summarise(const row_scores *rows, size_t n_rows, asc_evaluation_summ
 {
     student_table student;
     student_table_fill(&student);
-    const double quantile = n_rows > 1 ? student_quantile(&student, (double)(n_rows - 1)) : NAN;
     for (size_t m = 0; m < ASC_EVALUATION_METRICS; m++)
         summary->metrics[m] = (asc_evaluation_metric){
             .name = scores_names[m],
             .higher_is_better = scores_higher_is_better[m],
-            .attribution = with_interval(mean_of(rows, n_rows, of_attribution, m), quantile),
-            .random = with_interval(mean_of(rows, n_rows, of_random, m), quantile),
-            .difference = with_interval(mean_of(rows, n_rows, of_difference, m), quantile),
+            .n_rows = count_rows(rows, n_rows, m),
+            .attribution = estimate(&student, rows, n_rows, of_attribution, m),
+            .random = estimate(&student, rows, n_rows, of_random, m),
+            .difference = estimate(&student, rows, n_rows, of_difference, m),
         };
     for (size_t point = 0; point < ASC_EVALUATION_POINTS; point++) {
         const double fraction = (double)point / (ASC_EVALUATION_POINTS - 1);

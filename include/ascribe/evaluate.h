@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-enum { ASC_EVALUATION_METRICS = 14, ASC_EVALUATION_POINTS = 21, ASC_EVALUATION_MOST_ORDERS = 100 };
+enum { ASC_EVALUATION_METRICS = 17, ASC_EVALUATION_POINTS = 21, ASC_EVALUATION_MOST_ORDERS = 100 };
 
 // Over rows, which are the sample; 95 % interval by Student's t. NaN where there are too few rows.
 typedef struct asc_mean {
@@ -16,8 +16,10 @@ typedef struct asc_mean {
 } asc_mean;
 
 typedef struct asc_evaluation_metric {
-    const char *name; // static: "comprehensiveness_aopc", "sufficiency_aopc", "deletion_auc", "insertion_auc", "comprehensiveness@0.01", ...
+    const char *name; // static: "comprehensiveness_aopc", "sufficiency_aopc", "deletion_auc", "insertion_auc", "comprehensiveness@0.01", ...;
+                      // "token_f1", "iou_f1", "auprc": of rows with a rationale
     bool higher_is_better;
+    size_t n_rows; // that have it
     asc_mean attribution; // features in descending order of their attribution to the predicted class
     asc_mean random;      // the mean over random orders of the same rows
     asc_mean difference;  // attribution - random, row by row

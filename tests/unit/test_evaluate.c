@@ -118,7 +118,7 @@ static void eraser_gives_the_same(void **state)
     }
     for (size_t row = 0; row < n_rows; row++) {
         read_numbers(file, values, N_VALUES);
-        scores_of_row(&(scores_input){&sizes, pairs[0], 2, values}, &rows[row]);
+        scores_of_row(&(scores_input){&sizes, pairs[0], 2, values, NULL}, &rows[row]);
     }
     read_numbers(file, expected[0], 2 * (1 + PLAN_N_BINS));
     fclose(file);
@@ -132,6 +132,66 @@ static void eraser_gives_the_same(void **state)
     assert_string_equal(summary.metrics[1].name, "sufficiency_aopc");
     assert_string_equal(summary.metrics[4].name, "comprehensiveness@0.01");
     assert_string_equal(summary.metrics[13].name, "sufficiency@0.50");
+}
+
+// Its file, behind the instances.
+static FILE *open_at_marked_rows(size_t *n_rows)
+{
+    char line[2048];
+    size_t n_instances = 0;
+    FILE *file = fopen(ERASER_FILE, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu ", &n_instances), 1);
+    for (size_t i = 0; i < n_instances + 2; i++)
+        assert_non_null(fgets(line, sizeof line, file));
+    assert_int_equal(fscanf(file, "%zu", n_rows), 1);
+    return file;
+}
+
+static void eraser_finds_the_same_plausible(void **state)
+{
+    (void)state;
+    enum { MOST = 32 };
+    size_t n_rows = 0, n_with_equal = 0;
+    FILE *file = open_at_marked_rows(&n_rows);
+    assert_in_range(n_rows, 10, 1000);
+    for (size_t row = 0; row < n_rows; row++) {
+        marked_row marked = {0};
+        uint8_t marks[MOST];
+        float phi[2 * MOST];
+        uint32_t order[MOST];
+        bool scratch[MOST];
+        double sums[N_PLAUSIBILITY] = {0}, expected[N_PLAUSIBILITY], number = 0;
+        asc_error err;
+        assert_int_equal(fscanf(file, "%zu %zu", &marked.n_features, &marked.k), 2);
+        assert_in_range(marked.n_features, 1, MOST);
+        for (size_t i = 0; i < marked.n_features; i++)
+            assert_int_equal(fscanf(file, "%hhu", &marks[i]), 1);
+        for (size_t i = 0; i < marked.n_features; i++) {
+            read_numbers(file, &number, 1);
+            phi[2 * i] = (float)number;
+        }
+        read_numbers(file, expected, N_PLAUSIBILITY);
+        marked.marked = marks;
+        assert_int_equal(plan_order(phi, 2, marked.n_features, order, &err), ASC_OK);
+        for (size_t i = 1; i < marked.n_features; i++)
+            n_with_equal += phi[2 * order[i]] == phi[2 * order[i - 1]];
+        plausibility_add(&marked, &(ranked_row){order, phi, 2, scratch}, sums);
+        for (size_t i = 0; i < N_PLAUSIBILITY; i++)
+            assert_near(expected[i], sums[i], 1e-12);
+    }
+    assert_true(n_with_equal > 5);
+    fclose(file);
+}
+
+static void as_many_are_taken_as_are_marked_on_average(void **state)
+{
+    (void)state;
+    assert_int_equal(plausibility_k(0.3, 10), 3);
+    assert_int_equal(plausibility_k(0.31, 10), 4);
+    assert_int_equal(plausibility_k(0.01, 10), 1);
+    assert_int_equal(plausibility_k(1, 10), 10);
+    assert_int_equal(plausibility_k((1.0 / 7 + 5.0 / 7) / 2, 7), 3);
 }
 
 // ---- A game in closed form ---------------------------------------------------------------------------------------
@@ -180,7 +240,7 @@ static void play(size_t n_orders, const uint32_t (*given)[GAME_N], row_scores *o
         for (size_t j = 0; j < i; j++)
             assert_true(masks[i] != masks[j]); // none twice
     }
-    scores_of_row(&(scores_input){&sizes, pairs[0], n_orders, values}, out);
+    scores_of_row(&(scores_input){&sizes, pairs[0], n_orders, values, NULL}, out);
     mask_table_close(&table);
 }
 
@@ -267,10 +327,17 @@ static void intervals_are_students(void **state)
     assert_near(3 - 4.302652730 * sqrt(7.0 / 3), metric->attribution.low, 1e-6);
     assert_near(2 + 4.302652730 * sqrt(7.0 / 3), metric->difference.high, 1e-6);
     assert_near(0, metric->random.std_error, 0);
+    const asc_mean of_all = metric->difference;
     assert_near(3, summary.deletion[0], 1e-12);
     assert_near((0.8 * 1 + 0.9 * 2 + 0.6 * 6) / 3, summary.deletion[2], 1e-6); // straight to 0 at 1/2, 1, 1/4
     assert_near((0 + 0.5 * 2 + 0) / 3, summary.deletion[10], 1e-6);
     assert_near(0, summary.deletion[20], 1e-6);
+    row_scores gap[4] = {rows[0], rows[1], rows[0], rows[2]};
+    gap[2].attribution.metrics[16] = NAN;
+    scores_summarise(gap, 4, &summary);
+    assert_int_equal(summary.metrics[16].n_rows, 3);
+    assert_int_equal(summary.metrics[15].n_rows, 4);
+    assert_memory_equal(&summary.metrics[16].difference, &of_all, sizeof of_all);
     scores_summarise(rows, 1, &summary);
     assert_near(1, summary.metrics[2].attribution.mean, 0);
     assert_true(isnan(summary.metrics[2].attribution.low));
@@ -286,6 +353,8 @@ int main(void)
         cmocka_unit_test(orders_are_descending_and_stable),
         cmocka_unit_test(random_orders_are_a_matter_of_seed_row_and_number),
         cmocka_unit_test(eraser_gives_the_same),
+        cmocka_unit_test(eraser_finds_the_same_plausible),
+        cmocka_unit_test(as_many_are_taken_as_are_marked_on_average),
         cmocka_unit_test(an_additive_game_has_closed_forms),
         cmocka_unit_test(random_orders_are_averaged),
         cmocka_unit_test(intervals_are_students),
