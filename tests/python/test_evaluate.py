@@ -66,7 +66,7 @@ def made_rows():
     return rows
 
 
-def write_dataset(path, rows, first_id=100):
+def write_dataset(path, rows, first_id=100, marks=None):
     def offsets(counts):
         return np.concatenate(([0], np.cumsum(list(counts)))).astype(np.int64)
 
@@ -87,6 +87,8 @@ def write_dataset(path, rows, first_id=100):
         "text/bytes": np.frombuffer(b"".join(text), np.uint8),
         "text/offsets": offsets(map(len, text)),
     }
+    if marks is not None:
+        arrays["features/rationale"] = np.concatenate(marks).astype(np.uint8)
     numbers = {"cls_token_id": CLS, "sep_token_id": SEP, "mask_token_id": MASK, "pad_token_id": 0, "unk_token_id": 1, "vocab_size": 101,
                "max_length": 200, "n_merged": 0, "n_skipped": 0, "n_truncated": 0}
     texts = {"format": "ascribe-dataset", "format_version": "1.0", "created_by": "a test", "granularity": "word", "source": "made",
@@ -306,6 +308,42 @@ class Evaluate(unittest.TestCase):
                     self.assertTrue(np.isnan(file["all/attribution/mean"][:]).all())
         self.assertEqual(n_other, 2 * len(predicted))
         self.assertGreater(len(set(predicted)), 1)
+
+    def test_plausibility_where_there_are_rationales(self):
+        marks = [np.zeros(n, int) for n in SIZES]
+        for row, features in ((0, [2]), (2, [3, 4, 5, 17, 18, 30]), (4, list(range(8))), (5, list(range(31))), (7, [19])):
+            marks[row][features] = 1
+        data = write_dataset(self.path("marked.h5"), self.rows, marks=marks)
+        result = self.path("marked-result.h5")
+        call("explain", "--model", MODEL, "--data", data, "--out", result, "--budget", "64", "-q", "--backend", "cpu", "--allow-tokenizer-mismatch")
+        out = self.path("marked-eval.h5")
+        summary = json.loads(call("evaluate", result, "--model", MODEL, "--data", data, "-o", out, "--json", "--orders", "2", "--rows", "0:5").stdout)
+        share = np.mean([m.mean() for m in marks if m.any()])  # of the whole dataset
+        with h5py.File(result, "r") as file, h5py.File(out, "r") as found:
+            scores, values, offsets = file["scores"][:], file["values"][:], file["features/offsets"][:]
+            self.assertAlmostEqual(json.loads(found.attrs["settings"])["rationale_share"], share, delta=1e-6)
+            by_id = {int(i): at for at, i in enumerate(found["rows/id"])}
+            self.assertTrue(np.isnan(found["attribution/auprc"][by_id[101]]))
+            for row in (0, 2, 4):
+                phi = values[offsets[row] : offsets[row + 1], scores[row].argmax()]
+                order = np.argsort(-phi, kind="stable")
+                k = int(np.ceil(share * len(phi) - 1e-9))
+                both, n_marked = marks[row][order[:k]].sum(), marks[row].sum()
+                self.assertAlmostEqual(found["attribution/token_f1"][by_id[100 + row]], 2 * both / (k + n_marked), delta=1e-6)
+                hits = np.cumsum(marks[row][order])
+                recall, precision = np.append(0, hits / n_marked), np.append(1, hits / np.arange(1, len(phi) + 1))
+                area = np.sum(np.diff(recall) * (precision[1:] + precision[:-1]) / 2)
+                self.assertAlmostEqual(found["attribution/auprc"][by_id[100 + row]], area, delta=1e-6)
+            for name in ("token_f1", "iou_f1", "auprc"):
+                self.assertEqual(summary["metrics"][name]["rows"], 3)
+                for group in ("attribution", "random"):
+                    rows = found[group + "/" + name][:]
+                    self.assertAlmostEqual(summary["metrics"][name][group]["mean"], np.nanmean(rows), delta=1e-6)
+        marks[0][0] = 2
+        wrong = write_dataset(self.path("wrong.h5"), self.rows, marks=marks)
+        done = run("explain", "--model", MODEL, "--data", wrong, "--out", self.path("none.h5"), "--allow-tokenizer-mismatch")
+        self.assertEqual(done.returncode, 65)
+        self.assertIn("'features/rationale': expected 0 or 1, found 2", done.stderr)
 
     def test_other_model_or_data_is_refused(self):
         self.refused(78, "model.weights_sha256", model=OTHER_MODEL)
