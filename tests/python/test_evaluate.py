@@ -330,6 +330,8 @@ class Evaluate(unittest.TestCase):
                 k = int(np.ceil(share * len(phi) - 1e-9))
                 both, n_marked = marks[row][order[:k]].sum(), marks[row].sum()
                 self.assertAlmostEqual(found["attribution/token_f1"][by_id[100 + row]], 2 * both / (k + n_marked), delta=1e-6)
+                by_chance = [marks[row][random_order(0, 100 + row, number, len(phi))[:k]].sum() for number in range(2)]
+                self.assertAlmostEqual(found["random/token_f1"][by_id[100 + row]], np.mean(by_chance) * 2 / (k + n_marked), delta=1e-6)
                 hits = np.cumsum(marks[row][order])
                 recall, precision = np.append(0, hits / n_marked), np.append(1, hits / np.arange(1, len(phi) + 1))
                 area = np.sum(np.diff(recall) * (precision[1:] + precision[:-1]) / 2)

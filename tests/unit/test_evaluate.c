@@ -189,6 +189,7 @@ static void as_many_are_taken_as_are_marked_on_average(void **state)
     (void)state;
     assert_int_equal(plausibility_k(0.3, 10), 3);
     assert_int_equal(plausibility_k(0.31, 10), 4);
+    assert_int_equal(plausibility_k(0.1 + 0.2, 10), 3); // a hair above 3
     assert_int_equal(plausibility_k(0.01, 10), 1);
     assert_int_equal(plausibility_k(1, 10), 10);
     assert_int_equal(plausibility_k((1.0 / 7 + 5.0 / 7) / 2, 7), 3);
