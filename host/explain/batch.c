@@ -14,8 +14,9 @@ size_t batch_row_bytes(const design *d, const explain_request *request, const de
     const size_t of_weights = d->of_rows ? sizeof(double) : 0;
     const size_t of_coalition = mask_words(d->n_features) * sizeof(uint64_t) + request->n_targets * sizeof(double) + of_weights;
     const size_t copies = request->policy == ASC_POLICY_REPLACE ? 2 : 1;
-    const size_t n_reals = forward_takes_entries(model) ? copies * n_tokens * 4 * model->model->config.n_hidden : 0;
-    return d->n_coalitions * of_coalition + n_reals * sizeof(double);
+    const bool has_entries = forward_takes_entries(model) && request->policy != ASC_POLICY_DELETE;
+    const size_t n_reals = has_entries ? copies * n_tokens * 4 * model->model->config.n_hidden : 0;
+    return d->n_coalitions * of_coalition + n_reals * request_real_bytes(request);
 }
 
 size_t batch_n_entries(const batch *b, const device_model *model)
@@ -178,6 +179,7 @@ void batch_free(batch *b)
 {
     if (!b)
         return;
+    collection_free(b->collection);
     forward_entries_free(&b->entries);
     buffer_destroy(b->plain_logits);
     buffer_destroy(b->full_logits);

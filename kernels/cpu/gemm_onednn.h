@@ -13,7 +13,7 @@ struct gemm {
     asc_precision precision;
 };
 
-// out [n_rows, n_out] = x [n_rows, n_in] weight' (+ bias [1, n_out]), all but the weights row-major.
+// out [n_rows, n_out] = x [n_rows, n_in] weight' (+ bias [1, n_out]), all but the weights row-major; rows of out may be apart.
 typedef struct onednn_product {
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t x, weight, out, scratch;
@@ -22,6 +22,7 @@ typedef struct onednn_product {
 typedef struct product_spec {
     size_t n_rows;
     gemm_shape shape;
+    size_t out_stride;       // elements from one row of out to the next; 0: n_out
     asc_precision precision; // of x and weight; out and bias are float
     bool has_bias;
     const dnnl_memory_desc_t *layout; // of the weights; NULL: the library's choice
@@ -37,7 +38,8 @@ void leave_single_thread(int n_threads);
 typedef struct matrix_spec {
     size_t n_rows, n_columns;
     asc_precision precision;
-    dnnl_format_tag_t tag;
+    dnnl_format_tag_t tag; // dnnl_ab where a stride is given
+    size_t stride;         // elements from one row to the next; 0: they stand together
 } matrix_spec;
 asc_status onednn_matrix(dnnl_memory_desc_t *out, const matrix_spec *spec, asc_error *err);
 asc_status onednn_product_create(gemm *library, const product_spec *spec, onednn_product *out, asc_error *err);

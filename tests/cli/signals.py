@@ -105,11 +105,11 @@ class Signals(unittest.TestCase):
         self.assertEqual(code, 0, errors)
         self.assert_whole()
 
-    def send_until(self, n_signals, choose, to_group):
+    def send_until(self, n_signals, choose, to_group, *options):
         """Runs the command again and again, each time with a signal at a random moment, until so many have stopped it."""
         took_s, longest_s = [], 1.2
         while len(took_s) < n_signals:
-            process = start(run_options(self.out), start_new_session=True)
+            process = start(run_options(self.out, *options), start_new_session=True)
             time.sleep(choose.uniform(0.02, longest_s))  # before that Python may still be between fork and exec
             number = STOPS[len(took_s) % len(STOPS)]
             if process.poll() is None:
@@ -130,6 +130,10 @@ class Signals(unittest.TestCase):
     def test_random_moments_whole_group(self):
         """As a terminal and Slurm send them: children get them too."""
         self.send_until(N_SIGNALS // 3, random.Random(7), True)
+
+    def test_random_moments_processes(self):
+        """Workers leave it to their supervisor to stop them."""
+        self.send_until(N_SIGNALS // 3, random.Random(8), True, "--processes", "2")
 
     def test_merge(self):
         """In the merge, the whole group, too: its child then dies of the signal itself."""
@@ -152,7 +156,7 @@ class Signals(unittest.TestCase):
             file.write("#!/bin/sh\ntrap '' TERM INT\necho $$ > %s\nexec sleep 1000 > /dev/null 2>&1\n" % pid_file)
         os.chmod(slow, 0o755)
         os.mkdir(scratch)
-        process = start([program, "explain", "--model", "m", "--text", "hello"],
+        process = start([program, "explain", "--model", data + "/demo/model", "--text", "hello"],
                         env=dict(os.environ, ASCRIBE_PREPARE=slow, TMPDIR=scratch))
         until(lambda: os.path.exists(pid_file) and os.path.getsize(pid_file) > 0)
         with open(pid_file, encoding="ascii") as file:

@@ -182,7 +182,7 @@ static void check_policy(stage *s, const asc_rows *rows, const json_t *value, do
     OK(batch_upload(b, s->worker.stream, &err));
     OK(value_make_entries(s->device, &s->worker, b, &err));
     for (size_t k = 0; k < 3; k++)
-        OK(schedule_steps(&steps, b, order[k], s->worker.limits, &err));
+        OK(schedule_steps(&steps, b, order[k], s->worker.limits, SIZE_MAX, &err));
     for (size_t i = 0; i < steps.count; i++)
         OK(value_run_step(s->device, &s->worker, &steps.steps[i], &err));
     compare_batch(s, b, value, unsaved);
