@@ -112,8 +112,8 @@ const cli_command command_evaluate = {
              "Takes features away, and leaves them alone, in the descending order of their attributions to the predicted class, and looks at its "
              "probability: ERASER's comprehensiveness and sufficiency at 1, 5, 10, 20 and 50 % of the features (rounded up) and their mean "
              "(aopc), and the areas under the deletion and insertion curves (20 steps, one feature each in rows of so many or fewer); "
-             "beside each the mean over random orders of the same rows. Intervals are Student's t over the rows. Absent features are masked as "
-             "in the result. Rows without attributions are left out and counted.",
+             "beside each the mean over random orders of the same rows. Where the dataset has rationales (prepare --rationales) also how plausible "
+             "attributions are: token F1, IoU F1 and AUPRC. Intervals are Student's t over the rows. Absent features are masked as in the result. Rows without attributions are left out and counted.",
          .operands = "RESULT",
          .n_operands = 1,
          .examples = "  ascribe evaluate result.h5 --model my-model --data reviews.h5\n"
