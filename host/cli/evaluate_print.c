@@ -50,7 +50,10 @@ void evaluate_print(FILE *out, const asc_evaluation_summary *summary)
         print_number(out, metric->difference.mean);
         print_number(out, metric->difference.low);
         print_number(out, metric->difference.high);
-        fprintf(out, "  %s\n", verdict(metric));
+        fprintf(out, "  %s", verdict(metric));
+        if (metric->n_rows != summary->n_evaluated)
+            fprintf(out, " (%zu rows)", metric->n_rows);
+        fputc('\n', out);
     }
     fputs("\n  high, low: what a faithful attribution has. differ: ordered - random, row by row, with its 95 % interval.\n"
           "  Of the predicted class's probability; fractions are ERASER's, of the features, rounded up.\n", out);
