@@ -10,6 +10,7 @@
 #include "print_json.h"
 #include "progress.h"
 #include "report_error.h"
+#include "stop_signals.h"
 
 #include <ascribe/model.h>
 #include <ascribe/plan.h>
@@ -131,8 +132,10 @@ static asc_status make_plan(const plan_values *values, const char *command_line,
     const explain_values *explain = &values->explain;
     char *dataset_path = NULL;
     progress_display progress;
-    asc_status status = explain_input_resolve(explain, explain->out, NULL, &dataset_path, err);
+    asc_status status;
 
+    stop_signals_begin();
+    status = explain_input_resolve(explain, explain->out, NULL, &dataset_path, err);
     if (status != ASC_OK)
         return status;
     progress_begin(&progress, explain->quiet ? "none" : "auto");
@@ -143,6 +146,7 @@ static asc_status make_plan(const plan_values *values, const char *command_line,
         .command = command_line,
         .options = explain->options,
         .log = {progress_log, &progress},
+        .should_stop = stop_signals_asked,
     };
     status = explain_input_choose_rows(explain, dataset_path, &job.options, err);
     if (status == ASC_OK) {
