@@ -154,6 +154,8 @@ static asc_status make_plan(const plan_values *values, const char *command_line,
         status = asc_plan_make(&job, (size_t)values->n_tasks, values->path, err);
     }
     progress_clear(&progress);
+    if (status == ASC_STOPPED)
+        (void)cli_hint(err, "no plan was written: give the same command again");
     free(dataset_path);
     return status;
 }
