@@ -127,6 +127,14 @@ static asc_status say_plan(const plan_values *values, asc_error *err)
     return status;
 }
 
+// Warnings, and what a plan was made for.
+static void log_plan(void *user, asc_log_level level, const char *message)
+{
+    progress_log(user, level, message);
+    if (level == ASC_LOG_INFO)
+        progress_note(user, message);
+}
+
 static asc_status make_plan(const plan_values *values, const char *command_line, asc_error *err)
 {
     const explain_values *explain = &values->explain;
@@ -145,7 +153,7 @@ static asc_status make_plan(const plan_values *values, const char *command_line,
         .out_path = explain->out,
         .command = command_line,
         .options = explain->options,
-        .log = {progress_log, &progress},
+        .log = {log_plan, &progress},
         .should_stop = stop_signals_asked,
     };
     status = explain_input_choose_rows(explain, dataset_path, &job.options, err);
