@@ -165,9 +165,10 @@ static void waves_overlap(void **state)
     for (size_t n_workers = 1; n_workers <= 3; n_workers += 2) {
         const counts parts = count_waits(model, rows, (setting){n_workers, 64, 1, 16, false}); // every row a wave
         assert_same(whole.found, parts.found);
-        assert_int_equal(parts.waits.n_stream_waits, 0);
-        if (n_workers == 1)
+        if (n_workers == 1) { // with several a stream can get its largest batch, and room for it, in the second slice only
+            assert_int_equal(parts.waits.n_stream_waits, 0);
             assert_int_equal(parts.waits.n_dry_waits, 1); // for the last wave
+        }
         explained_free(parts.found);
     }
     explained_free(whole.found);
