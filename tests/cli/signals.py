@@ -119,6 +119,7 @@ class Signals(unittest.TestCase):
             process = start(run_options(self.out, *options), start_new_session=True)
             time.sleep(choose.uniform(0.02, longest_s))  # before that Python may still be between fork and exec
             number = STOPS[len(took_s) % len(STOPS)]
+            until(lambda: process.poll() is not None or catches(process.pid, number))  # on a busy machine it may not even have begun
             if process.poll() is None:
                 (os.killpg if to_group else os.kill)(process.pid, number)
             if process.wait(HANG_S) == 0:  # it was too late
