@@ -41,6 +41,7 @@ RULES = {
     "host/coalition/": rule("coalition/* base/* philox.h shapes.h"),
     "host/explain/": rule("explain/* model/* coalition/* io/* base/* backend.h shapes.h", "*", "jansson.h"),
     "host/bench/": rule("bench/* explain/* model/* io/* base/* backend.h philox.h", "*"),
+    "host/evaluate/": rule("evaluate/* explain/* coalition/* model/* io/* base/* global/student.h philox.h shapes.h", "*", "jansson.h"),
     "host/global/": rule("global/* io/* base/*", "*", "jansson.h"),
     "host/cli/": rule("own folder", "*", "jansson.h"),
 }

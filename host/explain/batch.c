@@ -93,6 +93,14 @@ static void count_units(batch *b)
     }
 }
 
+static asc_status make_row(const batch *b, size_t row, row_design *out, asc_error *err)
+{
+    if (!b->given)
+        return row_masks_make(b->request, b->rows->id[b->row_index[row]], out, err);
+    row_design_begin(out);
+    return b->given->fill(b->given->context, b->row_index[row], out, err);
+}
+
 asc_status batch_make_rows(batch *b, asc_error *err)
 {
     if (!b->design->host->of_rows || b->row_masks)
@@ -107,7 +115,7 @@ asc_status batch_make_rows(batch *b, asc_error *err)
             .weights = b->row_weights + row * n_coalitions,
         };
         TRY(stop_poll(&b->request->stop, err));
-        TRY(row_masks_make(b->request, b->rows->id[b->row_index[row]], &of_row, err));
+        TRY(make_row(b, row, &of_row, err));
         b->row_counts[row] = (int32_t)of_row.count;
         b->row_n_draws[row] = (int32_t)of_row.n_draws;
     }
@@ -150,6 +158,7 @@ asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
     b->backend = inputs->model->backend;
     b->rows = inputs->rows;
     b->design = inputs->design;
+    b->given = inputs->given;
     b->n_rows = n_rows;
     b->n_features = inputs->design->host->n_features;
     measure_rows(b);
@@ -259,6 +268,10 @@ static asc_status upload_table(batch *b, asc_stream *stream, asc_error *err)
 static void choose_targets(const batch *b, size_t row, int32_t *targets)
 {
     const explain_request *request = b->request;
+    if (b->given) {
+        targets[0] = b->given->choose_class(b->given->context, b->row_index[row]);
+        return;
+    }
     for (size_t k = 0; k < request->n_targets; k++)
         switch (request->target_rule) {
         case TARGETS_ALL: targets[k] = (int32_t)k; break;

@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "explain/design_cache.h"
 #include "explain/explained.h"
+#include "explain/given.h"
 #include "explain/request.h"
 #include "model/forward.h"
 
@@ -22,6 +23,7 @@ typedef struct batch {
     asc_backend *backend;
     const asc_rows *rows;
     const device_design *design;
+    const given_coalitions *given; // where its rows' coalitions and classes come from; NULL: from the request
     size_t n_rows, n_features;
     size_t *row_index;     // [R] which rows of `rows`
     size_t *n_row_tokens;  // [R] T
@@ -63,6 +65,7 @@ typedef struct batch_inputs {
     const device_design *design;
     const explain_request *request;
     const device_model *model;
+    const given_coalitions *given; // NULL: none
 } batch_inputs;
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
@@ -90,5 +93,8 @@ size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition);
 asc_status batch_solve(batch *b, asc_stream *stream, asc_error *err);
 // Waits for them and writes every row's numbers and status.
 asc_status batch_collect(batch *b, explained *results, asc_error *err);
+
+// Instead of these: waits for the values of given coalitions and hands them over.
+asc_status batch_take_values(const batch *b, asc_stream *stream, asc_error *err);
 
 #endif

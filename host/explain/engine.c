@@ -214,7 +214,7 @@ static void warn_small_budget(engine *e, size_t n_features)
     const explain_request *request = e->config.request;
     const design *d = design_cache_get(e->designs, n_features)->host;
     const size_t spent = d->n_coalitions - 2;
-    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime ||
+    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime || request_is_given(request) ||
         spent >= WARN_BUDGET_PER_FEATURE * n_features || spent >= design_full_budget(n_features))
         return;
     char message[240];
@@ -298,7 +298,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     for (size_t i = from; i < last; i++)
         index[i - from] = s->order[i].row;
     batch *made = NULL;
-    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model};
+    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model, s->given};
     const asc_status status = batch_create(&inputs, &made, err);
     free(index);
     if (status != ASC_OK)
@@ -333,6 +333,12 @@ static asc_status solve_batch(void *context, size_t worker, size_t task, asc_err
     TRY(forward_begin_stage(workspace, err));
     TRY(batch_solve(s->batches[task], s->e->streams[worker], err));
     return forward_end_stage(workspace, STAGE_SOLVE, err);
+}
+
+static asc_status take_values(void *context, size_t worker, size_t task, asc_error *err)
+{
+    slice *s = context;
+    return batch_take_values(s->batches[task], s->e->streams[worker], err);
 }
 
 // Only the many are cut evenly: anchors share what they share within a step.
@@ -384,8 +390,10 @@ static asc_status run_wave(slice *s, asc_error *err)
 {
     static const step_kind first[] = {STEP_PLAIN, STEP_ANCHORS}, rest[] = {STEP_REST};
     TRY(slice_run_phase(s, s->n_batches, slice_upload_batch, err));
-    TRY(run_steps(s, first, 2, err));
+    TRY(s->given ? run_steps(s, first + 1, 1, err) : run_steps(s, first, 2, err)); // plain: what attributions are held against
     TRY(run_steps(s, rest, 1, err));
+    if (s->given)
+        return slice_run_phase(s, s->n_batches, take_values, err);
     TRY(slice_run_phase(s, s->n_batches, solve_batch, err));
     TRY(finish_wave(s, err));
     batch **const taken_in = s->finishing;
@@ -444,10 +452,10 @@ asc_status slice_run(slice *s, asc_status (*work)(slice *s, asc_error *err), asc
 }
 
 // On a GPU that runs out of memory the slice is explained from its start, in smaller steps.
-asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err)
+static asc_status explain_slice(engine *e, const slice *wish, explained **out, asc_error *err)
 {
     for (;;) {
-        slice s = {.e = e, .rows = rows, .wanted = wanted};
+        slice s = *wish;
         const engine_work before = {atomic_load(&e->evaluations), atomic_load(&e->tokens)};
         const asc_status status = slice_run(&s, run_wave, err);
         *out = s.results;
@@ -458,6 +466,19 @@ asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *want
         stop_workers(e);
         TRY(start_workers(e, err));
     }
+}
+
+asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err)
+{
+    return explain_slice(e, &(slice){.e = e, .rows = rows, .wanted = wanted}, out, err);
+}
+
+asc_status engine_evaluate(engine *e, const asc_rows *rows, const given_coalitions *given, asc_error *err)
+{
+    explained *results = NULL;
+    const asc_status status = explain_slice(e, &(slice){.e = e, .rows = rows, .given = given}, &results, err);
+    explained_free(results);
+    return status;
 }
 
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)

@@ -7,6 +7,7 @@
 #include <ascribe/log.h>
 
 #include "explain/explained.h"
+#include "explain/given.h"
 #include "explain/request.h"
 #include "explain/schedule.h"
 #include "model/forward.h"
@@ -88,5 +89,9 @@ size_t engine_worker_bytes(const engine *e, size_t real_bytes);
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err);
 // Only those of them that are wanted [n_rows]; overflow is left as it is. The others' numbers say "no answer".
 asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err);
+
+// Evaluates coalitions that the caller gives for each row of a slice (the engine's request: request_give). A row without features and one that
+// no model can read (ASC_ROW_UNEXPLAINED) is not asked for, and nothing is handed over for it.
+asc_status engine_evaluate(engine *e, const asc_rows *rows, const given_coalitions *given, asc_error *err);
 
 #endif

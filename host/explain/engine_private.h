@@ -32,6 +32,7 @@ typedef struct slice {
     engine *e;
     const asc_rows *rows;
     const bool *wanted; // [n_rows]; NULL: all
+    const given_coalitions *given; // of engine_evaluate, else NULL
     explained *results;
     ordered_row *order; // rows that can be explained
     size_t n_ordered;

@@ -235,9 +235,10 @@ asc_status gemm_weights_create(gemm *library, size_t n_out, size_t n_in, const f
         return fail_memory(err, "weights", sizeof *weights);
     weights->library = library;
     weights->shape = (gemm_shape){n_out, n_in};
-    const int n_threads = enter_single_thread();
+    onednn_call call;
+    onednn_enter(&call);
     const asc_status status = fill_weights(weights, weight, bias, err);
-    leave_single_thread(n_threads);
+    onednn_leave(&call);
     if (status != ASC_OK)
         gemm_weights_destroy(weights);
     else
@@ -336,7 +337,8 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
     run_memory memory = {0};
     TRY(grow_scratch(stream, dnnl_memory_desc_get_size(&product->scratch), err));
     TRY(round_input(stream, x, tile * weights->shape.n_in, &input, err));
-    const int n_threads = enter_single_thread();
+    onednn_call call;
+    onednn_enter(&call);
     asc_status status = onednn_memory(library, &product->x, input, &memory.x, err);
     if (status == ASC_OK)
         status = onednn_memory(library, &product->scratch, stream->scratch, &memory.scratch, err);
@@ -344,6 +346,6 @@ asc_status gemm_run(gemm_stream *stream, const gemm_weights *weights, size_t til
         status = run_slice(stream, product, &weights->slices[s], &memory, out + s * weights->slice_width, err);
     dnnl_memory_destroy(memory.scratch);
     dnnl_memory_destroy(memory.x);
-    leave_single_thread(n_threads);
+    onednn_leave(&call);
     return status;
 }

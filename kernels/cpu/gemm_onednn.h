@@ -1,12 +1,15 @@
 // What the files on oneDNN share: its engine, a product of one number of rows, and memory in its layouts.
 //
-// oneDNN runs on OpenMP: every call that may compute is made between enter_single_thread and leave_single_thread.
+// oneDNN runs on OpenMP, and some of its kernels cannot bear a signal: every call that may compute is made between onednn_enter and
+// onednn_leave.
 #ifndef ASCRIBE_CPU_GEMM_ONEDNN_H
 #define ASCRIBE_CPU_GEMM_ONEDNN_H
 
 #include "cpu/cpu.h"
 
 #include <dnnl.h>
+
+#include <signal.h>
 
 struct gemm {
     dnnl_engine_t engine;
@@ -31,9 +34,16 @@ typedef struct product_spec {
 // dnnl_success, or an error that names what was being done.
 asc_status onednn_passed(dnnl_status_t status, const char *what, asc_error *err);
 
-// One OpenMP thread for the calling thread; leave puts back what enter returned.
-int enter_single_thread(void);
-void leave_single_thread(int n_threads);
+// What a call into the library changes of the calling thread, to be put back.
+typedef struct onednn_call {
+    int n_threads;
+    sigset_t signals;
+} onednn_call;
+
+// One OpenMP thread, and signals wait, but those of faults: a handler that runs while gemm:jit computes (oneDNN 2.6 on AVX2, and with strided
+// outputs on AVX-512) has been seen to end in a damaged heap, on a stack of its own too; test_gemm_signals.
+void onednn_enter(onednn_call *call);
+void onednn_leave(const onednn_call *call);
 
 typedef struct matrix_spec {
     size_t n_rows, n_columns;

@@ -1,6 +1,8 @@
 // Products of one number of rows, and memory in oneDNN's layouts; see gemm_onednn.h.
 #include "cpu/gemm_onednn.h"
 
+#include <pthread.h>
+
 // Of the OpenMP API; declared here because <omp.h> comes with the compiler and the library with oneDNN.
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int n_threads);
@@ -14,18 +16,24 @@ asc_status onednn_passed(dnnl_status_t status, const char *what, asc_error *err)
     return fail(err, ASC_INTERNAL, "oneDNN: %s failed with status %d", what, (int)status);
 }
 
-int enter_single_thread(void)
+void onednn_enter(onednn_call *call)
 {
-    const int n_threads = omp_get_max_threads();
-    if (n_threads != 1)
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, &call->signals);
+    call->n_threads = omp_get_max_threads();
+    if (call->n_threads != 1)
         omp_set_num_threads(1);
-    return n_threads;
 }
 
-void leave_single_thread(int n_threads)
+void onednn_leave(const onednn_call *call)
 {
-    if (n_threads != 1)
-        omp_set_num_threads(n_threads);
+    if (call->n_threads != 1)
+        omp_set_num_threads(call->n_threads);
+    pthread_sigmask(SIG_SETMASK, &call->signals, NULL);
 }
 
 asc_status onednn_matrix(dnnl_memory_desc_t *out, const matrix_spec *spec, asc_error *err)

@@ -177,7 +177,7 @@ static void check_policy(stage *s, const asc_rows *rows, const json_t *value, do
     OK(design_cache_create(&request, s->backend, N_FEATURES, &designs, &err));
     OK(design_cache_prepare(designs, s->pool, &s->worker.stream, &n_features, 1, &err));
     const batch_inputs inputs = {rows,     index,    N_ROWS, design_cache_get(designs, N_FEATURES),
-                                 &request, s->device};
+                                 &request, s->device, NULL};
     OK(batch_create(&inputs, &b, &err));
     OK(batch_upload(b, s->worker.stream, &err));
     OK(value_make_entries(s->device, &s->worker, b, &err));
