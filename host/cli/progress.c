@@ -51,8 +51,15 @@ void progress_say(progress_display *progress, const char *what)
         fprintf(stderr, "%s ...", what);
         progress->bar_is_drawn = true;
     } else if (progress->style == PROGRESS_PLAIN) {
-        fprintf(stderr, "ascribe: %s\n", what);
+        progress_note(progress, what);
     }
+}
+
+void progress_note(progress_display *progress, const char *message)
+{
+    progress_clear(progress);
+    if (progress->style != PROGRESS_NONE)
+        fprintf(stderr, "ascribe: %s\n", message);
 }
 
 // ", 5 min 10 s left, 12.3 rows/s, 6.3k coalitions/s, 120k tokens/s"; nothing before anything was computed.
