@@ -317,6 +317,29 @@ class Row:
 
         return [[place(*span) for span in spans] for spans in self._byte_spans()]
 
+    @property
+    def segments(self) -> List[Tuple[int, Optional[int], str]]:
+        """The whole text in pieces, in order: (part, feature or None for what lies between, text). Where spans overlap, what
+        an earlier one took is not repeated. Empty without text."""
+        data, split = self._data(), self.column("text/split")
+        if data is None:
+            return []
+        ends = [len(data)] if split is None else [int(split), len(data)]
+        spans = sorted((begin, end, feature) for feature, own in enumerate(self._byte_spans()) for begin, end in own)
+        pieces: List[Tuple[int, Optional[int], str]] = []
+        at = part = 0
+        for begin, end, feature in spans + [(len(data), len(data), -1)]:
+            while part + 1 < len(ends) and begin >= ends[part]:
+                if at < ends[part]:
+                    pieces.append((part, None, _text(data[at : ends[part]])))
+                at, part = max(at, ends[part]), part + 1
+            if at < begin:
+                pieces.append((part, None, _text(data[at:begin])))
+            if max(at, begin) < end:
+                pieces.append((part, feature, _text(data[max(at, begin) : end])))
+            at = max(at, end)
+        return pieces
+
     def _data(self) -> Optional[bytes]:
         return self._ragged("text/bytes", "text/offsets").tobytes() if self._result.has_text else None
 
