@@ -44,13 +44,22 @@ def word(text: object, limit: int = 80) -> str:
 
 
 def number(value: Optional[float], digits: int = 3, signed: bool = False) -> str:
-    """A number for people; a dash for none."""
+    """A number for people, with so many digits that count; a dash for none. The script's `number` writes the same."""
     if value is None or not math.isfinite(value):
         return "\u2013"
-    text = "%.*g" % (digits, value)
-    if "e" in text and 1e-4 <= abs(value) < 1e7:
-        text = "%.0f" % value
+    size = abs(value)
+    if value == 0:
+        text = "0"
+    elif size < 1e-4:
+        text = re.sub(r"e-0*", "e-", "%.*e" % (digits - 1, value))
+    else:
+        text = "%.*f" % (max(0, digits - 1 - math.floor(math.log10(size))), value)
     return ("+" if signed and value > 0 else "") + text.replace("-", MINUS)
+
+
+def tick(value: float, signed: bool = False) -> str:
+    """A number at an axis."""
+    return ("+" if signed and value > 0 else "") + ("%g" % value).replace("-", MINUS)
 
 
 def count(value: int) -> str:
@@ -145,7 +154,7 @@ def ticks(scale: Scale, most: int = 5) -> List[float]:
 def axis(scale: Scale, signed: bool = False) -> str:
     """Numbers below a chart."""
     marks = "".join(
-        '<span style="left:%.4g%%">%s</span>' % (scale.at(value), number(value, 4, signed)) for value in ticks(scale))
+        '<span style="left:%.4g%%">%s</span>' % (scale.at(value), tick(value, signed)) for value in ticks(scale))
     return '<div class="axis" aria-hidden="true">%s</div>' % marks
 
 
@@ -185,7 +194,7 @@ def swarm(lines: Sequence[Tuple[str, Sequence[Tuple[float, bool]], str]], captio
         body.append(
             '<tr><th scope="row">%s</th><td class="track dots"><svg width="100%%" height="34" aria-hidden="true"><line class="zero" x1="%.4g%%" x2="%.4g%%" y1="0" y2="34"/>%s</svg></td><td class="n">%s</td></tr>'
             % (name, scale.at(0), scale.at(0), "".join(_swarm_dots(dots, scale)), text))
-    return _chart(caption, "word", "rows", axis_label, body, scale, signed=True)
+    return _chart(caption, "word", "dots", axis_label, body, scale, signed=True)
 
 
 def _swarm_dots(dots: Sequence[Tuple[float, bool]], scale: Scale) -> Iterable[str]:
@@ -209,7 +218,7 @@ def plot(content: str, across: Scale, up: Scale, labels: Tuple[str, str], descri
     """A frame with both axes; `content`: SVG from `dots`, `line` and the like, in percentages. Labels are HTML."""
     grid = "".join(
         '<line class="grid" x1="0" x2="100%%" y1="%.4g%%" y2="%.4g%%"/>' % ((100 - up.at(value),) * 2) for value in ticks(up))
-    names = "".join('<span style="top:%.4g%%">%s</span>' % (100 - up.at(value), number(value, 4)) for value in ticks(up))
+    names = "".join('<span style="top:%.4g%%">%s</span>' % (100 - up.at(value), tick(value)) for value in ticks(up))
     return (
         '<figure class="plot" role="img" aria-label="%s"><figcaption>%s</figcaption><div class="frame"><div class="up" aria-hidden="true">%s</div>'
         '<svg width="100%%" height="%d" aria-hidden="true">%s%s</svg></div>%s<p class="across">%s</p></figure>'

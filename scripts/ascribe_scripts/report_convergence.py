@@ -67,5 +67,5 @@ def _errors(size: np.ndarray, error: np.ndarray, most: int) -> str:
     end = min(across.high, 2 * up.high)
     content = dots(points, across, up) + line([(0, 0), (end, end / 2)], across, up, "limit")
     picture = plot(content, across, up, ("|phi|", "standard error"), "Standard errors against sizes of attributions: %s of them lie above the line" % percent(int((size <= 2 * error).sum()), len(size)))
-    shown = "all %s" % count(len(size)) if step == 1 else "every %dth of %s" % (step, count(len(size)))
+    shown = "all %s" % count(len(size)) if step == 1 else "one in %d of %s" % (step, count(len(size)))
     return text + picture + note("A dot for an attribution (%s with a standard error). Above the dashed line |phi| is less than two standard errors: its sign may be chance. More budget moves the dots down." % shown)

@@ -9,6 +9,7 @@ from .report_material import Material
 
 MOST_CELLS = 6
 N_WORDS = 8
+MOST_READ = 2000  # words of a group, by importance
 
 
 def section(material: Material) -> Optional[Section]:
@@ -23,7 +24,7 @@ def section(material: Material) -> Optional[Section]:
     parts += [_cell(material, rows, label, prediction) for rows, label, prediction in cells[:MOST_CELLS]]
     if len(cells) > MOST_CELLS:
         parts.append(note("and %d smaller groups: <code>ascribe global FILE --group label:NAME,prediction:NAME</code>" % (len(cells) - MOST_CELLS)))
-    parts.append(note("Small groups: the means of few rows are rough. Intervals are 95 % of the mean."))
+    parts.append(note("Small groups: the means of few rows are rough. Intervals are 95 % of the mean. A dash: not there, or not among the %s most important words." % count(MOST_READ)))
     return Section("groups", "What moves wrong predictions", "".join(parts))
 
 
@@ -32,11 +33,11 @@ def group_name(material: Material, label: int, prediction: int) -> str:
 
 
 def _cell(material: Material, rows: int, label: int, prediction: int) -> str:
-    wrong = material.table(prediction, group_name(material, label, prediction), top=200, min_count=2 if rows > 5 else 1)["words"]
+    wrong = material.table(prediction, group_name(material, label, prediction), top=MOST_READ, min_count=2 if rows > 5 else 1)["words"]
     right_label = material.label_classes.index(prediction) if prediction in material.label_classes else None
     right = {}
     if right_label is not None:
-        lines = material.table(prediction, group_name(material, right_label, prediction), top=0, min_count=1)["words"]
+        lines = material.table(prediction, group_name(material, right_label, prediction), top=MOST_READ, min_count=1)["words"]
         right = {line["word"]: line for line in lines}
     title = "<h3>%s rows of label %s, predicted %s</h3>" % (count(rows), word(material.label_names[label]), word(material.class_names[prediction]))
     ordered = sorted(wrong, key=lambda line: -line["mean"] * line["count"])

@@ -66,7 +66,7 @@ def _asset(name: str) -> str:
 def page(sections: Sequence[Section], material: Material, title: str) -> str:
     script = _asset("report.js")
     names = {key: visible(material.class_names[at]) for key, at in material.panel_keys()} if material.class_names else {}
-    control = switch("class", "Attributions towards", list(names.items())) if names else ""
+    control = switch("class", "Towards class", list(names.items())) if names else ""
     if names:
         chosen = 'value="%s"' % material.key
         control = control.replace(chosen, chosen + " selected")

@@ -18,11 +18,11 @@ MOST_VALUES = 120_000  # phi of all rows on the page
 MOST_GAP = 2000  # letters between two features
 N_WORDS_WITH_EXAMPLES = 15
 
-CHOSEN, WRONG, SURE, EXAMPLE = "chosen", "wrong", "sure", "example"
+CHOSEN, WRONG, SURE, EXAMPLE = "chosen", "wrong", "confident", "example"
 REASONS = (
     (CHOSEN, "chosen", "asked for with --rows"),
-    (WRONG, "wrong", "predicted wrong, the surest first"),
-    (SURE, "sure", "predicted right or unlabelled, the surest first, all classes in turn"),
+    (WRONG, "wrong", "predicted wrong, the highest score first"),
+    (SURE, "most confident", "predicted right or unlabelled, the highest score first, all classes in turn"),
     (EXAMPLE, "examples", "where one of the most important words moves the output least or most"),
 )
 

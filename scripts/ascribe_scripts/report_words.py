@@ -19,16 +19,21 @@ def section(material: Material) -> Optional[Section]:
     if not material.global_path:
         return None
     charts = [(key, _bars(material, at)) for key, at in material.panel_keys()]
-    html = [paragraph("How far each word moves the output of this class on average over all its occurrences (mean |phi|), in the order of its importance: "
-                      "the sum of |phi|, so that frequent words count. Only words with %d occurrences or more." % material.options.min_count)]
+    html = [paragraph("How far each word moves the output of this class, whichever way, on average over all its occurrences: mean |phi|. Its <b>importance</b> is the sum of |phi|: "
+                      "frequent words count. Words with fewer than %d occurrences are left out." % material.options.min_count)]
     html.append(panels("class", charts, material.key))
     html.append(note(
-        "Whiskers: two standard errors, with the rows as the sample. Blue and <b>+</b>: the mean is above 0, orange and <b>%s</b>: below; <b>\u00b1</b>: "
+        "The words are those with the largest sums, the longest bar first. Whiskers: two standard errors, with the rows as the sample. Blue and <b>+</b>: the mean is above 0, orange and <b>%s</b>: below; <b>\u00b1</b>: "
         "the 95 %% interval of the mean holds 0, the sign depends on the context or on chance." % MINUS))
     if material.results:
         html += _swarms(material)
     html.append(_table(material))
     return Section("words", "Words", "".join(html), _data(material))
+
+
+def _top(material: Material, at: int) -> List[Dict[str, Any]]:
+    """The most important words, that with the largest mean |phi| first."""
+    return sorted(material.tables[at]["words"][:N_BARS], key=lambda line: -line["mean_abs"])
 
 
 def _sign(line: Dict[str, Any]) -> str:
@@ -39,7 +44,7 @@ def _sign(line: Dict[str, Any]) -> str:
 
 
 def _bars(material: Material, at: int) -> str:
-    lines = material.tables[at]["words"][:N_BARS]
+    lines = _top(material, at)
     if not lines:
         return paragraph("No word has %d occurrences with attributions towards %s." % (material.options.min_count, word(material.class_names[at])))
     chart = []
@@ -48,8 +53,8 @@ def _bars(material: Material, at: int) -> str:
         around = 2 * error if error is not None else float("nan")
         chart.append(Bar(word(line["word"]), line["mean_abs"], line["mean_abs"] - around, line["mean_abs"] + around,
                          "<b>%s</b> %s <small>\u00d7%s</small>" % (_sign(line), number(line["mean_abs"]), count(line["count"])), line["mean"] < 0))
-    caption = "The %d words that move %s most" % (len(lines), word(material.class_names[at]))
-    return bars(chart, caption, "word", "mean |phi|, count", "mean |phi|")
+    caption = "The %d most important words for %s" % (len(lines), word(material.class_names[at]))
+    return bars(chart, caption, "word", "mean |phi| <small>\u00d7count</small>", "")
 
 
 # ---- Single occurrences ----
@@ -61,7 +66,7 @@ def _swarms(material: Material) -> List[str]:
     contents = []
     for key, at in material.panel_keys():
         lines = []
-        for line in material.tables[at]["words"][:N_BARS]:
+        for line in _top(material, at):
             dots = found[at][line["word"]]
             kept = dots[:: max(1, -(-len(dots) // most))]
             lines.append((word(line["word"]), kept, count(len(kept))))
@@ -110,8 +115,8 @@ HEAD = (
     ("std", "sd", "standard deviation of phi over the occurrences"),
     ("ci_low", "95 % interval", "of mean phi, by Student's t with the rows as the sample"),
     ("q_value", "q", "p-value of 'mean phi is 0' after Benjamini and Hochberg"),
-    ("min_row", "least in", "the row where phi is least"),
-    ("max_row", "most in", "the row where phi is largest"),
+    ("min_row", "least in row", "id of the row where phi is least"),
+    ("max_row", "most in row", "id of the row where phi is largest"),
 )
 
 

@@ -14,8 +14,8 @@
 
   function number(value, digits, signed) {
     if (value === null || value === undefined) return DASH;
-    let text = Number(value.toPrecision(digits || 3)).toString();
-    if (/e/.test(text)) text = value.toExponential((digits || 3) - 1);
+    const size = Math.abs(value), most = digits || 3;
+    const text = value === 0 ? "0" : size < 1e-4 ? value.toExponential(most - 1) : value.toFixed(Math.max(0, most - 1 - Math.floor(Math.log10(size))));
     return (signed && value > 0 ? "+" : "") + text.replace(/-/g, MINUS);
   }
 
@@ -138,9 +138,9 @@
     }
 
     function title(row) {
-      const summary = make("summary"), name = make("b", "", "row " + (row.file === null ? "" : row.file + ":") + row.number);
-      summary.append(name, " ");
-      if (row.key !== row.id || row.id !== String(row.number)) summary.append(make("bdi", "word", "id " + row.key), " ");
+      const summary = make("summary"), name = make("b", "", "row id " + row.id);
+      summary.append(name, ", number " + row.number + (row.file === null ? "" : " of file " + (row.file + 1)) + ", ");
+      if (row.key !== row.id) summary.append("key ", make("bdi", "word", row.key), ", ");
       if (row.label !== null) summary.append("label ", make("bdi", "word", row.label), ", ");
       if (row.prediction !== null) summary.append("predicted ", make("bdi", "word", row.prediction), " (" + number(row.score) + ") ");
       if (row.right === 0) summary.append(make("span", "badge wrong", "wrong"), " ");
