@@ -24,7 +24,7 @@ def section(material: Material) -> Optional[Section]:
     parts += [_cell(material, rows, label, prediction) for rows, label, prediction in cells[:MOST_CELLS]]
     if len(cells) > MOST_CELLS:
         parts.append(note("and %d smaller groups: <code>ascribe global FILE --group label:NAME,prediction:NAME</code>" % (len(cells) - MOST_CELLS)))
-    parts.append(note("Small groups: the means of few rows are rough. Intervals are 95 % of the mean. A dash: not there, or not among the %s most important words." % count(MOST_READ)))
+    parts.append(note("Small groups: the means of few rows are rough. Intervals are 95 %% of the mean. A dash: not there, or not among the %s most important words." % count(MOST_READ)))
     return Section("groups", "What moves wrong predictions", "".join(parts))
 
 

@@ -222,9 +222,17 @@ class Material:
     def _read_tables(self) -> None:
         """The words of every class that is shown, most important first."""
         n_lines = max(50, MOST_LINES // len(self.classes))
-        self.tables = {at: self.table(at, top=n_lines) for at in self.classes}
+        self.tables = {at: self.table(at, top=n_lines) for at in self.classes} if len(self.classes) < len(self.class_names) else self._all_tables(n_lines)
         if self.options.class_name is None and not self.tables[self.first_class]["words"]:
             self.first_class = max(self.classes, key=lambda at: len(self.tables[at]["words"]))
+
+    def _all_tables(self, n_lines: int) -> Dict[int, Dict[str, Any]]:
+        """Of all classes in one go; classes without words have no table there."""
+        assert self.global_path
+        found = json.loads(self.program.run("global", self.global_path, "--top", str(n_lines), "--min-count", str(self.options.min_count), "--json"))["tables"]
+        tables: Dict[int, Dict[str, Any]] = {at: {"n_words": 0, "words": []} for at in self.classes}
+        tables.update({self.class_names.index(one["class"]): one for one in found})
+        return tables
 
     def table(self, class_index: int, group: str = "all", sort: str = "importance", top: int = 20, min_count: int = 0) -> Dict[str, Any]:
         """A table of `ascribe global --json`: n_words, rows, words (its keys as there)."""
