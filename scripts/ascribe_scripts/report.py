@@ -11,11 +11,11 @@ import os
 import re
 import signal
 import sys
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional
 
 from . import __version__, report_compare, report_convergence, report_facts, report_groups, report_methods, report_rows, report_words
 from .errors import IO_ERROR, NO_OUTPUT, OS_RESOURCE, USAGE, PrepareError, quote
-from .report_material import RESULT, Material, Options
+from .report_material import Material, Options
 from .report_page import page
 
 SECTIONS = (report_facts, report_words, report_rows, report_groups, report_compare, report_convergence, report_methods)

@@ -13,6 +13,8 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OTHER_CONTROL = re.compile("[\x7f-\x9f\ufffe\uffff]")
+# What turns or hides letters: with it two words could look the same, or one like another read backwards.
+_UNSEEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 MINUS = "\u2212"
 
 
@@ -26,8 +28,9 @@ class Section(NamedTuple):
 
 
 def visible(value: object) -> str:
-    """Text that HTML and JSON can hold: control characters as their pictures, what is no character as U+FFFD."""
+    """Text that HTML and JSON can hold: control characters as their pictures, unseen ones as [U+202E], what is no character as U+FFFD."""
     text = _CONTROL.sub(lambda match: chr(0x2400 + ord(match.group())), str(value))
+    text = _UNSEEN.sub(lambda match: "[U+%04X]" % ord(match.group()), text)
     return _OTHER_CONTROL.sub("\ufffd", _SURROGATE.sub("\ufffd", text))
 
 
@@ -36,7 +39,7 @@ def escape(value: object) -> str:
     return html.escape(visible(value), quote=True)
 
 
-def word(text: object, limit: int = 80) -> str:
+def word(text: object, limit: int = 48) -> str:
     """A word of the data: whatever its direction, it turns nothing around it."""
     whole = str(text)
     cut = whole if len(whole) <= limit else whole[: limit - 1] + "\u2026"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
-from .report_charts import Section, Scale, count, dots, escape, facts, line, note, number, panels, paragraph, percent, plot, scale_of
+from .report_charts import Section, count, dots, escape, facts, line, note, number, panels, paragraph, percent, plot, scale_of
 from .report_material import Material
 from .report_rows import adds_up
 

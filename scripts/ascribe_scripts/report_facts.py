@@ -9,7 +9,7 @@ import numpy as np
 
 import ascribe_results
 
-from .report_charts import Section, count, escape, facts, note, number, paragraph, percent, table
+from .report_charts import Section, count, escape, facts, note, number, percent, table
 from .report_material import Material
 
 MOST_CELLS = 30

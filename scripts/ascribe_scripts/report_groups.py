@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
-from .report_charts import Section, count, escape, note, number, paragraph, table, word
+from .report_charts import Section, count, note, number, paragraph, table, word
 from .report_material import Material
 
 MOST_CELLS = 6

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -15,7 +14,7 @@ import numpy as np
 
 import ascribe_results
 
-from .errors import DIFFERENT_RUN, IO_ERROR, MALFORMED, NO_INPUT, OUR_BUG, UNAVAILABLE, USAGE, PrepareError, quote
+from .errors import DIFFERENT_RUN, MALFORMED, NO_INPUT, OUR_BUG, UNAVAILABLE, USAGE, PrepareError, quote
 
 RESULT, GLOBAL, COMPARISON = "ascribe-result", "ascribe-global", "comparison"
 MOST_CLASSES = 12  # shown

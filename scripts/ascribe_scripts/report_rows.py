@@ -13,9 +13,11 @@ from .report_charts import Section, count, escape, note, paragraph, visible
 from .report_material import Material
 
 MOST_FEATURES = 1500  # of a row in the text, from its beginning
+MOST_WORD = 80  # letters of a feature in a list
 MOST_STRONG = 15  # beside these
 MOST_VALUES = 120_000  # phi of all rows on the page
-MOST_GAP = 2000  # letters between two features
+MOST_PIECE = 4000  # letters of a feature, or between two
+MOST_LETTERS = 1_500_000  # of all rows on the page
 N_WORDS_WITH_EXAMPLES = 15
 
 CHOSEN, WRONG, SURE, EXAMPLE = "chosen", "wrong", "confident", "example"
@@ -32,11 +34,18 @@ class Pick(NamedTuple):
     reason: str
 
 
+class Budget(NamedTuple):
+    """Of one row."""
+
+    n_values: int
+    n_letters: int
+
+
 def section(material: Material) -> Optional[Section]:
     if not material.results:
         return None
     picks = choose(material)
-    budget = max(100, MOST_VALUES // max(1, len(picks)))
+    budget = Budget(max(100, MOST_VALUES // max(1, len(picks))), max(2000, MOST_LETTERS // max(1, len(picks))))
     rows = [_describe(material, pick, budget) for pick in picks]
     buttons = "".join(
         '<button type="button" data-reason="%s" aria-pressed="false" title="%s">%s</button>' % (reason, escape(hint), escape(name))
@@ -112,13 +121,13 @@ def _numbers(values: Iterable[float]) -> List[Optional[float]]:
     return [float("%.4g" % value) if np.isfinite(value) else None for value in values]
 
 
-def _describe(material: Material, pick: Pick, budget: int) -> Dict[str, Any]:
+def _describe(material: Material, pick: Pick, budget: Budget) -> Dict[str, Any]:
     survey = material.survey
     file, number = int(survey.file[pick.place]), int(survey.row[pick.place])
     row = material.results[file][number]
     targets = [(column, at) for column, at in enumerate(row.column("targets").tolist()) if at in material.classes]
     columns = [column for column, _ in targets]
-    texts, features, shown = _pieces(row, min(MOST_FEATURES, max(20, budget // max(1, 2 * len(columns)))))
+    texts, features, shown = _pieces(row, min(MOST_FEATURES, max(20, budget.n_values // max(1, 2 * len(columns)))), budget.n_letters)
     values, errors, words = row.values, row.std_errors, row.words
     strong = _strong(values, columns, set(shown))
     kept = shown + strong
@@ -143,7 +152,7 @@ def _describe(material: Material, pick: Pick, budget: int) -> Dict[str, Any]:
         "texts": texts,
         "features": [places.get(feature, feature) for feature in features],
         "n_shown": len(shown),
-        "words": [visible(words[feature][:200]) for feature in kept],
+        "words": [visible(words[feature] if len(words[feature]) <= MOST_WORD else words[feature][: MOST_WORD - 1] + "\u2026") for feature in kept],
         "phi": [_numbers(values[kept, column]) for column in columns],
         "error": [_numbers(errors[kept, column]) for column in columns],
     }
@@ -152,22 +161,23 @@ def _describe(material: Material, pick: Pick, budget: int) -> Dict[str, Any]:
 PART, GAP = -2, -1
 
 
-def _pieces(row: ascribe_results.Row, most: int) -> Tuple[List[str], List[int], List[int]]:
-    """The text up to its `most`th feature: pieces, the feature of each (GAP, PART: a second text begins), and the features in order."""
+def _pieces(row: ascribe_results.Row, most: int, n_letters: int) -> Tuple[List[str], List[int], List[int]]:
+    """The text up to its `most`th feature or `n_letters`: pieces, the feature of each (GAP, PART: a second text begins), and the features in order."""
     texts: List[str] = []
     features: List[int] = []
     shown: Dict[int, None] = {}
     last_part = 0
     for part, feature, text in row.segments or [(0, i, word + " ") for i, word in enumerate(row.words)]:
         if feature is not None and feature not in shown:
-            if len(shown) >= most:
+            if len(shown) >= most or n_letters < 0:
                 break
             shown[feature] = None
         if part != last_part:
             texts.append("")
             features.append(PART)
         last_part = part
-        texts.append(visible(text if feature is not None or len(text) <= MOST_GAP else text[:MOST_GAP] + "\u2026"))
+        n_letters -= len(text)
+        texts.append(visible(text if len(text) <= MOST_PIECE else text[:MOST_PIECE] + "\u2026"))
         features.append(GAP if feature is None else feature)
     return texts, features, list(shown)
 

@@ -7,10 +7,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .report_charts import MINUS, Bar, Section, bars, count, escape, note, number, panels, paragraph, swarm, word
+from .report_charts import MINUS, Bar, Section, bars, count, escape, note, number, panels, paragraph, swarm, visible, word
 from .report_material import Material
 
 N_BARS = 20
+MOST_LETTERS = 200  # of a word in the table
 MOST_DOTS = 14_000  # on the page
 COLUMNS = ("count", "rows", "mean", "mean_abs", "std", "ci_low", "ci_high", "q_value", "min_row", "max_row")
 
@@ -146,4 +147,4 @@ def _data(material: Material) -> Dict[str, Any]:
         columns = [[numbers.setdefault(line["word"], len(numbers)) for line in lines]]
         columns += [[_rounded(line[name]) for line in lines] for name in COLUMNS]
         tables[key] = {"n": material.tables[at]["n_words"], "columns": columns}
-    return {"names": ["word", *COLUMNS], "words": list(numbers), "tables": tables}
+    return {"names": ["word", *COLUMNS], "words": [visible(text[:MOST_LETTERS]) for text in numbers], "tables": tables}
