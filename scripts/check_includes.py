@@ -14,7 +14,7 @@ STANDARD = set(
     """assert.h ctype.h dlfcn.h errno.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdalign.h stdarg.h
     stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h time.h
     dirent.h fcntl.h fnmatch.h ftw.h poll.h pthread.h sched.h spawn.h strings.h unistd.h wchar.h
-    sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/stat.h sys/statvfs.h sys/time.h sys/types.h
+    sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/time.h sys/types.h
     sys/wait.h""".split()
 )
 

@@ -22,7 +22,7 @@ static const option_spec options[] = {
     {.name = "fold-case", .kind = OPTION_SET, .offset = offsetof(global_values, fold_case),
      .help = "words that differ in case only count as one"},
     {.name = "memory", .kind = OPTION_SIZE, .argument = "BYTES", .zero = "256M", .offset = offsetof(global_values, memory),
-     .help = "memory for counting; what does not fit is sorted on the disk of FILE"},
+     .help = "memory for counting; what does not fit is sorted on the disk of FILE, without --out of $TMPDIR"},
     {.name = "class", .letter = 'c', .kind = OPTION_STRING, .argument = "NAME|INDEX", .zero = "every class", .offset = offsetof(global_values, class_name),
      .group = "What is printed", .help = "attributions towards this class"},
     {.name = "group", .letter = 'g', .kind = OPTION_STRING, .argument = "GROUP", .offset = offsetof(global_values, group),

@@ -5,6 +5,7 @@
 #include "numbers.h"
 #include "print_json.h"
 #include "progress.h"
+#include "report_error.h"
 #include "run_path.h"
 #include "stop_signals.h"
 
@@ -110,6 +111,8 @@ static asc_status run(const command_call *call, asc_error *err)
     const char *const out = values->out ? values->out : own;
     if (status == ASC_OK)
         status = merge(values, call, &summary, err);
+    if (status == ASC_NOT_FOUND && !values->data && run_path_is(path) != RUN_PATH_NONE)
+        (void)cli_hint(err, "texts, labels and ids of the result come from the run's dataset: --data FILE.h5 names a copy");
     if (status == ASC_OK && values->json)
         status = print_summary_json(out, &summary, err);
     else if (status == ASC_OK && !values->quiet)

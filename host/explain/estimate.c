@@ -4,7 +4,9 @@
 // Operations are counted as model/cost.h says, for what is executed.
 #include <ascribe/explain.h>
 
+#include "base/child.h"
 #include "base/clock.h"
+#include "explain/request_backend.h"
 #include "explain/run_private.h"
 
 #include <stdlib.h>
@@ -145,7 +147,7 @@ static void conclude(estimate *e)
     }
 }
 
-asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+static asc_status estimate_here(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
     asc_error own = {.status = ASC_OK};
     estimate e = {.cost = cost, .summary = {.backend = ""}};
@@ -166,4 +168,61 @@ asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *co
     }
     run_close(&e.r);
     return status;
+}
+
+// ---- For several processes ---------------------------------------------------------------------------------------
+
+typedef struct estimate_call {
+    asc_explain_job job; // of a run in one process
+    bool all;            // the GPUs are to be counted
+    struct {
+        asc_explain_cost cost;
+        size_t n_devices;
+    } answer;
+} estimate_call;
+
+static asc_status estimate_in_child(void *context, asc_error *err)
+{
+    estimate_call *call = context;
+    if (call->all)
+        TRY(backend_list_cuda(NULL, NULL, 0, &call->answer.n_devices, err));
+    return estimate_here(&call->job, &call->answer.cost, err);
+}
+
+// On one of several GPUs, in a child: a process that has looked at a GPU cannot fork the run's worker processes.
+static asc_status estimate_devices(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+{
+    int devices[MOST_DEVICES] = {0};
+    estimate_call call = {.job = *job, .all = strcmp(job->options.devices, "all") == 0};
+    TRY(request_parse_devices(job->options.devices, devices, &call.answer.n_devices, err));
+    call.job.options.devices = NULL;
+    call.job.options.backend = "cuda";
+    call.job.options.device = devices[0];
+    const child_job child = {
+        .step = estimate_in_child,
+        .context = &call,
+        .answer = &call.answer,
+        .answer_size = sizeof call.answer,
+        .writes = true,
+        .stop = {job->should_stop, job->stop_user},
+        .dead = "the process that times the run",
+        .dead_status = ASC_NO_DEVICE,
+    };
+    TRY(child_run(&child, err));
+    const double n = (double)call.answer.n_devices;
+    *cost = call.answer.cost;
+    cost->n_workers *= call.answer.n_devices;
+    cost->elapsed_s = cost->flops_per_s > 0 ? cost->elapsed_s - (1 - 1 / n) * cost->flops / cost->flops_per_s : cost->elapsed_s;
+    cost->flops_per_s *= n;
+    return ASC_OK;
+}
+
+asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+{
+    asc_explain_job alone = *job;
+    alone.options.n_processes = 0; // which share the cores that one has
+    if (!job->options.devices)
+        return estimate_here(&alone, cost, err);
+    TRY(asc_explain_options_check(&job->options, err));
+    return estimate_devices(&alone, cost, err);
 }

@@ -223,7 +223,7 @@ static asc_status choose_paths(merger *m, asc_error *err)
     if (!m->out_path)
         return fail(err, ASC_USAGE, "%s: its name does not end in .parts, so that the result needs a name (out_path, --out)", m->place.folder.path);
     if (!m->dataset_path)
-        return fail(err, ASC_USAGE, "the run does not say where its dataset is: it needs a name (dataset_path, --dataset)");
+        return fail(err, ASC_USAGE, "the run does not say where its dataset is: it needs a name (--data)");
     return ASC_OK;
 }
 

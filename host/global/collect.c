@@ -92,7 +92,7 @@ static asc_status check_names(const collector *c, const char *path, const char *
     return fail(err, ASC_DIFFERENT_RUN, "%.300s and %.300s differ in: %s (%zu and %zu, or other names)", c->first_path, path, what, n_known, n_names);
 }
 
-// What an input says of itself.
+// What an input says of itself; the path outlives the collector.
 typedef struct input_facts {
     const char *path, *settings;
     const char *const *class_names, *const *label_names;
@@ -440,10 +440,10 @@ static asc_status take_ids(collector *c, const global_file *file, asc_error *err
     return ASC_OK;
 }
 
-static asc_status take_global(collector *c, const global_file *file, asc_error *err)
+static asc_status take_global(collector *c, const char *path, const global_file *file, asc_error *err)
 {
     const global_facts *from = global_file_facts(file);
-    const input_facts input = {global_file_path(file),
+    const input_facts input = {path,
                                from->settings,
                                (const char *const *)from->class_names,
                                (const char *const *)from->label_names,
@@ -477,7 +477,7 @@ asc_status collect_input(collector *c, const char *path, asc_error *err)
     if (is_global) {
         global_file *file = NULL;
         TRY(global_file_open(path, &file, err));
-        status = take_global(c, file, err);
+        status = take_global(c, path, file, err);
         global_file_close(file);
         return status;
     }

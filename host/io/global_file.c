@@ -299,11 +299,6 @@ void global_file_close(global_file *file)
     h5_silence_end(silence);
 }
 
-const char *global_file_path(const global_file *file)
-{
-    return h5file_path(file->file);
-}
-
 const global_facts *global_file_facts(const global_file *file)
 {
     return &file->facts;

@@ -100,7 +100,6 @@ asc_status global_file_is(const char *path, bool *is_global, asc_error *err);
 asc_status global_file_open(const char *path, global_file **out, asc_error *err);
 asc_status global_file_open_here(const char *path, global_file **out, asc_error *err);
 void global_file_close(global_file *file); // accepts NULL
-const char *global_file_path(const global_file *file);
 const global_facts *global_file_facts(const global_file *file);
 size_t global_file_n_words(const global_file *file);
 

@@ -60,10 +60,10 @@ typedef struct asc_explain_summary {
 // Runs the job. Results go to OUT.parts/ part by part and, at the end, into OUT, which appears complete or not at all.
 // A row's result depends on model, row, row id, method options, seed and backend kernel set alone. The same job again continues
 // where one ended; a task of a plan ends when its parts are there, asc_merge makes the result of them.
-// ASC_USAGE, ASC_NOT_FOUND, ASC_MALFORMED, ASC_NO_DEVICE, ASC_OUT_OF_MEMORY, ASC_CANNOT_CREATE (OUT exists and is something else, or its folder
-// cannot be written; another process works on it), ASC_IO_ERROR, ASC_STOPPED, ASC_DIFFERENT_RUN (OUT.parts belongs to a run with another configuration; the message
-// names what differs). Must be called while the process has no other threads of its own at work: the
-// result is written by a forked child.
+// ASC_USAGE, ASC_NOT_FOUND, ASC_MALFORMED, ASC_NO_DEVICE, ASC_OUT_OF_MEMORY, ASC_CANNOT_CREATE (OUT exists and is something else, or its
+// folder cannot be written; another process works on it, which is named), ASC_IO_ERROR, ASC_STOPPED, ASC_DIFFERENT_RUN (OUT.parts belongs
+// to a run with another configuration: every field that differs is named). Must be called while the process has no other threads of its
+// own at work: the result is written by a forked child.
 asc_status asc_explain(const asc_explain_job *job, asc_explain_summary *summary, asc_error *err) ASC_MUST_USE;
 
 // What a run takes. Counts are exact: what asc_explain will then execute. What finished parts beside OUT hold already is left out.

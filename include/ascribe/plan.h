@@ -64,9 +64,10 @@ typedef struct asc_merge_summary {
 } asc_merge_summary;
 
 // Merges the parts of a run into OUT: every part exactly once, whole, of this run; written beside OUT, re-read, compared bit for bit,
-// renamed. Doing it again is harmless. ASC_FAILED_CHECK with the names of parts that are missing, damaged or foreign (nothing is written
-// then), ASC_DIFFERENT_RUN, ASC_CANNOT_CREATE (OUT is something else; a task is still at work), ASC_IO_ERROR. Call while no other threads
-// run: it forks.
+// renamed. Doing it again is harmless, also when the parts are gone by then. ASC_FAILED_CHECK with the names of parts that are missing,
+// damaged or foreign (nothing is written then), ASC_DIFFERENT_RUN (the dataset has changed; the folder is another run's than the plan's),
+// ASC_CANNOT_CREATE (OUT is something else; a task is still at work, which is named), ASC_NOT_FOUND (no plan and no such folder),
+// ASC_MALFORMED, ASC_IO_ERROR, ASC_STOPPED. Call while no other threads run: it forks.
 asc_status asc_merge(const asc_merge_job *job, asc_merge_summary *summary, asc_error *err) ASC_MUST_USE;
 
 // ---- Checking ----------------------------------------------------------------------------------------------------
@@ -94,8 +95,9 @@ typedef struct asc_parts_report {
     char kernel_sets[512]; // one, or with --allow-mixed several separated by " | "
 } asc_parts_report;
 
-// Reads every part of the run. `found` (may be NULL) is called for each part that is not simply present, with its path and what is wrong in words. ASC_OK
-// when all parts are there and right, ASC_FAILED_CHECK when something is missing or wrong (the report is filled in either way).
+// Reads every part of the run. `found` (may be NULL) is called for each part that is not simply present, with its path and what is wrong
+// in words. ASC_OK when all parts are there and right, ASC_FAILED_CHECK when something is missing or wrong (the report is filled in either
+// way). ASC_NOT_FOUND when no process has begun yet.
 asc_status asc_parts_check(const char *run_path, void (*found)(void *user, asc_part_state state, const char *path, const char *why),
                            void *user, asc_parts_report *report, asc_error *err) ASC_MUST_USE;
 
@@ -130,7 +132,9 @@ typedef struct asc_run_status {
     asc_task_status *tasks; // [n_tasks]
 } asc_run_status;
 
-// Looks at names and headers of parts and at the progress files; reads no part whole. `out` is freed by asc_run_status_free.
+// Looks at the names of parts and at the progress files, and opens OUT where it is there; reads no part (asc_parts_check does). `out` is
+// freed by asc_run_status_free. ASC_NOT_FOUND for a folder without run.json, ASC_MALFORMED, ASC_DIFFERENT_RUN when the folder is another run's
+// than the plan's.
 asc_status asc_run_status_read(const char *run_path, asc_run_status *out, asc_error *err) ASC_MUST_USE;
 void asc_run_status_free(asc_run_status *status); // accepts a zero struct
 

@@ -46,6 +46,9 @@ void use_inputs(const char *model_path, const char *dataset_path)
     asc_rows_free(rows);
     asc_dataset_close(dataset);
     asc_model_close(model);
+    asc_masks_info masks{};
+    expect(asc_model_check(model_path, &err) == ASC_OK, "model.h: the model is supported", &err);
+    expect(asc_masks_check(dataset_path, &masks, &err) == ASC_MALFORMED, "masks.h: a dataset is no mask file");
 }
 
 void remember(void *user, asc_log_level, const char *message)

@@ -152,7 +152,7 @@ class Signals(unittest.TestCase):
             file.write("#!/bin/sh\ntrap '' TERM INT\necho $$ > %s\nexec sleep 1000 > /dev/null 2>&1\n" % pid_file)
         os.chmod(slow, 0o755)
         os.mkdir(scratch)
-        process = start([program, "explain", "--model", "m", "--text", "hello"],
+        process = start([program, "explain", "--model", data + "/demo/model", "--text", "hello"],
                         env=dict(os.environ, ASCRIBE_PREPARE=slow, TMPDIR=scratch))
         until(lambda: os.path.exists(pid_file) and os.path.getsize(pid_file) > 0)
         with open(pid_file, encoding="ascii") as file:

@@ -21,6 +21,7 @@ N_SIZES, N_SIZES_FULL = 10, 50
 PAGE_KIB = 4
 ENOUGH_KIB = 4096
 N_ROWS, ROWS_PER_PART = 60, 6
+CANNOT_CREATE = 73
 INSIDE = "ASCRIBE_FAULTS_INSIDE"
 
 
@@ -96,6 +97,19 @@ def used_kib(job):
     return (os.path.getsize(job.out) + sum(len(part) // 4096 * 4096 + 4096 for part in job.parts.values())) // 1024 + 160
 
 
+def read_only(job):
+    """A folder that nobody can write to, root neither: the message names it, and nothing is left to do but to choose another."""
+    folder = os.path.join(job.programs.scratch, "read-only")
+    os.makedirs(folder)
+    reason = mount_complaint(folder, "size=64k,ro")
+    if reason:
+        raise SystemExit("a tmpfs could be mounted before, and now not: " + reason)
+    done = job.programs.call(job.command(folder))
+    subprocess.run(["umount", folder], check=True)
+    right = done.returncode == CANNOT_CREATE and folder in done.stderr
+    return [] if right else ["a read-only folder: exit %d: %s" % (done.returncode, done.stderr.strip())]
+
+
 def limited_files(job):
     """A limit on file sizes: an error of write where its signal is ignored, which a shell and a batch system leave to the program."""
     complaints = []
@@ -136,7 +150,7 @@ def quota(programs):
 def test(programs, options):
     job = support.Job(programs, programs.dataset("rows-disk.h5", N_ROWS), ROWS_PER_PART)
     job.make_reference(os.path.join(programs.scratch, "reference-disk"))
-    complaints = sweep_sizes(job, N_SIZES_FULL if options.full else N_SIZES) + limited_files(job) + quota(programs)
+    complaints = sweep_sizes(job, N_SIZES_FULL if options.full else N_SIZES) + read_only(job) + limited_files(job) + quota(programs)
     for complaint in complaints:
         print(complaint)
     print("%d complaints" % len(complaints))

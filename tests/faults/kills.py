@@ -19,6 +19,7 @@ N_TRIALS, N_TRIALS_FULL = 20, 1000
 N_ROWS = 800
 N_AT_ONCE = 2
 SEED = 6
+REPORTED = 100
 
 
 def time_of(job):
@@ -74,22 +75,29 @@ def make_job(programs):
     return job
 
 
-def trials(job, n_trials):
-    """Complaints of so many trials. Prints the counts."""
+def plan_trials(n_trials, duration_s):
+    """(times of kills, whether they count from the first part) of each trial."""
     dice = random.Random(SEED)
-    duration_s = time_of(job)
-    plans = []
     for number in range(n_trials):
         n_kills, from_first_part = 1 if number % 5 else dice.randint(2, 5), number % 2 == 0
         # Two run side by side: each takes up to twice as long.
-        plans.append(([dice.uniform(0, 0.6 if from_first_part else 1.5) * duration_s for _ in range(n_kills)], from_first_part))
+        yield [dice.uniform(0, 0.6 if from_first_part else 1.5) * duration_s for _ in range(n_kills)], from_first_part
+
+
+def trials(job, n_trials):
+    """Complaints of so many trials. Prints the counts, every hundred trials."""
+    duration_s = time_of(job)
+    n_killed = n_between = 0
+    complaints = []
     with concurrent.futures.ThreadPoolExecutor(N_AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda item: trial(job, item[0], *item[1]), enumerate(plans)))
-    n_killed = sum(n_met for _, n_met, _ in outcomes)
-    n_between = sum(0 < n_parts < N_ROWS for _, _, n_parts in outcomes)
-    print("%d trials of %.2f s, %d kills met a run, %d trials went on from some of the %d parts" % (
-        n_trials, duration_s, n_killed, n_between, N_ROWS))
-    complaints = [complaint for found, _, _ in outcomes for complaint in found]
+        outcomes = pool.map(lambda item: trial(job, item[0], *item[1]), enumerate(plan_trials(n_trials, duration_s)))
+        for n_done, (found, n_met, n_parts) in enumerate(outcomes, 1):
+            complaints += found
+            n_killed += n_met
+            n_between += 0 < n_parts < N_ROWS
+            if n_done % REPORTED == 0 or n_done == n_trials:
+                print("%d trials of %.2f s, %d kills met a run, %d trials went on from some of the %d parts, %d complaints" % (
+                    n_done, duration_s, n_killed, n_between, N_ROWS, len(complaints)), flush=True)
     if n_killed < n_trials // 3 or n_between == 0:
         complaints.append("too few kills met a run at work for this to show anything")
     return complaints

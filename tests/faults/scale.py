@@ -25,7 +25,7 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.process, self.parts_folder = process, parts_folder
         self.begun, self.last_part, self.ended = time.monotonic(), None, None
-        self.first_part, self.threads = None, {}
+        self.threads = {}
 
     def run(self):
         while self.process.poll() is None:
@@ -37,8 +37,6 @@ class Watch(threading.Thread):
         now = time.monotonic()
         try:
             names = os.listdir(self.parts_folder)
-            if any(name.endswith(".part") for name in names):
-                self.first_part = self.first_part or now
             if any(name.startswith("result.") for name in names):
                 self.last_part = self.last_part or now
             for thread in os.listdir("/proc/%d/task" % self.process.pid):
@@ -62,12 +60,14 @@ def explain(job, folder):
 
 
 def shares(watch):
-    """What is told of the run: the reader and the writer are its two youngest threads."""
+    """What is told of the run: with one worker its threads are the first one, the worker, the reader and the writer, by age."""
     explained_s = (watch.last_part or watch.ended) - watch.begun
-    threads = [seconds for _, seconds in sorted(watch.threads.items())]
-    reader_s, writer_s = (threads + [0, 0])[-2:] if len(threads) > 2 else (0, 0)
-    return "reading, explaining and writing %.1f s, merging %.1f s; processor time of the reader %.2f s (%.1f %%), of the writer %.2f s (%.1f %%)" % (
-        explained_s, watch.ended - (watch.last_part or watch.ended), reader_s, 100 * reader_s / explained_s, writer_s, 100 * writer_s / explained_s)
+    seconds = [seconds for _, seconds in sorted(watch.threads.items())]
+    told = "reading, explaining and writing %.1f s, merging %.1f s" % (explained_s, watch.ended - explained_s - watch.begun)
+    if len(seconds) != 4 or not sum(seconds):
+        return told
+    return told + "; of the processor time the worker had %.1f %%, the reader %.1f %%, the writer %.1f %%" % tuple(
+        100 * part / sum(seconds) for part in seconds[1:])
 
 
 def verify(programs, out):

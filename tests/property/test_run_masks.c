@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ascribe/masks.h>
 #include "io/mask_file.h" // before cmocka.h, whose macro fail() hides our function
 
 #include <cmocka.h>
@@ -275,12 +276,14 @@ static void bad_mask_files_are_refused(void **state)
         {RUN_FIRST_ROW_ID, 0, 3, INFINITY, "expected a finite weight", "'weights'", NULL},
         {RUN_FIRST_ROW_ID, 0, 3, NAN, "expected a finite weight", "'weights'", NULL},
     };
+    asc_masks_info info;
     asc_explain_job job = job_of(&settings[0]);
     job.options.budget = "auto";
     job.options.masks = masks;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_masks(masks, &bad[i]);
         assert_refused(&place, &job, ASC_MALFORMED, (run_words){bad[i].first, bad[i].second, bad[i].hint});
+        assert_int_equal(asc_masks_check(masks, &info, NULL), i < 2 ? ASC_OK : ASC_MALFORMED); // the first two fit other rows
     }
     job.options.masks = place.data;
     assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "ascribe-masks", NULL});

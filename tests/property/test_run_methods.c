@@ -132,7 +132,7 @@ static void an_interrupted_run_is_completed(asc_explain_job job, const char *exp
     const run_outcome found = run_in_child(&job, kill_later);
     assert_true(WIFSIGNALED(found.exit_facts) && WTERMSIG(found.exit_facts) == SIGKILL);
     assert_false(run_exists(place.out));
-    assert_int_equal(temp_folder_count(place.parts), 2);
+    assert_int_equal(run_count_parts(&place), 2);
     run_well(&job, &rest);
     assert_same_result(expected, place.out);
     assert_true(rest.evaluations > 0 && rest.evaluations < evaluations);

@@ -41,6 +41,7 @@ int rename(const char *from, const char *to)
 // What the supervisor's calls back see and do.
 typedef struct watcher {
     size_t rows_done, n_warnings;
+    uint64_t evaluations_done;
     char last_warning[1024];
     size_t kill_at, stop_at; // rows; 0: never
     pid_t killed;
@@ -65,6 +66,7 @@ static void watch(void *user, const asc_progress *now)
     watcher *w = user;
     pid_t children[MOST_WORKERS];
     w->rows_done = now->rows_done;
+    w->evaluations_done = now->evaluations_done;
     if (w->kill_at && !w->killed && now->rows_done >= w->kill_at && list_children(children) > 0) {
         w->killed = children[0];
         kill(children[0], SIGKILL);
@@ -235,6 +237,33 @@ static void a_stop_reaches_the_workers(void **state)
     }
 }
 
+static int stop_under_way(void *user)
+{
+    const watcher *w = user;
+    return w->evaluations_done > 0;
+}
+
+// Not even one part is finished: nobody waits for parts that are under way.
+static void a_stop_drops_the_parts_under_way(void **state)
+{
+    (void)state;
+    watcher w = {0};
+    asc_explain_summary summary;
+    asc_error err = {0};
+    asc_explain_job job = job_with(2, &w);
+    job.options.rows_per_part = N_ROWS / 2;
+    job.options.estimator = "permutation";
+    job.options.budget = "4000";
+    job.should_stop = stop_under_way;
+    assert_int_equal(asc_explain(&job, &summary, &err), ASC_STOPPED);
+    assert_int_equal(summary.n_rows, 0);
+    assert_nothing_half_written();
+    job = job_with(2, &w);
+    job.options.force = true;
+    run_well(&job, NULL);
+    assert_whole_result();
+}
+
 static int stop_at_once(void *user)
 {
     (void)user;
@@ -341,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_killed_worker_costs_one_part),
         cmocka_unit_test(a_deadly_part_is_left_out),
         cmocka_unit_test(a_stop_reaches_the_workers),
+        cmocka_unit_test(a_stop_drops_the_parts_under_way),
         cmocka_unit_test(what_cannot_be_opened_ends_the_run),
         cmocka_unit_test(workers_end_with_their_supervisor),
         cmocka_unit_test(tasks_have_processes_too),

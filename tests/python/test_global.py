@@ -5,9 +5,11 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import h5py
@@ -477,17 +479,41 @@ class MemoryTest(GlobalTest):
     def most_kib(self, *arguments):
         return int(subprocess.run([sys.executable, "-c", self.MEASURE, PROGRAM, *arguments], check=True, capture_output=True, text=True).stdout)
 
-    @unittest.skipUnless(os.environ.get("ASCRIBE_MEASURE_MEMORY"), "a sanitizer's own memory would be measured")
-    def test_memory_is_bounded(self):
-        """2 x 112,500 attributions of 100,000 different words: the sums alone take 100 MB. HDF5 has 2 MB of cache for each array."""
+    @classmethod
+    def setUpClass(cls):
+        """2 x 54,000 attributions of 50,000 different words: the sums alone take 50 MB."""
         random = np.random.default_rng(0)
         rows = [{"id": i, "words": ["w%d" % k for k in random.integers(0, 10**6, 45)], "values": random.normal(0, 1, (45, 2)).astype(np.float32),
-                 "label": i % 2, "scores": np.array([0.5, 0.5], np.float32), "status": 0} for i in range(2500)]
-        result = write_result(self.path("r.h5"), rows)
-        most = [self.most_kib("global", result, "-q", "-o", self.path(memory + ".h5"), "--memory", memory) for memory in ("1G", "8M")]
-        self.assertGreater(most[0], 150 << 10)  # more would be seen
-        self.assertLess(most[1], 110 << 10)
+                 "label": i % 2, "scores": np.array([0.5, 0.5], np.float32), "status": 0} for i in range(1200)]
+        cls.shared = tempfile.mkdtemp(prefix="ascribe-global-")
+        cls.addClassCleanup(shutil.rmtree, cls.shared)
+        cls.result = write_result(os.path.join(cls.shared, "r.h5"), rows)
+
+    @unittest.skipUnless(os.environ.get("ASCRIBE_MEASURE_MEMORY"), "a sanitizer's own memory would be measured")
+    def test_memory_is_bounded(self):
+        """HDF5 has 2 MB of cache for each array, with whatever memory."""
+        most = [self.most_kib("global", self.result, "-q", "-o", self.path(memory + ".h5"), "--memory", memory) for memory in ("1G", "8M")]
+        self.assertLess(most[1], 100 << 10)
+        self.assertGreater(most[0], most[1] + (20 << 10))  # more would be seen
         self.assertEqual(self.tables(self.path("1G.h5"), "--top", "5"), self.tables(self.path("8M.h5"), "--top", "5"))
+
+    def test_stopped(self):
+        """While it counts and while it writes: the exit code says so, and nothing is left behind."""
+        def listens(process):
+            with open("/proc/%d/status" % process.pid) as file:
+                caught = next(line for line in file if line.startswith("SigCgt"))
+            return int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1
+
+        def writes(process):
+            return any(name.endswith(".tmp") for name in os.listdir(self.folder))
+
+        for is_time in (listens, writes):
+            process = subprocess.Popen([PROGRAM, "global", self.result, "-q", "-o", self.path("g.h5"), "--memory", "8M"], stderr=subprocess.DEVNULL)
+            while not is_time(process) and process.poll() is None:
+                time.sleep(0.01)
+            process.terminate()
+            self.assertEqual(process.wait(), 75)
+            self.assertEqual(os.listdir(self.folder), [])
 
 
 @unittest.skipUnless(os.path.exists(os.path.join(DATA, "demo", "dataset.h5")), "no demo data")

@@ -158,7 +158,7 @@ class Slurm(unittest.TestCase):
 
     def test_pre_emption_and_cancelling(self):
         run = Run(self, "pre-empted", LONG, 2)
-        run.submit("--no-merge")
+        run.submit("--no-merge", "--explain=--processes=2")  # a supervisor and its workers are stopped by Slurm's signal to each of them
         run.wait_for_middle(1)
         nodes = self.cluster.element(run.job, 1)["NodeList"]
         urgent = int(self.cluster.command("sbatch", "--parsable", "--partition=urgent", "--nodelist=" + nodes, "--wrap", "true"))

@@ -12,4 +12,9 @@ cp "$DATA/demo/dataset.h5" local/data.h5 && printf ' ' >> local/model/config.jso
 echo "exit $?"
 cp "$DATA/demo/model/config.json" local/model
 "$ASCRIBE" explain --plan plan.json --task 1 --data local/data.h5 --model local/model --quiet || exit
-"$ASCRIBE" merge plan.json --data local/data.h5 --quiet && "$ASCRIBE" verify r.h5
+mv local/data.h5 elsewhere.h5
+"$ASCRIBE" merge plan.json --quiet # the plan's own is not where it was
+echo "exit $?"
+"$ASCRIBE" merge plan.json --data elsewhere.h5 --quiet --keep-parts && rm r.h5
+mv elsewhere.h5 data.h5 # where it was, and no copy
+"$ASCRIBE" merge plan.json --quiet && "$ASCRIBE" verify r.h5

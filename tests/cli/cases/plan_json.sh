@@ -22,6 +22,7 @@ assert plan["rows"] == 12 and plan["tasks"] == 2 and plan["parts"] >= 2 and plan
 assert plan["operations"] == 2 * plan["operations_per_task"] > 0, plan
 assert plan["plan"] == "plan.json" and os.path.samefile(os.path.dirname(plan["result"]), "."), plan
 assert task["task"] == 0 and task["tasks"] == 2 and task["plan"] == "plan.json" and not task["merged"], task
+assert task["seconds"] > 0 and task["rows_per_second"] > 0 and task["rows_taken_over"] == 0 and again["rows_taken_over"] == again["rows"], task
 assert 0 < task["rows"] < 12 and task["coalitions"] > 0 and again["coalitions"] == 0 and again["rows"] == task["rows"], (task, again)
 assert not state["merged"] and state["tasks"] == 2 and state["rows"] == 12 and state["rows_done"] == task["rows"], state
 assert state["tasks_with_state"] == {"waiting": 1, "running": 0, "stopped": 0, "done": 1}, state
