@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 import ascribe_results
-from ascribe_scripts import report, report_charts, report_page
+from ascribe_scripts import report, report_charts, report_convergence, report_page
 from test_global import CLASSES, made_rows, summed_up, write_result
 
 PROGRAM = os.environ.get("ASCRIBE_PROGRAM")
@@ -197,6 +197,21 @@ class Numbers(Folder):
         self.assertEqual([row["score"] for row in wrong], sorted((row["score"] for row in wrong), reverse=True))
         self.assertEqual(len(rows), 120)
 
+    def test_features_in_another_order_than_the_text(self):
+        rows = result(self.path("r.h5"))
+        with h5py.File(self.path("r.h5"), "r+") as file:
+            edges = file["spans/offsets"][:]
+            for begin, end in zip(edges, edges[1:]):
+                file["spans/feature"][begin:end] = file["spans/feature"][begin:end][::-1]
+        shown = self.page(self.path("r.h5")).data["rows"]["rows"]
+        self.assertGreater(len(shown), 20)
+        for row in shown:
+            self.assertEqual([row["words"][feature] for feature in row["features"] if feature >= 0], rows[row["number"]]["words"])
+            phi = dict(zip(row["features"], row["texts"]))
+            for feature, value in enumerate(row["phi"][1]):
+                truth = rows[row["number"]]["values"][rows[row["number"]]["words"].__len__() - 1 - [i for i in row["features"] if i >= 0].index(feature), 1]
+                self.assertTrue(value is None and np.isnan(truth) or abs(value - truth) <= 1e-3 * abs(truth), (phi, feature))
+
     def test_accuracy_and_status(self):
         rows = result(self.path("r.h5"))
         text = " ".join(self.page(self.path("r.h5")).texts)
@@ -236,6 +251,15 @@ class Numbers(Folder):
             self.assertIn(report_charts.number(one["words"][0]["difference"], 3, True), text)
         alone = self.page(self.path("c.json"))
         self.assertEqual([facts["id"] for facts in alone.all("section")], ["compare"])
+
+    def test_dots_say_how_they_were_chosen(self):
+        size = np.linspace(0.001, 1, 5000)
+        picture = report_convergence._errors(size, np.full(5000, 0.1), 1000)
+        self.assertIn("one in 5 of 5,000", picture)
+        self.assertEqual(picture.count("<circle"), 1000)
+        self.assertIn("%.1f %%" % (100 * np.mean(size > 0.2)), picture)
+        self.assertIn("all 5,000", report_convergence._errors(size, np.full(5000, 0.1), 5000))
+        self.assertIn("no standard errors", report_convergence._errors(size, np.full(5000, np.nan), 5000))
 
     def test_methods_tell_of_this_run(self):
         for method, output, expected in (("occlusion", "probability", "leave one out"), ("lime", "logodds", "ridge regression"), ("shapley", "logit", "averaged over all ways")):
@@ -325,6 +349,7 @@ class Refused(Folder):
         with open(self.output, "w") as file:
             file.write("mine")
         self.assertIn("--force", self.refused(73, self.path("r.h5")))
+        self.refused(73, self.path("none.h5"))  # before any work
         with open(self.output) as file:
             self.assertEqual(file.read(), "mine")
         self.page(self.path("r.h5"))
@@ -359,6 +384,10 @@ class Refused(Folder):
         for name in ("g.h5", "h.h5"):
             subprocess.run([PROGRAM, "global", self.path("a.h5"), "-o", self.path(name), "-q"], check=True)
         self.assertIn("one", self.refused(64, self.path("g.h5"), self.path("h.h5")))
+        write_result(self.path("c.h5"), made_rows(20))
+        with h5py.File(self.path("c.h5"), "r+") as file:
+            del file["std_errors"]
+        self.assertIn("std_errors", self.refused(65, self.path("g.h5"), self.path("c.h5")))
         self.assertIn("a result beside it", self.refused(64, self.path("g.h5"), "--rows", "1"))
         write_result(self.path("c.h5"), made_rows(20), digest="e" * 64)
         self.assertIn("is not among the sources", " ".join(self.page(self.path("g.h5"), self.path("c.h5")).texts))
@@ -384,6 +413,10 @@ class EdgeRows(Folder):
         write_result(self.path("r.h5"), made_rows(30), labels=None)
         page = self.page(self.path("r.h5"))
         self.assertNotIn("groups", [facts["id"] for facts in page.all("section")])
+        write_result(self.path("r.h5"), made_rows(30), labels=["these are", "no classes"])
+        page = self.page(self.path("r.h5"))
+        self.assertNotIn("groups", [facts["id"] for facts in page.all("section")])
+        self.assertNotIn("accuracy", page.texts)
         rows = made_rows(3)
         for row in rows:
             row.update(words=[], values=np.zeros((0, 2), np.float32))

@@ -41,7 +41,7 @@ class InChromium(unittest.TestCase):
         result = os.path.join(cls.folder, "result.h5")
         write_result(result, rows, **options)
         with contextlib.redirect_stdout(io.StringIO()):
-            assert report.main([result, "-o", path, "--title", "A report"]) == 0
+            assert report.main([result, "-o", path, "--title", "A report", "--keep-case"]) == 0
 
     def open(self, path, width=1200, height=900, phone=False, scheme="light"):
         self.browser.problems.clear()
@@ -82,7 +82,10 @@ class InChromium(unittest.TestCase):
         self.browser.run("document.getElementById('search').focus()")
         self.browser.send("Input.insertText", text="GREA")
         self.assertEqual(self.column(0), ["great"])
-        self.assertIn("1 of ", self.browser.run("document.getElementById('found').textContent"))
+        self.browser.run("document.getElementById('search').select()")
+        self.browser.send("Input.insertText", text="tHE")
+        self.assertEqual(set(self.column(0)), {"The", "the", "THE"})
+        self.assertIn("3 of ", self.browser.run("document.getElementById('found').textContent"))
         self.browser.run("document.getElementById('search').value = ''; document.getElementById('search').dispatchEvent(new Event('input'))")
         self.assertGreater(len(self.column(0)), 5)
 

@@ -145,7 +145,7 @@
       if (row.prediction !== null) summary.append("predicted ", make("bdi", "word", row.prediction), " (" + number(row.score) + ") ");
       if (row.right === 0) summary.append(make("span", "badge wrong", "wrong"), " ");
       for (const status of row.status) summary.append(make("span", "badge", status), " ");
-      summary.append(make("span", "start", row.texts.slice(0, 60).join("").slice(0, 160)));
+      summary.append(make("span", "start", row.texts.slice(0, 60).map((text, i) => row.features[i] === -2 ? " || " : text).join("").slice(0, 160)));
       return summary;
     }
 
