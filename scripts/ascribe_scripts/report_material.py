@@ -294,7 +294,7 @@ def _survey_block(result: ascribe_results.Result, index: int, rows: slice, label
         comparable = (wanted >= 0) & known
         right[comparable] = wanted[comparable] == prediction[comparable]
     elif "labels/matrix" in file:
-        right = _right_sets(file["labels/matrix"][rows], scores, label_classes)
+        right = _right_sets(file["labels/matrix"][rows], scores, np.array(classes_of_labels(result.label_names, result.class_names), int))
     elif "labels/numbers" in file and scores.shape[1] == 1:
         error = np.abs(scores[:, 0] - file["labels/numbers"][rows])
     with np.errstate(invalid="ignore"):
@@ -306,10 +306,10 @@ def _survey_block(result: ascribe_results.Result, index: int, rows: slice, label
 def _right_sets(matrix: np.ndarray, scores: np.ndarray, label_classes: np.ndarray) -> np.ndarray:
     """Several labels a row: right when exactly those score above 0.5."""
     right = np.full(len(matrix), NONE, np.int8)
-    if (label_classes[:-1] < 0).any():
+    if matrix.shape[1] != len(label_classes) or (label_classes < 0).any():
         return right
     wanted = np.zeros(scores.shape, bool)
-    wanted[:, label_classes[:-1]] = matrix == 1
+    wanted[:, label_classes] = matrix == 1
     comparable = (matrix != ascribe_results.NOT_LABELLED).all(axis=1) & np.isfinite(scores).all(axis=1)
     right[comparable] = ((scores > 0.5) == wanted).all(axis=1)[comparable]
     return right

@@ -424,6 +424,37 @@ class EdgeRows(Folder):
         page = self.page(self.path("r.h5"))
         self.assertEqual(page.lines(1), {})
 
+    def test_several_labels_a_row(self):
+        rows = result(self.path("r.h5"))
+        random = np.random.default_rng(5)
+        matrix = random.integers(0, 2, (len(rows), 2)).astype(np.uint8)
+        matrix[::9] = 255
+        with h5py.File(self.path("r.h5"), "r+") as file:
+            del file["labels/values"]
+            file["labels/matrix"] = matrix
+            scores = file["scores"][:]
+        right = ((scores > 0.5) == (matrix == 1)).all(axis=1) & (matrix[:, 0] != 255)
+        self.assertIn("(%d of %d labelled rows)" % (right.sum(), (matrix[:, 0] != 255).sum()), " ".join(self.page(self.path("r.h5")).texts))
+
+    def test_labels_that_are_numbers(self):
+        rows = result(self.path("r.h5"), labels=None)
+        with h5py.File(self.path("r.h5"), "r+") as file:
+            for name in ("values", "std_errors", "base_values", "outputs", "efficiency_residual", "targets", "scores", "class_names"):
+                data = file[name][:]
+                del file[name]
+                file[name] = data[:1] if name == "class_names" else data[:, :1]
+            numbers = np.linspace(0, 1, len(rows))
+            numbers[3] = np.nan
+            file["labels/numbers"] = numbers
+            error = float(np.nanmean(abs(file["scores"][:, 0].astype(float) - numbers)))
+            for name in ("n_classes", "n_targets"):
+                file.attrs[name] = np.int64(1)
+        page = self.page(self.path("r.h5"))
+        text = " ".join(page.texts)
+        self.assertIn("mean absolute error", text)
+        self.assertIn(report_charts.number(error), text)
+        self.assertEqual(page.data["shown"], "0")
+
     def test_most_rows_none(self):
         result(self.path("r.h5"))
         self.assertEqual(self.page(self.path("r.h5"), "--max-rows", "0").data["rows"]["rows"], [])
