@@ -465,9 +465,9 @@ class Size(Folder):
     def test_a_hundred_thousand_rows(self):
         """Less than 5 MB of HTML, less than 1 GiB of memory, in all processes."""
         random = np.random.default_rng(3)
-        words = np.char.add("word", np.char.mod("%d", np.exp(random.random(600_000) * np.log(30_000)).astype(int))).tolist()
-        values = random.normal(0, 1, (600_000, 2)).astype(np.float32)
-        rows = [{"id": i, "words": words[6 * i : 6 * i + 6], "values": values[6 * i : 6 * i + 6], "label": i % 2, "scores": np.array([0.4, 0.6], np.float32), "status": 0} for i in range(100_000)]
+        words = np.char.add("word", np.char.mod("%d", np.exp(random.random(300_000) * np.log(8_000)).astype(int))).tolist()
+        values = random.normal(0, 1, (300_000, 2)).astype(np.float32)
+        rows = [{"id": i, "words": words[3 * i : 3 * i + 3], "values": values[3 * i : 3 * i + 3], "label": i % 2, "scores": np.array([0.4, 0.6], np.float32), "status": 0} for i in range(100_000)]
         write_result(self.path("r.h5"), rows)
         code = "import resource, sys; from ascribe_scripts import report; s = report.main(sys.argv[1:]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(s)"
         done = subprocess.run([sys.executable, "-c", code, self.path("r.h5"), "-o", self.output, "-q"], capture_output=True, text=True, check=True)
