@@ -55,6 +55,14 @@ const char *backend_name(const asc_backend *backend)
     return backend->ops.name;
 }
 
+backend_memory backend_memory_used(const asc_backend *backend)
+{
+    backend_memory found = {0};
+    if (backend->ops.memory)
+        backend->ops.memory(backend, &found);
+    return found;
+}
+
 size_t backend_row_chunk(const asc_backend *backend)
 {
     return backend->ops.row_chunk ? backend->ops.row_chunk : SIZE_MAX;
@@ -83,6 +91,12 @@ asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err)
 asc_status stream_sync(asc_stream *stream, asc_error *err)
 {
     return stream->backend->ops.stream_sync(stream, err);
+}
+
+asc_status stream_wait(asc_stream *stream, asc_stream *other, asc_error *err)
+{
+    assert(stream->backend == other->backend);
+    return stream->backend->ops.stream_wait ? stream->backend->ops.stream_wait(stream, other, err) : ASC_OK;
 }
 
 void stream_destroy(asc_stream *stream)
@@ -157,6 +171,70 @@ asc_status buffer_download(asc_stream *stream, asc_view from, void *to, size_t c
         return ASC_OK;
     return leave(stream, enter(stream)->download(stream, from, to, count, err));
 }
+
+// ---- Fetching -----------------------------------------------------------------------------------
+
+asc_status fetch_create(asc_backend *backend, size_t capacity, asc_fetch **out, asc_error *err)
+{
+    *out = NULL;
+    asc_fetch *fetch = calloc(1, sizeof *fetch);
+    if (!fetch)
+        return fail_memory(err, "fetch", sizeof *fetch);
+    *fetch = (asc_fetch){.backend = backend, .capacity = capacity};
+    asc_status status = ASC_OK;
+    if (backend->ops.fetch_create)
+        status = backend->ops.fetch_create(fetch, err);
+    else if (!(fetch->data = malloc(capacity + 1)))
+        status = fail_memory(err, "fetch", capacity);
+    if (status != ASC_OK)
+        free(fetch);
+    else
+        *out = fetch;
+    return status;
+}
+
+void fetch_destroy(asc_fetch *fetch)
+{
+    if (!fetch)
+        return;
+    if (fetch->backend->ops.fetch_destroy)
+        fetch->backend->ops.fetch_destroy(fetch);
+    else
+        free(fetch->data);
+    free(fetch);
+}
+
+asc_status fetch_add(asc_stream *stream, asc_fetch *fetch, asc_view from, size_t count, const void **at, asc_error *err)
+{
+    contract c = contract_of(stream, "fetch", err);
+    need(&c, fetch != NULL && fetch->backend == stream->backend, "fetch", "of another backend than the stream");
+    TRY(c.status);
+    TRY(check_transfer(&c, "from", from, fetch->data, count));
+    need(&c, from.buffer->type != ASC_REAL, "from", "REAL");
+    const size_t size = from.buffer->type == ASC_I32 ? sizeof(int32_t) : sizeof(uint64_t), bytes = (times(count, size) + 7) / 8 * 8;
+    need(&c, bytes <= fetch->capacity - fetch->used, "count", "more than the fetch has room for");
+    TRY(c.status);
+    const size_t place = fetch->used;
+    *at = (const char *)fetch->data + place;
+    fetch->used += bytes;
+    if (count == 0)
+        return ASC_OK;
+    if (stream->backend->ops.fetch_add)
+        return leave(stream, enter(stream)->fetch_add(stream, fetch, from, count, place, err));
+    return leave(stream, enter(stream)->download(stream, from, (char *)fetch->data + place, count, err));
+}
+
+asc_status fetch_end(asc_stream *stream, asc_fetch *fetch, asc_error *err)
+{
+    return fetch->backend->ops.fetch_end ? fetch->backend->ops.fetch_end(stream, fetch, err) : ASC_OK;
+}
+
+asc_status fetch_wait(asc_fetch *fetch, asc_error *err)
+{
+    return fetch->backend->ops.fetch_wait ? fetch->backend->ops.fetch_wait(fetch, err) : ASC_OK;
+}
+
+// ---- Weights ------------------------------------------------------------------------------------
 
 asc_status linear_create(asc_backend *backend, const linear_spec *spec, asc_linear **out, asc_error *err)
 {

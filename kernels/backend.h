@@ -21,6 +21,8 @@ typedef struct asc_backend asc_backend;
 typedef struct asc_stream asc_stream;
 typedef struct asc_buffer asc_buffer;
 typedef struct asc_linear asc_linear;
+typedef struct asc_fetch asc_fetch;
+typedef struct asc_stopwatch asc_stopwatch;
 
 typedef enum asc_backend_kind {
     ASC_BACKEND_REF,         // the specification: plain C, values stored and computed in double
@@ -63,6 +65,7 @@ typedef struct cuda_choice {
     const char *module; // path of libascribe_cuda.so; NULL: beside this library or program, or where it is installed
     int device;
     asc_precision precision;
+    bool planning; // nothing is done on the device: memory alone is counted, as the same calls would allocate it, within what is free
 } cuda_choice;
 // A GPU. ASC_NO_DEVICE, with the reason, when there is no module, it cannot be loaded, or it finds no such device that it can use.
 asc_status backend_open_cuda(const cuda_choice *choice, asc_backend **out, asc_error *err);
@@ -84,26 +87,52 @@ const char *backend_name(const asc_backend *backend);       // "ref", "cpu"
 // What decides a result's last bits: library, version, kernel names, tile. Part of a run's manifest.
 const char *backend_kernel_set(const asc_backend *backend);
 
+// Device memory in bytes: held by this backend now, and the most at one time; and what was free, and all there is, when it was opened. Zeros
+// where the device is the processor.
+typedef struct backend_memory {
+    size_t now, most, free, total;
+} backend_memory;
+backend_memory backend_memory_used(const asc_backend *backend);
+
 // Rows that a chain of operations on rows (linear maps, norms) should be given at a time, so that what passes from one to the next stays in
 // the cache; SIZE_MAX: all at once.
 size_t backend_row_chunk(const asc_backend *backend);
 
 asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err);
 asc_status stream_sync(asc_stream *stream, asc_error *err); // waits for all work on it; asynchronous faults surface here
+// What is enqueued on `stream` from now on comes after what is on `other` by now. The host does not wait. Nobody else uses the two.
+asc_status stream_wait(asc_stream *stream, asc_stream *other, asc_error *err);
 void stream_destroy(asc_stream *stream);                    // accepts NULL
+// Times what is enqueued on a stream: a device's own clock tells it, without the host waiting; elsewhere every lap waits for the stream.
+asc_status stopwatch_create(asc_stream *stream, asc_stopwatch **out, asc_error *err);
+void stopwatch_destroy(asc_stopwatch *watch); // accepts NULL; before the stream
+// What was enqueued since the last lap is one: its time will be added to *seconds, by stopwatch_finish at the latest. NULL: nowhere, as for what
+// came before the first.
+asc_status stopwatch_lap(asc_stopwatch *watch, double *seconds, asc_error *err);
+asc_status stopwatch_finish(asc_stopwatch *watch, asc_error *err); // waits for all laps
 // The yardstick for speeds: floating-point operations a second that the backend's matrix library reaches on plain products in the working type,
 // on this stream alone, the best of several shapes; 0 where nobody knows (ref). Takes at most about 0.3 s. Several streams may measure at once.
 asc_status backend_gemm_rate(asc_stream *stream, double *flops_per_s, asc_error *err);
 
-// `count` elements, contents undefined. count may be 0.
+// `count` elements, contents undefined. count may be 0. A buffer may only be destroyed when the host has waited for the work that uses it, or when no
+// other is made before the streams of that work are destroyed: its memory may be the next one's at once.
 asc_status buffer_create(asc_backend *backend, asc_type type, size_t count, asc_buffer **out, asc_error *err);
 void buffer_destroy(asc_buffer *buffer); // accepts NULL
 size_t buffer_count(const asc_buffer *buffer);
 
-// Host to device; the host array may be re-used when the call returns. REAL converts from float, F64, I32 and U64 copy.
+// Host to device; the host array may be re-used when the call returns, but the transfer may still be under way: the host waits only when it is
+// several transfers ahead. REAL converts from float, F64, I32 and U64 copy.
 asc_status buffer_upload(asc_stream *stream, asc_view to, const void *from, size_t count, asc_error *err);
 // Device to host, waiting for the stream. REAL and F64 arrive as double, I32 and U64 as they are.
 asc_status buffer_download(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err);
+
+// Several arrays on their way to the host, which goes on meanwhile: `capacity` bytes in all, each array counting as a multiple of 8.
+asc_status fetch_create(asc_backend *backend, size_t capacity, asc_fetch **out, asc_error *err);
+void fetch_destroy(asc_fetch *fetch); // accepts NULL; as for a buffer, the host has waited
+// Begins to fetch F64, I32 or U64; *at = where the array will stand once fetch_wait has returned, until the fetch is destroyed.
+asc_status fetch_add(asc_stream *stream, asc_fetch *fetch, asc_view from, size_t count, const void **at, asc_error *err);
+asc_status fetch_end(asc_stream *stream, asc_fetch *fetch, asc_error *err); // after the last one, on the stream of all
+asc_status fetch_wait(asc_fetch *fetch, asc_error *err); // for these arrays alone; asynchronous faults surface here too
 
 // Weights of n_groups linear maps side by side (1: a plain one): weight [n_groups, n_out, n_in] row-major, bias [n_groups, n_out] or
 // NULL for none. They come in double, so that what the host folds into them is rounded once, to the backend's REAL.

@@ -141,6 +141,7 @@ asc_status backend_open_cuda(const cuda_choice *choice, asc_backend **out, asc_e
     backend->ops = module->ops();
     backend->precision = choice->precision;
     backend->device = choice->device;
+    backend->planning = choice->planning;
     const asc_status status = backend->ops.open(backend, err);
     if (status != ASC_OK)
         free(backend);

@@ -26,6 +26,20 @@ struct asc_stream {
     void *impl; // the backend's own: scratch memory, handles
 };
 
+struct asc_fetch {
+    asc_backend *backend;
+    void *data; // [capacity], on the host
+    size_t capacity, used;
+    void *impl; // the backend's own
+};
+
+struct asc_stopwatch {
+    asc_backend *backend;
+    asc_stream *stream;
+    double since_s; // where the host keeps the time
+    void *impl;     // the backend's own
+};
+
 typedef struct asc_backend_ops {
     const char *name;
     size_t row_chunk; // backend_row_chunk; 0: all at once
@@ -35,15 +49,31 @@ typedef struct asc_backend_ops {
     // Backend: `impl` is set up by open and released by close; `kernel_set` must be set by open and live until close.
     asc_status (*open)(asc_backend *backend, asc_error *err);
     void (*close)(asc_backend *backend);
+    void (*memory)(const asc_backend *backend, backend_memory *out); // (optional) of a device with memory of its own
 
     asc_status (*stream_create)(asc_stream *stream, asc_error *err);
     asc_status (*stream_sync)(asc_stream *stream, asc_error *err);
+    asc_status (*stream_wait)(asc_stream *stream, asc_stream *other, asc_error *err); // (optional) NULL: an operation has ended when it returns
     void (*stream_destroy)(asc_stream *stream);
+
+    // (optional) NULL, all of them: the host keeps the time.
+    asc_status (*stopwatch_create)(asc_stopwatch *watch, asc_error *err);
+    void (*stopwatch_destroy)(asc_stopwatch *watch);
+    asc_status (*stopwatch_lap)(asc_stopwatch *watch, double *seconds, asc_error *err);
+    asc_status (*stopwatch_finish)(asc_stopwatch *watch, asc_error *err);
 
     asc_status (*buffer_create)(asc_buffer *buffer, asc_error *err); // allocates data for count elements of type
     void (*buffer_destroy)(asc_buffer *buffer);
     asc_status (*upload)(asc_stream *stream, asc_view to, const void *from, size_t count, asc_error *err);
     asc_status (*download)(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err);
+
+    // (optional) NULL, all of them: data is the host's own memory, and `download` fills it. fetch_add writes `count` elements `at` bytes into data.
+    asc_status (*fetch_create)(asc_fetch *fetch, asc_error *err); // allocates data
+    void (*fetch_destroy)(asc_fetch *fetch);
+    asc_status (*fetch_add)(asc_stream *stream, asc_fetch *fetch, asc_view from, size_t count, size_t at, asc_error *err);
+    asc_status (*fetch_end)(asc_stream *stream, asc_fetch *fetch, asc_error *err);
+    asc_status (*fetch_wait)(asc_fetch *fetch, asc_error *err);
+
     asc_status (*linear_create)(asc_linear *linear, const double *weight, const double *bias, asc_error *err);
     void (*linear_destroy)(asc_linear *linear);
 
@@ -73,7 +103,8 @@ struct asc_backend {
     asc_precision precision;
     const char *kernel_set;
     void *impl;
-    int device; // of cuda: which GPU
+    int device;    // of cuda: which GPU
+    bool planning; // of cuda (cuda_choice)
 };
 
 // The tables. Each is filled by its backend_<kind>.c.
@@ -90,7 +121,7 @@ typedef struct asc_backend_module {
     asc_status (*describe_device)(int device, gpu_facts *facts, asc_error *err);
     asc_status (*check_device)(int device, asc_error *err); // ASC_NO_DEVICE when it is not there or too old
 } asc_backend_module;
-enum { ASC_BACKEND_INTERFACE = 1 };
+enum { ASC_BACKEND_INTERFACE = 2 };
 #define ASC_BACKEND_MODULE_SYMBOL "ascribe_backend_module"
 
 static inline void *view_data(asc_view view, size_t element_bytes)

@@ -36,6 +36,7 @@ STATUS_NAMES = (
     "too_many_features",
     "no_fixed_token",
     "no_label",
+    "recomputed_bf16",
 )
 
 

@@ -13,7 +13,7 @@ import sys
 STANDARD = set(
     """assert.h ctype.h dlfcn.h errno.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdalign.h stdarg.h
     stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h time.h
-    dirent.h fcntl.h fnmatch.h ftw.h poll.h pthread.h sched.h spawn.h strings.h unistd.h wchar.h
+    dirent.h fcntl.h fnmatch.h ftw.h malloc.h poll.h pthread.h sched.h spawn.h strings.h unistd.h wchar.h
     sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/time.h sys/types.h
     sys/wait.h""".split()
 )
@@ -41,6 +41,7 @@ RULES = {
     "host/coalition/": rule("coalition/* base/* philox.h shapes.h"),
     "host/explain/": rule("explain/* model/* coalition/* io/* base/* backend.h shapes.h", "*", "jansson.h"),
     "host/bench/": rule("bench/* explain/* model/* io/* base/* backend.h philox.h", "*"),
+    "host/evaluate/": rule("evaluate/* explain/* coalition/* model/* io/* base/* global/student.h philox.h shapes.h", "*", "jansson.h"),
     "host/global/": rule("global/* io/* base/*", "*", "jansson.h"),
     "host/cli/": rule("own folder", "*", "jansson.h"),
 }

@@ -63,11 +63,21 @@ static inline bool cuda_module_is_usable(void)
 }
 
 // What the emulated module offers beside the backend: see cuda_host/emulate.h.
+typedef struct cuda_waits {
+    unsigned n_stream_waits, n_event_waits, n_dry_waits;
+} cuda_waits;
+
 typedef struct cuda_emulation {
     void (*fail)(unsigned at, bool forever);
     unsigned (*calls)(void);
     size_t (*live_allocations)(void);
     void (*machine)(int driver_version, int n_devices, int compute_major, size_t memory_bytes);
+    size_t (*most_bytes)(bool reset);
+    unsigned (*frees)(void);
+    bool (*is_lost)(void);
+    unsigned (*calls_after_loss)(void);
+    void (*new_context)(void);
+    cuda_waits (*waits)(bool reset);
 } cuda_emulation;
 
 static inline cuda_emulation cuda_emulation_of_module(void)
@@ -82,6 +92,12 @@ static inline cuda_emulation cuda_emulation_of_module(void)
     *(void **)&found.calls = dlsym(module, "emulate_calls");
     *(void **)&found.live_allocations = dlsym(module, "emulate_live_allocations");
     *(void **)&found.machine = dlsym(module, "emulate_machine");
+    *(void **)&found.most_bytes = dlsym(module, "emulate_most_bytes");
+    *(void **)&found.frees = dlsym(module, "emulate_frees");
+    *(void **)&found.is_lost = dlsym(module, "emulate_is_lost");
+    *(void **)&found.calls_after_loss = dlsym(module, "emulate_calls_after_loss");
+    *(void **)&found.new_context = dlsym(module, "emulate_new_context");
+    *(void **)&found.waits = dlsym(module, "emulate_waits");
     dlclose(module);
     return found;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,4 +97,19 @@ done:
     free(contents);
     close(descriptor);
     return status;
+}
+
+asc_status file_absolute(const char *path, char **absolute, asc_error *err)
+{
+    assert(path && absolute);
+    *absolute = NULL;
+    char *folder = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+    if (!folder && errno != ENOMEM)
+        return fail(err, ASC_NOT_FOUND, "%s: the current folder cannot be told: %s", path, strerror(errno));
+    const size_t size = (folder ? strlen(folder) : 0) + strlen(path) + 2;
+    *absolute = folder ? malloc(size) : NULL;
+    if (*absolute)
+        snprintf(*absolute, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
+    free(folder);
+    return *absolute ? ASC_OK : fail_memory(err, "a path", size);
 }

@@ -21,4 +21,8 @@ asc_status file_read_exactly(int descriptor, const char *path, void *bytes, size
 // ASC_IO_ERROR.
 asc_status file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size, asc_error *err);
 
+// The path as it can be used from any folder: links and dots stay as they are. The caller frees *absolute. ASC_NOT_FOUND when the
+// current folder has no path any more, ASC_OUT_OF_MEMORY.
+asc_status file_absolute(const char *path, char **absolute, asc_error *err);
+
 #endif

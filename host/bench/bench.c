@@ -208,9 +208,10 @@ static void count_dense(void *user, const asc_rows *rows, const explained *resul
 }
 
 // What the passes spent in the stages of the forward pass, of all that the workers had.
-static void share_stages(const bench *b, const engine *e)
+static asc_status share_stages(const bench *b, const engine *e)
 {
-    const forward_profile profile = engine_profile(e);
+    forward_profile profile;
+    TRY(engine_profile(e, &profile, b->err));
     const asc_bench_passes *passes = &b->report->passes;
     double worker_s = 0;
     for (size_t i = 0; i < passes->count; i++)
@@ -218,6 +219,7 @@ static void share_stages(const bench *b, const engine *e)
     b->report->n_stages = N_FORWARD_STAGES;
     for (size_t stage = 0; stage < N_FORWARD_STAGES; stage++)
         b->report->stages[stage] = (asc_bench_stage){forward_stage_names[stage], profile.seconds[stage] / worker_s};
+    return ASC_OK;
 }
 
 static asc_status run_passes(bench *b, engine *e)
@@ -236,8 +238,7 @@ static asc_status run_passes(bench *b, engine *e)
         TRY(bench_pass(b, e, passes, passes->count == 0 ? &dense : NULL));
         spent_s += passes->seconds[passes->count - 1];
     } while (spent_s < b->job->seconds && passes->count < ASC_BENCH_MOST_PASSES);
-    share_stages(b, e);
-    return ASC_OK;
+    return share_stages(b, e);
 }
 
 static asc_status measure(bench *b)

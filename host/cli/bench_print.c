@@ -93,7 +93,7 @@ static void print_stages(const asc_bench_report *report)
         printf("%-*s %5.1f %%\n", NAME_COLUMNS, report->stages[i].name, 100 * report->stages[i].share);
     }
     print_label(report->n_stages == 0 ? "stages" : "");
-    printf("%-*s %5.1f %%  (packing, values, solving, waiting)\n", NAME_COLUMNS, "other", 100 * other_share(report));
+    printf("%-*s %5.1f %%  (making coalitions, waiting)\n", NAME_COLUMNS, "other", 100 * other_share(report));
 }
 
 static void print_savings(const asc_bench_report *report)

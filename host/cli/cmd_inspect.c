@@ -178,8 +178,20 @@ static json_t *describe_masks(const char *path, const asc_masks_info *info)
     return facts;
 }
 
+// Lists of where each begins, and where the last ends, as how many there are.
+static void count_division(json_t *facts)
+{
+    static const char *const lists[] = {"parts", "tasks"};
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const size_t n_bounds = json_array_size(json_object_get(facts, lists[i]));
+        if (n_bounds > 1)
+            add_count(facts, lists[i], n_bounds - 1);
+    }
+}
+
 // What the plan, or the record of the run, says.
-static asc_status describe_run(const char *path, json_t **facts, asc_error *err)
+static asc_status describe_run(const char *path, bool as_json, json_t **facts, asc_error *err)
 {
     json_t *document = NULL;
     const asc_status status = run_path_read(path, &document, err);
@@ -191,6 +203,8 @@ static asc_status describe_run(const char *path, json_t **facts, asc_error *err)
     add_text(*facts, "path", path);
     json_object_update_missing(*facts, document);
     json_decref(document);
+    if (!as_json)
+        count_division(*facts);
     return ASC_OK;
 }
 
@@ -295,7 +309,7 @@ static asc_status run(const command_call *call, asc_error *err)
     const char *path = call->operands[0];
     json_t *facts = NULL;
     const asc_status status =
-        run_path_is(path) == RUN_PATH_NONE ? describe_file(path, &facts, err) : describe_run(path, &facts, err);
+        run_path_is(path) == RUN_PATH_NONE ? describe_file(path, &facts, err) : describe_run(path, values->json, &facts, err);
 
     if (status != ASC_OK)
         return status;

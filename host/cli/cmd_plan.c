@@ -10,6 +10,7 @@
 #include "print_json.h"
 #include "progress.h"
 #include "report_error.h"
+#include "stop_signals.h"
 
 #include <ascribe/model.h>
 #include <ascribe/plan.h>
@@ -126,13 +127,23 @@ static asc_status say_plan(const plan_values *values, asc_error *err)
     return status;
 }
 
+// Warnings, and what a plan was made for.
+static void log_plan(void *user, asc_log_level level, const char *message)
+{
+    progress_log(user, level, message);
+    if (level == ASC_LOG_INFO)
+        progress_note(user, message);
+}
+
 static asc_status make_plan(const plan_values *values, const char *command_line, asc_error *err)
 {
     const explain_values *explain = &values->explain;
     char *dataset_path = NULL;
     progress_display progress;
-    asc_status status = explain_input_resolve(explain, explain->out, NULL, &dataset_path, err);
+    asc_status status;
 
+    stop_signals_begin();
+    status = explain_input_resolve(explain, explain->out, NULL, &dataset_path, err);
     if (status != ASC_OK)
         return status;
     progress_begin(&progress, explain->quiet ? "none" : "auto");
@@ -142,7 +153,8 @@ static asc_status make_plan(const plan_values *values, const char *command_line,
         .out_path = explain->out,
         .command = command_line,
         .options = explain->options,
-        .log = {progress_log, &progress},
+        .log = {log_plan, &progress},
+        .should_stop = stop_signals_asked,
     };
     status = explain_input_choose_rows(explain, dataset_path, &job.options, err);
     if (status == ASC_OK) {
@@ -150,6 +162,8 @@ static asc_status make_plan(const plan_values *values, const char *command_line,
         status = asc_plan_make(&job, (size_t)values->n_tasks, values->path, err);
     }
     progress_clear(&progress);
+    if (status == ASC_STOPPED)
+        (void)cli_hint(err, "no plan was written: give the same command again");
     free(dataset_path);
     return status;
 }

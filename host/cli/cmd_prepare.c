@@ -24,6 +24,7 @@ static const option_spec options[] = {
     {.name = "features", WORD, .argument = "RULE", .zero = "word",
      .help = "what receives an attribution: word, whitespace, token, sentence, bow, regex:PATTERN"},
     {.name = "spans", WORD, .argument = "FILE.jsonl", .help = "features from a file, a line for every row"},
+    {.name = "rationales", WORD, .argument = "FILE.jsonl", .help = "spans that people marked as reasons, a line for every row"},
     {.name = "max-length", WORD, .argument = "N", .zero = "what the model allows",
      .help = "most tokens a row, special ones included"},
     {.name = "limit", WORD, .argument = "N", .zero = "all", .help = "take the first N rows only"},

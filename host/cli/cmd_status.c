@@ -68,7 +68,7 @@ const cli_command command_status = {
     .table = {.command = "status",
               .usage = "status PLAN.json|OUT.parts [--all] [--json]",
               .description = "Tells how much is done, how fast, how long it will take, which tasks are at work and where, and which stopped "
-                             "and why. It looks at names and headers of parts and at what the tasks tell every two seconds; a task that has "
+                             "and why. It looks at the names of parts and at what the tasks tell every two seconds; a task that has "
                              "been silent for a minute counts as stopped. For parts read from beginning to end: 'ascribe verify'.",
               .operands = "PLAN.json|OUT.parts",
               .n_operands = 1,

@@ -123,7 +123,7 @@ static asc_status verify_masks(const char *path, const asc_masks_info *info, boo
     return ASC_OK;
 }
 
-// A run whose parts became a result is checked in that result.
+// A plan whose parts became a result is checked in that result; a folder of parts that is there is checked itself.
 static asc_status verify_plan_or_parts(const char *path, bool as_json, asc_error *err)
 {
     asc_run_status state = {0};
@@ -132,7 +132,7 @@ static asc_status verify_plan_or_parts(const char *path, bool as_json, asc_error
     const bool merged = state.merged;
 
     asc_run_status_free(&state);
-    if (status == ASC_OK && !merged)
+    if (status == ASC_OK && (!merged || run_path_is(path) == RUN_PATH_FOLDER))
         return verify_run(path, as_json, err);
     if (status == ASC_OK)
         status = run_path_out(path, &out, err);

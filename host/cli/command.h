@@ -33,6 +33,7 @@ extern const cli_command command_compare;
 extern const cli_command command_completion;
 extern const cli_command command_convert;
 extern const cli_command command_devices;
+extern const cli_command command_evaluate;
 extern const cli_command command_explain;
 extern const cli_command command_export;
 extern const cli_command command_global;

@@ -39,8 +39,13 @@ static void print_sizes(const explain_values *values, const asc_explain_cost *co
     printf("%s weights, %s workers (%zu), %s batches\n", format_bytes(weights, (double)cost->weight_bytes),
            format_bytes(workers, (double)cost->worker_bytes), cost->n_workers,
            format_bytes(batches, (double)cost->batch_bytes));
+    if (cost->device_bytes > 0) {
+        print_label("GPU");
+        printf("%s of %s free, for all three; steps of %zu tokens\n", format_bytes(weights, (double)cost->device_free_bytes),
+               format_bytes(workers, (double)cost->device_bytes), cost->step_tokens);
+    }
     print_label("output");
-    printf("about %s%s%s, and before that %s in %zu part%s of %zu rows\n",
+    printf("about %s%s%s, and before that %s in %zu part%s of at most %zu rows\n",
            format_bytes(output, (double)cost->output_bytes), values->out ? " in " : "",
            values->out ? values->out : "", format_bytes(parts, (double)cost->parts_bytes), cost->n_parts,
            cost->n_parts == 1 ? "" : "s", cost->rows_per_part);
@@ -74,12 +79,13 @@ asc_status explain_cost_print_json(const explain_values *values, const asc_expla
     if (!object || cost->already_complete)
         return print_json(object, err);
     json_t *numbers = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "rows",
+        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "rows",
         (json_int_t)cost->n_rows, "rows_done", (json_int_t)cost->n_rows_done, "features",
         (json_int_t)cost->n_features, "coalitions", (json_int_t)cost->evaluations, "tokens",
         (json_int_t)cost->tokens, "flops", json_number(cost->flops), "workers", (json_int_t)cost->n_workers,
         "weight_bytes", (json_int_t)cost->weight_bytes, "worker_bytes", (json_int_t)cost->worker_bytes,
-        "batch_bytes", (json_int_t)cost->batch_bytes, "parts", (json_int_t)cost->n_parts, "rows_per_part",
+        "batch_bytes", (json_int_t)cost->batch_bytes, "device_free_bytes", (json_int_t)cost->device_free_bytes,
+        "device_bytes", (json_int_t)cost->device_bytes, "step_tokens", (json_int_t)cost->step_tokens, "parts", (json_int_t)cost->n_parts, "rows_per_part",
         (json_int_t)cost->rows_per_part, "parts_bytes", (json_int_t)cost->parts_bytes, "output_bytes",
         (json_int_t)cost->output_bytes, "calibration_seconds", json_number(cost->calibration_s),
         "flops_per_second", cost->flops_per_s > 0 ? json_number(cost->flops_per_s) : json_null(), "seconds",

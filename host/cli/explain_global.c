@@ -26,7 +26,7 @@ asc_status explain_global_check(const explain_values *values, asc_error *err)
     if (values->options.force || values->dry_run || lstat(values->global, &facts) != 0)
         return ASC_OK;
     (void)cli_fail(err, ASC_CANNOT_CREATE, "%s: already exists", values->global);
-    return cli_hint(err, "add --force to replace it, or name another file; 'ascribe global' prints it");
+    return cli_hint(err, "if this very command wrote it, all is done: 'ascribe global' prints it; else name another file, or add --force to replace it");
 }
 
 asc_status explain_global_rows_path(const explain_values *values, char **path, asc_error *err)

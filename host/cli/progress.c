@@ -51,8 +51,15 @@ void progress_say(progress_display *progress, const char *what)
         fprintf(stderr, "%s ...", what);
         progress->bar_is_drawn = true;
     } else if (progress->style == PROGRESS_PLAIN) {
-        fprintf(stderr, "ascribe: %s\n", what);
+        progress_note(progress, what);
     }
+}
+
+void progress_note(progress_display *progress, const char *message)
+{
+    progress_clear(progress);
+    if (progress->style != PROGRESS_NONE)
+        fprintf(stderr, "ascribe: %s\n", message);
 }
 
 // ", 5 min 10 s left, 12.3 rows/s, 6.3k coalitions/s, 120k tokens/s"; nothing before anything was computed.
@@ -62,13 +69,13 @@ static void describe_speed(const asc_progress *now, char *text, size_t size)
     char left[NUMBER_TEXT + sizeof ",  left"] = "";
 
     text[0] = '\0';
-    if (now->evaluations_done == 0 || !(now->elapsed_s > 0))
+    if (now->evaluations_done == now->evaluations_reused || !(now->elapsed_s > 0))
         return;
     if (now->remaining_s >= 0 && now->rows_done < now->n_rows)
         snprintf(left, sizeof left, ", %s left", format_duration(duration, now->remaining_s));
     snprintf(text, size, "%s, %s rows/s, %s coalitions/s, %s tokens/s", left,
-             format_short(rows, (double)now->rows_done / now->elapsed_s),
-             format_short(coalitions, (double)now->evaluations_done / now->elapsed_s),
+             format_short(rows, (double)(now->rows_done - now->rows_reused) / now->elapsed_s),
+             format_short(coalitions, (double)(now->evaluations_done - now->evaluations_reused) / now->elapsed_s),
              format_short(tokens, (double)now->tokens_done / now->elapsed_s));
 }
 

@@ -26,6 +26,9 @@ void progress_begin(progress_display *progress, const char *choice);
 // Says what is being done before the first count is known.
 void progress_say(progress_display *progress, const char *what);
 
+// A remark on a line of its own, which quiet commands leave out.
+void progress_note(progress_display *progress, const char *message);
+
 // The callback of asc_explain_job; `user` is the progress.
 void progress_update(void *user, const asc_progress *now);
 

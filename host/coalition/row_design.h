@@ -42,6 +42,10 @@ void row_design_append(row_design *d, const uint64_t *mask, double weight);
 // complements; a coalition drawn again costs nothing and weighs more. The random numbers are ours.
 asc_status kernel_shap_draw(const row_draw *draw, row_design *out, asc_error *err);
 
+// A uniform order of the features, n >= 1, `order` [n]: Fisher-Yates from the top, as philox_relabel, on the stream (seed; purpose, row id,
+// number). Of `draw` the budget is not read.
+void row_order_draw(const row_draw *draw, uint32_t purpose, uint32_t number, uint32_t *order);
+
 // ---- Antithetic walks (walks.c): n >= 2, capacity budget + 2 ----
 
 // budget / (2 (n - 1)) walks, at least one must fit, laid out as ASC_SOLVE_WALKS expects; weights are 1.

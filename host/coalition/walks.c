@@ -12,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Fisher-Yates from the top, as philox_relabel.
-static void draw_order(const row_draw *draw, uint32_t walk, uint32_t *order)
+void row_order_draw(const row_draw *draw, uint32_t purpose, uint32_t number, uint32_t *order)
 {
-    philox_stream stream = philox_open_draw(draw->seed, PHILOX_WALK, draw->row_id, walk);
+    philox_stream stream = philox_open_draw(draw->seed, purpose, draw->row_id, number);
     for (uint32_t i = 0; i < draw->n_features; i++)
         order[i] = i;
     for (uint32_t i = (uint32_t)draw->n_features - 1; i > 0; i--) {
@@ -39,7 +38,7 @@ asc_status walks_draw(const row_draw *draw, row_design *out, asc_error *err)
     }
     row_design_begin(out);
     for (size_t walk = 0; walk < n_walks; walk++) {
-        draw_order(draw, (uint32_t)walk, order);
+        row_order_draw(draw, PHILOX_WALK, (uint32_t)walk, order);
         memset(masks, 0, n_words * sizeof *masks);
         for (size_t j = 0; j + 1 < n; j++) {
             mask_add(masks, order[j]);

@@ -14,8 +14,9 @@ size_t batch_row_bytes(const design *d, const explain_request *request, const de
     const size_t of_weights = d->of_rows ? sizeof(double) : 0;
     const size_t of_coalition = mask_words(d->n_features) * sizeof(uint64_t) + request->n_targets * sizeof(double) + of_weights;
     const size_t copies = request->policy == ASC_POLICY_REPLACE ? 2 : 1;
-    const size_t n_reals = forward_takes_entries(model) ? copies * n_tokens * 4 * model->model->config.n_hidden : 0;
-    return d->n_coalitions * of_coalition + n_reals * sizeof(double);
+    const bool has_entries = forward_takes_entries(model) && request->policy != ASC_POLICY_DELETE;
+    const size_t n_reals = has_entries ? copies * n_tokens * 4 * model->model->config.n_hidden : 0;
+    return d->n_coalitions * of_coalition + n_reals * request_real_bytes(request);
 }
 
 size_t batch_n_entries(const batch *b, const device_model *model)
@@ -92,6 +93,14 @@ static void count_units(batch *b)
     }
 }
 
+static asc_status make_row(const batch *b, size_t row, row_design *out, asc_error *err)
+{
+    if (!b->given)
+        return row_masks_make(b->request, b->rows->id[b->row_index[row]], out, err);
+    row_design_begin(out);
+    return b->given->fill(b->given->context, b->row_index[row], out, err);
+}
+
 asc_status batch_make_rows(batch *b, asc_error *err)
 {
     if (!b->design->host->of_rows || b->row_masks)
@@ -106,7 +115,7 @@ asc_status batch_make_rows(batch *b, asc_error *err)
             .weights = b->row_weights + row * n_coalitions,
         };
         TRY(stop_poll(&b->request->stop, err));
-        TRY(row_masks_make(b->request, b->rows->id[b->row_index[row]], &of_row, err));
+        TRY(make_row(b, row, &of_row, err));
         b->row_counts[row] = (int32_t)of_row.count;
         b->row_n_draws[row] = (int32_t)of_row.n_draws;
     }
@@ -149,6 +158,7 @@ asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err)
     b->backend = inputs->model->backend;
     b->rows = inputs->rows;
     b->design = inputs->design;
+    b->given = inputs->given;
     b->n_rows = n_rows;
     b->n_features = inputs->design->host->n_features;
     measure_rows(b);
@@ -169,6 +179,7 @@ void batch_free(batch *b)
 {
     if (!b)
         return;
+    collection_free(b->collection);
     forward_entries_free(&b->entries);
     buffer_destroy(b->plain_logits);
     buffer_destroy(b->full_logits);
@@ -257,6 +268,10 @@ static asc_status upload_table(batch *b, asc_stream *stream, asc_error *err)
 static void choose_targets(const batch *b, size_t row, int32_t *targets)
 {
     const explain_request *request = b->request;
+    if (b->given) {
+        targets[0] = b->given->choose_class(b->given->context, b->row_index[row]);
+        return;
+    }
     for (size_t k = 0; k < request->n_targets; k++)
         switch (request->target_rule) {
         case TARGETS_ALL: targets[k] = (int32_t)k; break;

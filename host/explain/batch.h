@@ -1,7 +1,7 @@
 // A batch: rows with the same number of features that share a design, with everything they need on the device.
 //
-// Life: batch_create (host), batch_upload (tokens, permutations and masks to the device), steps run (value.h), batch_collect (solve and
-// fetch the results), batch_free.
+// Life: batch_create (host), batch_upload (tokens, permutations and masks to the device), steps run (value.h), batch_solve, batch_collect
+// (the results have come), batch_free.
 #ifndef ASCRIBE_EXPLAIN_BATCH_H
 #define ASCRIBE_EXPLAIN_BATCH_H
 
@@ -10,8 +10,12 @@
 #include "backend.h"
 #include "explain/design_cache.h"
 #include "explain/explained.h"
+#include "explain/given.h"
 #include "explain/request.h"
 #include "model/forward.h"
+
+typedef struct collection collection; // of collect.c
+void collection_free(collection *c); // accepts NULL
 
 typedef struct batch {
     const explain_request *request;
@@ -19,6 +23,7 @@ typedef struct batch {
     asc_backend *backend;
     const asc_rows *rows;
     const device_design *design;
+    const given_coalitions *given; // where its rows' coalitions and classes come from; NULL: from the request
     size_t n_rows, n_features;
     size_t *row_index;     // [R] which rows of `rows`
     size_t *n_row_tokens;  // [R] T
@@ -49,6 +54,7 @@ typedef struct batch {
     asc_buffer *values;       // F64 [R, S, K]
     asc_buffer *full_logits;  // F64 [R, C]: of v(all), through packing
     asc_buffer *plain_logits; // F64 [R, C]: of the row as it stands
+    collection *collection;   // the results on their way (batch_solve), else NULL
 } batch;
 
 // What a batch is made of: n_rows rows of `rows` (row_index is copied) that share a design.
@@ -59,11 +65,13 @@ typedef struct batch_inputs {
     const device_design *design;
     const explain_request *request;
     const device_model *model;
+    const given_coalitions *given; // NULL: none
 } batch_inputs;
 asc_status batch_create(const batch_inputs *inputs, batch **out, asc_error *err);
 void batch_free(batch *b); // accepts NULL
 
-// Device bytes of a row of n_tokens tokens in a batch: masks, values and entries, what dominates.
+// Device bytes of a row of n_tokens tokens in a batch: masks, values and entries, what dominates. Too many where replacing changes what is
+// padding, so that no entries are made (batch_n_entries): that is known of whole batches only.
 size_t batch_row_bytes(const design *d, const explain_request *request, const device_model *model, size_t n_tokens);
 
 // Fills shares_empty where ASC_SAVING_DUPLICATES asks for it.
@@ -81,7 +89,12 @@ asc_status batch_upload(batch *b, asc_stream *stream, asc_error *err);
 // Tokens of one coalition of one row of an unpaired design that is not relabelled.
 size_t batch_coalition_tokens(const batch *b, size_t row, size_t coalition);
 
-// Solves the batch and writes every row's numbers and status.
-asc_status batch_collect(batch *b, asc_stream *stream, explained *results, asc_error *err);
+// Solves the batch and begins to fetch the results.
+asc_status batch_solve(batch *b, asc_stream *stream, asc_error *err);
+// Waits for them and writes every row's numbers and status.
+asc_status batch_collect(batch *b, explained *results, asc_error *err);
+
+// Instead of these: waits for the values of given coalitions and hands them over.
+asc_status batch_take_values(const batch *b, asc_stream *stream, asc_error *err);
 
 #endif

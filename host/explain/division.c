@@ -154,11 +154,11 @@ static cutter make_cutter(const division_plan *plan, division *d, double sum)
     const double share = sum / (double)(LEAST_PARTS_PER_TASK * plan->n_tasks);
     if (plan->n_tasks > 1 && share < c.part_flops)
         c.part_flops = share;
-    if (plan->rows_per_part) {
+    if (plan->rows_per_part)
         most = (int64_t)plan->rows_per_part;
-        c.least_rows = most;
-    }
     c.most_rows = most > least ? most : least;
+    if (plan->rows_per_part)
+        c.least_rows = c.most_rows;
     return c;
 }
 

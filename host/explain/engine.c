@@ -1,39 +1,21 @@
 // The life of a slice of rows: classified, ordered, cut into batches; then, batch by batch in waves that fit memory, uploaded,
 // evaluated step by step by all workers, solved and collected. See engine.h.
-#include "explain/engine.h"
+#include "explain/engine_private.h"
 
 #include <ascribe/result.h>
 
-#include "base/clock.h"
-#include "base/thread_pool.h"
 #include "explain/row_status.h"
 #include "explain/self_test.h"
-#include "explain/value.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     DEFAULT_STEP_TOKENS = 1024,
     DEFAULT_GPU_STEP_TOKENS = 1 << 16, // enough to fill it, and to hide what launching costs
-    BATCH_BYTES = 64 << 20, // device memory for masks and values of one batch
-    WAVE_BYTES = 256 << 20, // of the batches that are on the device at once
+    WAVE_BYTES = 256 << 20,   // of the batches that are on the device at once
+    BATCHES_OF_A_WAVE = 4,    // at least: device memory for masks and values of one batch
     WARN_BUDGET_PER_FEATURE = 4,
-};
-
-struct engine {
-    engine_config config;
-    asc_backend *backend;
-    device_model *model;
-    thread_pool *pool;
-    value_worker *workers; // [n_workers]
-    asc_stream **streams;  // [n_workers], the workers' own
-    forward_profile *profiles; // [n_workers]; NULL: not asked for
-    design_cache *designs;
-    step_limits limits;
-    bool warned_small_budget, warned_short_walk;
-    atomic_ullong evaluations, tokens;
 };
 
 static asc_status start_worker(void *context, size_t worker, size_t task, asc_error *err)
@@ -47,8 +29,13 @@ static asc_status start_worker(void *context, size_t worker, size_t task, asc_er
 
 static void stop_workers(engine *e)
 {
-    for (size_t i = 0; e->workers && i < e->config.n_workers; i++)
+    for (size_t i = 0; e->workers && i < e->config.n_workers; i++) {
+        if (e->profiles) {
+            stopwatch_destroy(e->profiles[i].watch);
+            e->profiles[i].watch = NULL;
+        }
         value_worker_free(&e->workers[i]);
+    }
 }
 
 // A step holds at least the two full-length coalitions of the longest row.
@@ -83,6 +70,7 @@ static asc_status start_workers(engine *e, asc_error *err)
 {
     for (;;) {
         const asc_status status = pool_run_each(e->pool, start_worker, e, err);
+        e->worker_bytes = backend_memory_used(e->backend).now - e->weight_bytes;
         if (status == ASC_OK)
             return ASC_OK;
         stop_workers(e);
@@ -99,6 +87,7 @@ static asc_status start(engine *e, asc_error *err)
     e->limits = choose_limits(config, config->step_tokens ? config->step_tokens : automatic);
     TRY(request_open_backend(config->request, &e->backend, err));
     TRY(model_load(config->model, e->backend, config->request->savings, &e->model, err));
+    e->weight_bytes = backend_memory_used(e->backend).now;
     TRY(design_cache_create(config->request, e->backend, n_max_tokens, &e->designs, err));
     e->workers = calloc(config->n_workers, sizeof *e->workers);
     e->streams = calloc(config->n_workers, sizeof *e->streams);
@@ -129,6 +118,7 @@ void engine_destroy(engine *e)
 {
     if (!e)
         return;
+    overflow_free(e->overflow);
     pool_destroy(e->pool);
     stop_workers(e);
     free(e->workers);
@@ -138,6 +128,19 @@ void engine_destroy(engine *e)
     model_unload(e->model);
     backend_close(e->backend);
     free(e);
+}
+
+engine_memory engine_memory_used(const engine *e)
+{
+    const backend_memory memory = backend_memory_used(e->backend);
+    return (engine_memory){
+        .weights = e->weight_bytes,
+        .workers = e->worker_bytes,
+        .batches = memory.most - e->weight_bytes - e->worker_bytes,
+        .free = memory.free,
+        .total = memory.total,
+        .step_tokens = e->limits.max_tokens,
+    };
 }
 
 const char *engine_backend(const engine *e)
@@ -157,7 +160,8 @@ void engine_set_tick(engine *e, void (*tick)(void *context), void *context)
 
 engine_work engine_work_done(const engine *e)
 {
-    return (engine_work){atomic_load(&e->evaluations), atomic_load(&e->tokens)};
+    const engine_work again = overflow_work_done(e->overflow);
+    return (engine_work){atomic_load(&e->evaluations) + again.evaluations, atomic_load(&e->tokens) + again.tokens};
 }
 
 asc_status engine_profile_start(engine *e, asc_error *err)
@@ -167,36 +171,27 @@ asc_status engine_profile_start(engine *e, asc_error *err)
         e->profiles = calloc(n_workers, sizeof *e->profiles);
     if (!e->profiles)
         return fail_memory(err, "the profile", n_workers * sizeof *e->profiles);
-    for (size_t i = 0; i < n_workers; i++)
+    for (size_t i = 0; i < n_workers; i++) {
+        if (!e->profiles[i].watch)
+            TRY(stopwatch_create(e->streams[i], &e->profiles[i].watch, err));
         e->workers[i].workspace.profile = &e->profiles[i];
+    }
     return ASC_OK;
 }
 
-forward_profile engine_profile(const engine *e)
+asc_status engine_profile(const engine *e, forward_profile *sum, asc_error *err)
 {
-    forward_profile sum = {0};
-    for (size_t i = 0; e->profiles && i < e->config.n_workers; i++)
+    *sum = (forward_profile){0};
+    for (size_t i = 0; e->profiles && i < e->config.n_workers; i++) {
+        if (e->profiles[i].watch)
+            TRY(stopwatch_finish(e->profiles[i].watch, err));
         for (size_t stage = 0; stage < N_FORWARD_STAGES; stage++)
-            sum.seconds[stage] += e->profiles[i].seconds[stage];
-    return sum;
+            sum->seconds[stage] += e->profiles[i].seconds[stage];
+    }
+    return ASC_OK;
 }
 
 // ---- One slice of rows -------------------------------------------------------------------------------------------
-
-typedef struct calibration calibration;
-
-typedef struct slice {
-    engine *e;
-    const asc_rows *rows;
-    explained *results;
-    ordered_row *order; // rows that can be explained
-    size_t n_ordered;
-    batch **batches; // of the wave
-    size_t n_batches, wave_bytes;
-    step_list steps;
-    engine_load *load;        // of engine_measure
-    calibration *calibration; // of engine_calibrate
-} slice;
 
 static asc_status order_rows(slice *s, asc_error *err)
 {
@@ -207,7 +202,7 @@ static asc_status order_rows(slice *s, asc_error *err)
         const row_facts facts = row_classify(s->e->config.request, &s->e->config.model->config, s->rows, row);
         s->results->rows[row].status = facts.status;
         s->order[s->n_ordered] = (ordered_row){row, facts.n_features, facts.n_tokens, facts.n_fixed};
-        s->n_ordered += !(facts.status & ASC_ROW_UNEXPLAINED);
+        s->n_ordered += !(facts.status & ASC_ROW_UNEXPLAINED) && (!s->wanted || s->wanted[row]);
     }
     schedule_order(s->order, s->n_ordered);
     return ASC_OK;
@@ -219,7 +214,7 @@ static void warn_small_budget(engine *e, size_t n_features)
     const explain_request *request = e->config.request;
     const design *d = design_cache_get(e->designs, n_features)->host;
     const size_t spent = d->n_coalitions - 2;
-    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime ||
+    if (e->warned_small_budget || !e->config.log.write || d->error_kind == DESIGN_ERROR_NONE || request->sampler == &sampler_lime || request_is_given(request) ||
         spent >= WARN_BUDGET_PER_FEATURE * n_features || spent >= design_full_budget(n_features))
         return;
     char message[240];
@@ -248,6 +243,16 @@ static void warn_short_walk(engine *e, size_t n_features)
     e->warned_short_walk = true;
 }
 
+// What workers enqueue next comes after all that any of them has enqueued: the next phase takes up what other streams have made.
+static asc_status join_streams(const engine *e, asc_error *err)
+{
+    for (size_t i = 0; i < e->config.n_workers; i++)
+        for (size_t j = 0; j < e->config.n_workers; j++)
+            if (i != j)
+                TRY(stream_wait(e->streams[i], e->streams[j], err));
+    return ASC_OK;
+}
+
 static asc_status prepare_designs(slice *s, asc_error *err)
 {
     engine *e = s->e;
@@ -258,7 +263,9 @@ static asc_status prepare_designs(slice *s, asc_error *err)
     for (size_t i = 0; i < s->n_ordered; i++)
         if (count == 0 || sizes[count - 1] != s->order[i].n_features)
             sizes[count++] = s->order[i].n_features;
-    const asc_status status = design_cache_prepare(e->designs, e->pool, e->streams, sizes, count, err);
+    asc_status status = design_cache_prepare(e->designs, e->pool, e->streams, sizes, count, err);
+    if (status == ASC_OK)
+        status = join_streams(e, err);
     for (size_t i = 0; status == ASC_OK && i < count; i++) {
         warn_short_walk(e, sizes[i]);
         warn_small_budget(e, sizes[i]);
@@ -267,7 +274,12 @@ static asc_status prepare_designs(slice *s, asc_error *err)
     return status;
 }
 
-// The next batch from `from` on: rows with one number of features, as many as BATCH_BYTES allow. *to = where the one after starts.
+static size_t wave_bytes(const engine *e)
+{
+    return e->config.wave_bytes ? e->config.wave_bytes : (size_t)WAVE_BYTES;
+}
+
+// The next batch from `from` on: rows with one number of features, as many as a part of a wave allows. *to = where the one after starts.
 static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, asc_error *err)
 {
     engine *e = s->e;
@@ -276,7 +288,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     *bytes = batch_row_bytes(shared->host, e->config.request, e->model, s->order[from].n_tokens);
     for (; last < s->n_ordered && s->order[last].n_features == s->order[from].n_features; last++) {
         const size_t row_bytes = batch_row_bytes(shared->host, e->config.request, e->model, s->order[last].n_tokens);
-        if (*bytes + row_bytes > BATCH_BYTES)
+        if (*bytes + row_bytes > wave_bytes(e) / BATCHES_OF_A_WAVE)
             break;
         *bytes += row_bytes;
     }
@@ -286,7 +298,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     for (size_t i = from; i < last; i++)
         index[i - from] = s->order[i].row;
     batch *made = NULL;
-    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model};
+    const batch_inputs inputs = {s->rows, index, last - from, shared, e->config.request, e->model, s->given};
     const asc_status status = batch_create(&inputs, &made, err);
     free(index);
     if (status != ASC_OK)
@@ -296,7 +308,7 @@ static asc_status next_batch(slice *s, size_t from, size_t *to, size_t *bytes, a
     return ASC_OK;
 }
 
-static asc_status upload_batch(void *context, size_t worker, size_t task, asc_error *err)
+asc_status slice_upload_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
     TRY(batch_upload(s->batches[task], s->e->streams[worker], err));
@@ -314,44 +326,87 @@ static asc_status run_step(void *context, size_t worker, size_t task, asc_error 
     return ASC_OK;
 }
 
-static asc_status collect_batch(void *context, size_t worker, size_t task, asc_error *err)
+static asc_status solve_batch(void *context, size_t worker, size_t task, asc_error *err)
 {
     slice *s = context;
-    return batch_collect(s->batches[task], s->e->streams[worker], s->results, err);
+    const forward_workspace *workspace = &s->e->workers[worker].workspace;
+    TRY(forward_begin_stage(workspace, err));
+    TRY(batch_solve(s->batches[task], s->e->streams[worker], err));
+    return forward_end_stage(workspace, STAGE_SOLVE, err);
 }
 
-// Lists the steps of some kinds over all batches of the wave.
-static asc_status list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
+static asc_status take_values(void *context, size_t worker, size_t task, asc_error *err)
 {
-    asc_status status = ASC_OK;
+    slice *s = context;
+    return batch_take_values(s->batches[task], s->e->streams[worker], err);
+}
+
+// Only the many are cut evenly: anchors share what they share within a step.
+asc_status slice_list_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
+{
+    const engine *e = s->e;
     s->steps.count = 0;
-    for (size_t i = 0; status == ASC_OK && i < s->n_batches; i++)
-        for (size_t k = 0; status == ASC_OK && k < n_kinds; k++)
-            status = schedule_steps(&s->steps, s->batches[i], kinds[k], s->e->limits, err);
-    return status;
+    for (size_t k = 0; k < n_kinds; k++) {
+        const size_t wanted = kinds[k] != STEP_REST
+                                  ? SIZE_MAX
+                                  : schedule_wanted_tokens(s->batches, s->n_batches, STEP_REST, e->limits, e->config.n_workers);
+        for (size_t i = 0; i < s->n_batches; i++)
+            TRY(schedule_steps(&s->steps, s->batches[i], kinds[k], e->limits, wanted, err));
+    }
+    return ASC_OK;
+}
+
+asc_status slice_run_phase(slice *s, size_t n_tasks, pool_task run, asc_error *err)
+{
+    TRY(pool_run(s->e->pool, n_tasks, run, s, err));
+    return join_streams(s->e, err);
 }
 
 static asc_status run_steps(slice *s, const step_kind *kinds, size_t n_kinds, asc_error *err)
 {
-    TRY(list_steps(s, kinds, n_kinds, err));
-    return pool_run(s->e->pool, s->steps.count, run_step, s, err);
+    TRY(slice_list_steps(s, kinds, n_kinds, err));
+    return slice_run_phase(s, s->steps.count, run_step, err);
 }
 
-// The anchors come first: v(all) decides predicted targets, which every other value needs.
+static void free_batches(batch **batches, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        batch_free(batches[i]);
+    *count = 0;
+}
+
+// Waits for the results of the wave before.
+static asc_status finish_wave(slice *s, asc_error *err)
+{
+    for (size_t i = 0; i < s->n_finishing; i++)
+        TRY(batch_collect(s->finishing[i], s->results, err));
+    free_batches(s->finishing, &s->n_finishing);
+    return ASC_OK;
+}
+
+// The anchors come first: v(all) decides predicted targets, which every other value needs. On a device the wave before is taken in only
+// when this one stands in its queue, so that it never runs dry.
 static asc_status run_wave(slice *s, asc_error *err)
 {
     static const step_kind first[] = {STEP_PLAIN, STEP_ANCHORS}, rest[] = {STEP_REST};
-    TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
-    TRY(run_steps(s, first, 2, err));
+    TRY(slice_run_phase(s, s->n_batches, slice_upload_batch, err));
+    TRY(s->given ? run_steps(s, first + 1, 1, err) : run_steps(s, first, 2, err)); // plain: what attributions are held against
     TRY(run_steps(s, rest, 1, err));
-    return pool_run(s->e->pool, s->n_batches, collect_batch, s, err);
+    if (s->given)
+        return slice_run_phase(s, s->n_batches, take_values, err);
+    TRY(slice_run_phase(s, s->n_batches, solve_batch, err));
+    TRY(finish_wave(s, err));
+    batch **const taken_in = s->finishing;
+    s->finishing = s->batches;
+    s->n_finishing = s->n_batches;
+    s->batches = taken_in;
+    s->n_batches = 0;
+    return s->e->config.request->backend == ASC_BACKEND_CUDA ? ASC_OK : finish_wave(s, err);
 }
 
 static void free_wave(slice *s)
 {
-    for (size_t i = 0; i < s->n_batches; i++)
-        batch_free(s->batches[i]);
-    s->n_batches = 0;
+    free_batches(s->batches, &s->n_batches);
     s->wave_bytes = 0;
 }
 
@@ -361,30 +416,32 @@ static asc_status each_wave(slice *s, asc_status (*work)(slice *s, asc_error *er
     TRY(order_rows(s, err));
     TRY(prepare_designs(s, err));
     s->batches = calloc(s->n_ordered + 1, sizeof(batch *));
-    if (!s->batches)
+    s->finishing = calloc(s->n_ordered + 1, sizeof(batch *));
+    if (!s->batches || !s->finishing)
         return fail_memory(err, "the batches", s->n_ordered * sizeof(batch *));
     size_t next = 0;
     while (next < s->n_ordered) {
         size_t bytes = 0;
         TRY(next_batch(s, next, &next, &bytes, err));
         s->wave_bytes += bytes;
-        if (s->wave_bytes < WAVE_BYTES && next < s->n_ordered)
+        if (s->wave_bytes < wave_bytes(s->e) && next < s->n_ordered)
             continue;
         TRY(work(s, err));
         free_wave(s);
     }
-    return ASC_OK;
+    return finish_wave(s, err);
 }
 
-// Takes a slice from its rows through `work`; the results stay in s->results on success.
-static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
+asc_status slice_run(slice *s, asc_status (*work)(slice *s, asc_error *err), asc_error *err)
 {
     const explain_request *request = s->e->config.request;
     const explained_shape shape = {request->n_targets, s->e->config.model->n_classes, request->method->n_fit};
     TRY(explained_create(s->rows, shape, &s->results, err));
     const asc_status status = each_wave(s, work, err);
     free_wave(s);
+    free_batches(s->finishing, &s->n_finishing);
     schedule_free(&s->steps);
+    free(s->finishing);
     free(s->batches);
     free(s->order);
     if (status != ASC_OK) {
@@ -395,12 +452,12 @@ static asc_status run_slice(slice *s, asc_status (*work)(slice *s, asc_error *er
 }
 
 // On a GPU that runs out of memory the slice is explained from its start, in smaller steps.
-static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+static asc_status explain_slice(engine *e, const slice *wish, explained **out, asc_error *err)
 {
     for (;;) {
-        slice s = {.e = e, .rows = rows};
-        const engine_work before = engine_work_done(e);
-        const asc_status status = run_slice(&s, run_wave, err);
+        slice s = *wish;
+        const engine_work before = {atomic_load(&e->evaluations), atomic_load(&e->tokens)};
+        const asc_status status = slice_run(&s, run_wave, err);
         *out = s.results;
         if (status != ASC_OUT_OF_MEMORY || !shrink_steps(e))
             return status;
@@ -411,136 +468,34 @@ static asc_status explain_slice(engine *e, const asc_rows *rows, explained **out
     }
 }
 
-asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
+asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err)
 {
-    return explain_slice(e, rows, out, err);
+    return explain_slice(e, &(slice){.e = e, .rows = rows, .wanted = wanted}, out, err);
 }
 
-// ---- What it takes -----------------------------------------------------------------------------------------------
-
-static asc_status draw_batch(void *context, size_t worker, size_t task, asc_error *err)
+asc_status engine_evaluate(engine *e, const asc_rows *rows, const given_coalitions *given, asc_error *err)
 {
-    slice *s = context;
-    (void)worker;
-    return batch_make_rows(s->batches[task], err);
-}
-
-double engine_flops(const engine *e, const engine_load *load)
-{
-    const model_config *config = &e->config.model->config;
-    return forward_flops(config, 0, &load->plain) + forward_flops(config, e->config.request->savings, &load->packed);
-}
-
-// Adds packed sequences of a batch, whose entries are made apart.
-static void add_packed(const slice *s, const batch *b, forward_load load, forward_load *sum)
-{
-    load.looked_up = batch_n_entries(b, s->e->model) > 0 ? load.tokens : 0;
-    forward_load_add(sum, &load);
-}
-
-static void add_step(const slice *s, const step *packed, forward_load *sum)
-{
-    forward_load load = {0};
-    schedule_measure_step(packed, &load);
-    add_packed(s, packed->batch, load, sum);
-}
-
-static asc_status measure_wave(slice *s, asc_error *err)
-{
-    static const step_kind anchors = STEP_ANCHORS;
-    engine_load *load = s->load;
-    TRY(pool_run(s->e->pool, s->n_batches, draw_batch, s, err));
-    for (size_t i = 0; i < s->n_batches; i++) {
-        forward_load rest = {0};
-        schedule_measure(s->batches[i], STEP_PLAIN, &load->plain);
-        schedule_measure(s->batches[i], STEP_REST, &rest);
-        add_packed(s, s->batches[i], rest, &load->packed);
-        load->packed.entries += batch_n_entries(s->batches[i], s->e->model);
-        load->evaluations += rest.sequences;
-    }
-    TRY(list_steps(s, &anchors, 1, err));
-    for (size_t i = 0; i < s->steps.count; i++)
-        add_step(s, &s->steps.steps[i], &load->packed);
-    load->batch_bytes = s->wave_bytes > load->batch_bytes ? s->wave_bytes : load->batch_bytes;
-    return ASC_OK;
-}
-
-asc_status engine_measure(engine *e, const asc_rows *rows, engine_load *load, asc_error *err)
-{
-    slice s = {.e = e, .rows = rows, .load = load};
-    TRY(run_slice(&s, measure_wave, err));
-    explained_free(s.results);
-    return ASC_OK;
-}
-
-// Steps are taken with a stride, so that those that fit the time come from all rows and sizes of coalitions.
-struct calibration {
-    double deadline_s;
-    size_t stride;
-    engine_timing *workers; // [n_workers]
-};
-
-// The smallest stride from a fifth of n on that visits every one of n steps.
-static size_t choose_stride(size_t n)
-{
-    for (size_t stride = n / 5 + 1; stride < n; stride++) {
-        size_t a = n, b = stride;
-        while (b) {
-            const size_t rest = a % b;
-            a = b;
-            b = rest;
-        }
-        if (a == 1)
-            return stride;
-    }
-    return 1;
-}
-
-static asc_status time_step(void *context, size_t worker, size_t task, asc_error *err)
-{
-    slice *s = context;
-    engine_timing *timing = &s->calibration->workers[worker];
-    const step *next = &s->steps.steps[task * s->calibration->stride % s->steps.count];
-    const double start_s = clock_seconds();
-    if (start_s >= s->calibration->deadline_s)
-        return ASC_OK;
-    TRY(value_run_step(s->e->model, &s->e->workers[worker], next, err));
-    TRY(stream_sync(s->e->streams[worker], err));
-    timing->busy_s += clock_seconds() - start_s;
-    add_step(s, next, &timing->load.packed);
-    return ASC_OK;
-}
-
-static asc_status calibrate_wave(slice *s, asc_error *err)
-{
-    static const step_kind first[] = {STEP_ANCHORS}, rest[] = {STEP_REST};
-    const step_kind *const phases[] = {first, rest};
-    TRY(pool_run(s->e->pool, s->n_batches, upload_batch, s, err));
-    for (size_t phase = 0; phase < 2; phase++) {
-        TRY(list_steps(s, phases[phase], 1, err));
-        s->calibration->stride = choose_stride(s->steps.count);
-        TRY(pool_run(s->e->pool, s->steps.count, time_step, s, err));
-    }
-    return ASC_OK;
-}
-
-asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err)
-{
-    calibration c = {.deadline_s = deadline_s, .workers = calloc(e->config.n_workers, sizeof *c.workers)};
-    slice s = {.e = e, .rows = rows, .calibration = &c};
-    if (!c.workers)
-        return fail_memory(err, "the calibration", e->config.n_workers * sizeof *c.workers);
-    const asc_status status = run_slice(&s, calibrate_wave, err);
-    for (size_t i = 0; status == ASC_OK && i < e->config.n_workers; i++) {
-        timing->busy_s += c.workers[i].busy_s;
-        forward_load_add(&timing->load.packed, &c.workers[i].load.packed);
-    }
-    explained_free(s.results);
-    free(c.workers);
+    explained *results = NULL;
+    const asc_status status = explain_slice(e, &(slice){.e = e, .rows = rows, .given = given}, &results, err);
+    explained_free(results);
     return status;
 }
 
-size_t engine_worker_bytes(const engine *e, size_t real_bytes)
+asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err)
 {
-    return e->config.n_workers * value_worker_bytes(&e->workers[0], real_bytes);
+    TRY(engine_explain_some(e, rows, NULL, out, err));
+    if (e->config.request->precision != ASC_PRECISION_FP16 || e->config.request->planning)
+        return ASC_OK;
+    asc_status status = overflow_recompute(&e->config, rows, &e->overflow, *out, err);
+    while (status == ASC_OUT_OF_MEMORY && shrink_steps(e)) {
+        stop_workers(e);
+        status = start_workers(e, err);
+        if (status == ASC_OK)
+            status = overflow_recompute(&e->config, rows, &e->overflow, *out, err);
+    }
+    if (status != ASC_OK) {
+        explained_free(*out);
+        *out = NULL;
+    }
+    return status;
 }

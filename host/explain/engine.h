@@ -7,6 +7,7 @@
 #include <ascribe/log.h>
 
 #include "explain/explained.h"
+#include "explain/given.h"
 #include "explain/request.h"
 #include "explain/schedule.h"
 #include "model/forward.h"
@@ -21,6 +22,7 @@ typedef struct engine_config {
     size_t n_workers;
     size_t step_tokens;    // tokens a step aims at; 0 = default
     size_t max_row_tokens; // longest row that will come
+    size_t wave_bytes;     // of the batches that are on the device at once; 0 = default
     asc_log log;
 } engine_config;
 
@@ -65,15 +67,31 @@ typedef struct engine_timing {
 // to *timing. No result comes of it, and engine_work_done does not count it.
 asc_status engine_calibrate(engine *e, const asc_rows *rows, double deadline_s, engine_timing *timing, asc_error *err);
 
-// From now on times every stage of the forward passes (forward.h); the sum over the workers so far, zeros before. It waits for the
-// device at every stage, which costs little on a processor.
+// From now on times every stage of the forward passes (forward.h), by the device's clock or, on a processor, by waiting at every stage; and
+// the sum over the workers so far, zeros before. On a GPU a stage's time is that on its own stream: while another worker's
+// stream runs beside it, both take longer.
 asc_status engine_profile_start(engine *e, asc_error *err);
-forward_profile engine_profile(const engine *e);
+asc_status engine_profile(const engine *e, forward_profile *sum, asc_error *err);
+
+// Device memory in bytes, as it was asked for: zeros where the device is the processor. `batches`: all that comes beside weights and workers, at
+// its largest so far, designs and scratch included. Of an engine whose request is `planning`: what the same calls would have taken.
+typedef struct engine_memory {
+    size_t weights, workers, batches;
+    size_t free, total; // of the device, as it was found
+    size_t step_tokens; // that a step may hold
+} engine_memory;
+engine_memory engine_memory_used(const engine *e);
 
 // Device memory of all workers; `real_bytes` is the size of the backend's REAL.
 size_t engine_worker_bytes(const engine *e, size_t real_bytes);
 
-// Explains all rows of a slice. The caller frees *out.
+// Explains all rows of a slice; in half precision, rows that overflow are explained in bfloat16 (overflow.h). The caller frees *out.
 asc_status engine_explain(engine *e, const asc_rows *rows, explained **out, asc_error *err);
+// Only those of them that are wanted [n_rows]; overflow is left as it is. The others' numbers say "no answer".
+asc_status engine_explain_some(engine *e, const asc_rows *rows, const bool *wanted, explained **out, asc_error *err);
+
+// Evaluates coalitions that the caller gives for each row of a slice (the engine's request: request_give). A row without features and one that
+// no model can read (ASC_ROW_UNEXPLAINED) is not asked for, and nothing is handed over for it.
+asc_status engine_evaluate(engine *e, const asc_rows *rows, const given_coalitions *given, asc_error *err);
 
 #endif

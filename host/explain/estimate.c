@@ -7,8 +7,10 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "explain/request_backend.h"
+#include "explain/supervisor.h"
 #include "explain/run_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,63 @@ typedef struct estimate {
     uint64_t text_bytes, n_spans;
     double preparing_s;    // reading and designs, which the run spends as well
     engine_timing timing;
+    engine_memory memory;  // planned on a GPU, else zeros
 } estimate;
+
+// ---- Memory of a GPU ---------------------------------------------------------------------------------------------
+
+// Explains everything on an engine that counts memory and computes nothing.
+static asc_status plan_parts(run *r)
+{
+    for (size_t index = r->first_part; index < r->end_part; index++) {
+        const part_header header = run_part_header(r, index);
+        asc_rows *rows = NULL;
+        explained *nothing = NULL;
+        TRY(asc_dataset_read(r->dataset, (size_t)header.first_position, (size_t)header.n_rows, &rows, r->err));
+        const asc_status status = engine_explain(r->engine, rows, &nothing, r->err);
+        explained_free(nothing);
+        asc_rows_free(rows);
+        TRY(status);
+    }
+    return ASC_OK;
+}
+
+static void tell_memory(const asc_log *log, const engine_memory *m)
+{
+    char message[240];
+    const double mib = 1 << 20;
+    snprintf(message, sizeof message, "planned on the GPU: %.1f MiB weights, %.1f MiB workers, %.1f MiB batches, steps of %zu tokens; %.0f of %.0f MiB are free",
+             (double)m->weights / mib, (double)m->workers / mib, (double)m->batches / mib, m->step_tokens, (double)m->free / mib,
+             (double)m->total / mib);
+    if (log->write)
+        log->write(log->user, ASC_LOG_INFO, message);
+}
+
+// Before anything is allocated there.
+static asc_status plan_memory(estimate *e)
+{
+    const asc_explain_job *job = e->r.job;
+    asc_explain_summary summary = {.backend = ""};
+    explain_request request = {.device = 0};
+    run planned = {.job = job, .summary = &summary, .folder = {.descriptor = -1, .lock = -1}, .planning = true, .err = e->r.err};
+    TRY(asc_explain_options_check(&job->options, e->r.err));
+    TRY(request_backend_resolve(&job->options, NULL, &request, e->r.err));
+    if (request.backend != ASC_BACKEND_CUDA)
+        return ASC_OK;
+    asc_status status = run_open(&planned);
+    if (status == ASC_OK)
+        status = run_settle(&planned, false);
+    if (status == ASC_OK)
+        status = plan_parts(&planned);
+    if (status == ASC_OK) {
+        e->memory = engine_memory_used(planned.engine);
+        tell_memory(&job->log, &e->memory);
+    }
+    run_close(&planned);
+    return status;
+}
+
+// ---- Counts ------------------------------------------------------------------------------------------------------
 
 static void count_rows(estimate *e, const asc_rows *rows, const part_header *header)
 {
@@ -116,12 +174,15 @@ static uint64_t count_output(const estimate *e)
     return bytes + e->cost->n_rows * row;
 }
 
-// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them.
+// Of the weights as they were read, in the type of the first matrix, and as the backend keeps them. Norms and biases are counted as maps are.
 static uint64_t count_weights(const run *r)
 {
     const asc_model_info *model = asc_model_describe(r->model);
+    const model_config *config = &r->model->config;
     const size_t stored = strcmp(model->weights_dtype, "F32") == 0 ? sizeof(float) : sizeof(float) / 2;
-    return model->n_parameters * (stored + request_real_bytes(&r->request));
+    const uint64_t n_tables = (uint64_t)(config->n_vocabulary + config->n_positions + config->n_types) * config->n_embedding;
+    return model->n_parameters * stored + n_tables * request_real_bytes(&r->request) +
+           (model->n_parameters - n_tables) * request_map_bytes(&r->request);
 }
 
 static void conclude(estimate *e)
@@ -135,6 +196,14 @@ static void conclude(estimate *e)
     cost->weight_bytes = count_weights(r);
     cost->worker_bytes = engine_worker_bytes(r->engine, request_real_bytes(&r->request));
     cost->batch_bytes = e->load.batch_bytes;
+    if (e->memory.total > 0) {
+        cost->weight_bytes = e->memory.weights;
+        cost->worker_bytes = e->memory.workers;
+        cost->batch_bytes = e->memory.batches;
+        cost->device_free_bytes = e->memory.free;
+        cost->device_bytes = e->memory.total;
+        cost->step_tokens = e->memory.step_tokens;
+    }
     cost->n_parts = r->end_part - r->first_part;
     cost->rows_per_part = division_largest(&r->division);
     cost->output_bytes = count_output(e);
@@ -153,7 +222,9 @@ static asc_status estimate_here(const asc_explain_job *job, asc_explain_cost *co
     estimate e = {.cost = cost, .summary = {.backend = ""}};
     *cost = (asc_explain_cost){.backend = ""};
     e.r = (run){.job = job, .summary = &e.summary, .folder = {.descriptor = -1, .lock = -1}, .err = err ? err : &own};
-    asc_status status = run_open(&e.r);
+    asc_status status = plan_memory(&e);
+    if (status == ASC_OK)
+        status = run_open(&e.r);
     if (status == ASC_OK && job->out_path)
         status = run_check_output(&e.r);
     cost->already_complete = e.summary.already_complete;
@@ -189,15 +260,15 @@ static asc_status estimate_in_child(void *context, asc_error *err)
     return estimate_here(&call->job, &call->answer.cost, err);
 }
 
-// On one of several GPUs, in a child: a process that has looked at a GPU cannot fork the run's worker processes.
-static asc_status estimate_devices(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
+// By one worker, in a child: a process that has looked at a GPU cannot fork the run's workers.
+static asc_status estimate_workers(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
     int devices[MOST_DEVICES] = {0};
-    estimate_call call = {.job = *job, .all = strcmp(job->options.devices, "all") == 0};
-    TRY(request_parse_devices(job->options.devices, devices, &call.answer.n_devices, err));
-    call.job.options.devices = NULL;
-    call.job.options.backend = "cuda";
-    call.job.options.device = devices[0];
+    estimate_call call = {.answer.n_devices = 1}; // processes on the processor share the cores that one has
+    if (job->options.devices)
+        TRY(request_parse_devices(job->options.devices, devices, &call.answer.n_devices, err));
+    call.all = job->options.devices && strcmp(job->options.devices, "all") == 0;
+    call.job = supervisor_worker_job(job, job->options.devices ? devices[0] : -1);
     const child_job child = {
         .step = estimate_in_child,
         .context = &call,
@@ -206,23 +277,22 @@ static asc_status estimate_devices(const asc_explain_job *job, asc_explain_cost 
         .writes = true,
         .stop = {job->should_stop, job->stop_user},
         .dead = "the process that times the run",
-        .dead_status = ASC_NO_DEVICE,
+        .dead_status = ASC_INTERNAL,
     };
     TRY(child_run(&child, err));
     const double n = (double)call.answer.n_devices;
     *cost = call.answer.cost;
     cost->n_workers *= call.answer.n_devices;
-    cost->elapsed_s = cost->flops_per_s > 0 ? cost->elapsed_s - (1 - 1 / n) * cost->flops / cost->flops_per_s : cost->elapsed_s;
+    if (cost->flops_per_s > 0)
+        cost->elapsed_s -= (1 - 1 / n) * cost->flops / cost->flops_per_s;
     cost->flops_per_s *= n;
     return ASC_OK;
 }
 
 asc_status asc_explain_estimate(const asc_explain_job *job, asc_explain_cost *cost, asc_error *err)
 {
-    asc_explain_job alone = *job;
-    alone.options.n_processes = 0; // which share the cores that one has
-    if (!job->options.devices)
-        return estimate_here(&alone, cost, err);
+    if (!supervisor_is_wanted(&job->options))
+        return estimate_here(job, cost, err);
     TRY(asc_explain_options_check(&job->options, err));
-    return estimate_devices(&alone, cost, err);
+    return estimate_workers(job, cost, err);
 }

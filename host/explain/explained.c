@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void lay_out(explained *results, const asc_rows *rows)
 {
@@ -59,6 +60,16 @@ asc_status explained_create(const asc_rows *rows, explained_shape shape, explain
     lay_out(results, rows);
     *out = results;
     return ASC_OK;
+}
+
+void explained_copy_row(explained *to, const explained *from, size_t row)
+{
+    const size_t n_targets = to->n_targets;
+    const size_t n_floats = 2 * to->rows[row].n_features * n_targets + (3 + to->n_fit) * n_targets + to->n_classes;
+    memcpy(to->into[row].values, from->into[row].values, n_floats * sizeof(float)); // the row's floats stand in a row: lay_out
+    memcpy(to->into[row].targets, from->into[row].targets, n_targets * sizeof(int32_t));
+    to->rows[row].status = from->rows[row].status;
+    to->rows[row].evaluations = from->rows[row].evaluations;
 }
 
 void explained_free(explained *results)

@@ -29,6 +29,8 @@ typedef struct explained_shape {
     size_t n_targets, n_classes, n_fit;
 } explained_shape;
 asc_status explained_create(const asc_rows *rows, explained_shape shape, explained **out, asc_error *err);
+// Everything of one row, `from` made of the same rows and shape.
+void explained_copy_row(explained *to, const explained *from, size_t row);
 void explained_free(explained *results); // accepts NULL
 
 #endif

@@ -4,17 +4,16 @@
 #include <ascribe/model.h>
 
 #include "base/durable.h"
+#include "base/file.h"
 #include "explain/manifest.h"
 #include "explain/mask_import.h"
 #include "explain/request_backend.h"
 #include "explain/run_output.h"
 #include "io/dataset_read.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const record_kind kind = {"a plan", "plan_version", 1};
 
@@ -35,14 +34,7 @@ typedef struct plan_maker {
 
 static asc_status make_absolute(const char *path, char **out, asc_error *err)
 {
-    char *folder = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
-    const size_t size = (folder ? strlen(folder) : 0) + strlen(path) + 2;
-    *out = folder ? malloc(size) : NULL;
-    if (*out)
-        snprintf(*out, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
-    free(folder);
-    if (!*out)
-        return fail_memory(err, "a path", size);
+    TRY(file_absolute(path, out, err));
     json_t *text = json_string(*out);
     json_decref(text);
     return text ? ASC_OK : fail(err, ASC_USAGE, "%s: a plan holds paths as UTF-8 only", path);

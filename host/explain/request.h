@@ -39,6 +39,7 @@ typedef struct explain_request {
     asc_precision precision;
     int device;              // of backend cuda
     const char *cuda_module; // of backend cuda, for tests; NULL: where it is looked for
+    bool planning;           // of backend cuda: memory is counted, nothing is computed
     unsigned savings; // ASC_SAVING_*
     const row_sampler *sampler; // NULL: rows share designs
     asc_selection selection;    // of the sampler's solver, and what it allows
@@ -86,5 +87,7 @@ asc_status request_open_backend(const explain_request *request, asc_backend **ou
 size_t request_n_workers(const explain_request *request, int wanted);
 // Bytes of an element of the backend's REAL.
 size_t request_real_bytes(const explain_request *request);
+// Bytes of an element of a linear map's weights there.
+size_t request_map_bytes(const explain_request *request);
 
 #endif

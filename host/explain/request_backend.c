@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { MOST_PROCESSES = 1024 };
-enum { GPU_WORKERS = 2 }; // while one of them waits for its step, the other's is enqueued
+enum { GPU_WORKERS = 2 }; // the kernels of one stream fill the gaps of the other's
 
 typedef struct precision_word {
     const char *name;
@@ -132,7 +132,8 @@ asc_status request_backend_check_words(const asc_explain_options *options, asc_e
 asc_status request_backend_check(const asc_explain_options *options, asc_error *err)
 {
     TRY(request_backend_check_words(options, err));
-    if (!is(options->backend, "cuda") || options->devices) // each worker process checks its own: one that has looked at a GPU cannot be forked
+    const bool by_workers = options->devices || options->n_processes > 1; // which cannot be forked from a process that has looked at a GPU
+    if (!is(options->backend, "cuda") || by_workers)
         return ASC_OK;
     const asc_status status = backend_check_cuda(&(cuda_choice){.device = options->device}, err);
     return status == ASC_OK ? ASC_OK : fail_context(err, status, "--backend cuda");
@@ -191,7 +192,7 @@ asc_status request_backend_resolve(const asc_explain_options *options, const asc
 
 asc_status request_open_backend(const explain_request *request, asc_backend **out, asc_error *err)
 {
-    const cuda_choice choice = {request->cuda_module, request->device, request->precision};
+    const cuda_choice choice = {request->cuda_module, request->device, request->precision, request->planning};
     if (request->backend == ASC_BACKEND_CUDA)
         return backend_open_cuda(&choice, out, err);
     return backend_open(request->backend, request->precision, out, err);
@@ -231,4 +232,10 @@ size_t request_real_bytes(const explain_request *request)
         return sizeof(double);
     const bool is_half = request->precision == ASC_PRECISION_FP16 || request->precision == ASC_PRECISION_BF16;
     return request->backend == ASC_BACKEND_CUDA && is_half ? sizeof(uint16_t) : sizeof(float);
+}
+
+size_t request_map_bytes(const explain_request *request)
+{
+    const bool is_rounded = request->backend == ASC_BACKEND_CPU && request->precision == ASC_PRECISION_BF16;
+    return is_rounded ? sizeof(uint16_t) : request_real_bytes(request);
 }

@@ -118,6 +118,7 @@ static asc_status open_inputs(run *r)
     TRY(model_open(job->model_path, &job->log, &stop, &r->model, r->err));
     TRY(dataset_open(job->dataset_path, &stop, &r->dataset, r->err));
     TRY(request_resolve(&job->options, r->model, asc_dataset_describe(r->dataset), &job->log, &r->request, r->err));
+    r->request.planning = r->planning;
     TRY(select_rows(r));
     TRY(asc_dataset_check(r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
     TRY(mask_import_check(&r->request, r->model, r->dataset, (size_t)r->share_first, (size_t)r->share_rows, r->err));
@@ -249,10 +250,8 @@ static asc_status take_folder(run *r)
     const bool is_task = r->job->plan != NULL;
     const run_claim claim = {is_task ? RUN_ROLE_TASK : RUN_ROLE_ALONE, r->job->task, r->job->job_id};
     TRY(run_folder_take(&r->folder, &claim, r->err));
-    if (!is_task && !r->job->options.force && lstat(r->job->out_path, &facts) == 0) {
-        (void)fail(r->err, ASC_CANNOT_CREATE, "%s appeared while the run began", r->job->out_path);
-        return fail_hint(r->err, ASC_CANNOT_CREATE, "run the same command again: it may be complete");
-    }
+    if (!is_task && !r->job->options.force && lstat(r->job->out_path, &facts) == 0)
+        return run_output_fail_appeared(r->job->out_path, r->err);
     if (r->job->options.force)
         run_folder_clear(&r->folder);
     return ASC_OK;

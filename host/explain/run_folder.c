@@ -144,23 +144,29 @@ static void write_holder(int descriptor, const char *job_id)
     json_decref(object);
 }
 
+// For somebody whose claim does not go with ours: a task minds only who needs the folder alone.
 typedef struct holder_search {
     const run_folder *folder;
-    char *who;
+    bool minds_tasks, found;
+    char who[WHO_SIZE]; // "" unknown
 } holder_search;
 
 static void look_for_holder(void *user, const char *name, run_file kind, size_t index)
 {
-    const holder_search *search = user;
+    holder_search *search = user;
     size_t task = 0;
     char *path = NULL, who[WHO_SIZE];
+    const bool of_task = kind == RUN_FILE_LOCK && is_numbered(name, strlen(name), &task_locks, &task);
+    const char *own = search->folder->lock_path ? strrchr(search->folder->lock_path, '/') + 1 : "";
     (void)index;
-    if (kind != RUN_FILE_LOCK || search->who[0] || run_folder_join(search->folder, name, &path, NULL) != ASC_OK)
+    if (kind != RUN_FILE_LOCK || search->who[0] || (of_task && !search->minds_tasks) || strcmp(name, own) == 0 ||
+        run_folder_join(search->folder, name, &path, NULL) != ASC_OK)
         return;
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     const bool held = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    search->found |= held;
     if (held && read_holder(descriptor, who)) {
-        if (is_numbered(name, strlen(name), &task_locks, &task))
+        if (of_task)
             snprintf(search->who, WHO_SIZE, ": task %zu, %.250s", task, who);
         else
             snprintf(search->who, WHO_SIZE, ": %.280s", who);
@@ -170,12 +176,9 @@ static void look_for_holder(void *user, const char *name, run_file kind, size_t 
     free(path);
 }
 
-static asc_status fail_in_use(const run_folder *folder, asc_error *err)
+static asc_status fail_in_use(const holder_search *search, asc_error *err)
 {
-    char who[WHO_SIZE] = "";
-    holder_search search = {folder, who};
-    run_folder_list(folder, look_for_holder, &search);
-    (void)fail(err, ASC_CANNOT_CREATE, "%.600s is in use by another run that writes the same --out%s", folder->path, who);
+    (void)fail(err, ASC_CANNOT_CREATE, "%.600s is in use by another run that writes the same --out%s", search->folder->path, search->who);
     return fail_hint(err, ASC_CANNOT_CREATE, "wait for that run, or choose another --out");
 }
 
@@ -229,7 +232,11 @@ static asc_status lock_folder(run_folder *folder, const run_claim *claim, bool *
         return ASC_OK;
     close(folder->descriptor);
     folder->descriptor = -1;
-    return *gone ? ASC_OK : fail_in_use(folder, err);
+    if (*gone)
+        return ASC_OK;
+    holder_search search = {.folder = folder, .minds_tasks = true};
+    run_folder_list(folder, look_for_holder, &search);
+    return fail_in_use(&search, err);
 }
 
 static asc_status fail_task(const run_folder *folder, const run_claim *claim, asc_error *err)
@@ -262,6 +269,22 @@ static asc_status lock_file(run_folder *folder, const run_claim *claim, asc_erro
     return ASC_OK;
 }
 
+// A folder's lock may reach no further than this machine (NFS), a file's reaches everybody. Whoever comes second sees the other, since each
+// looks when it has its own. One that was killed a moment ago lets go of its locks one after the other.
+static asc_status check_others(const run_folder *folder, const run_claim *claim, asc_error *err)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    for (int attempt = 0;; attempt++) {
+        holder_search search = {.folder = folder, .minds_tasks = claim->role != RUN_ROLE_TASK};
+        run_folder_list(folder, look_for_holder, &search);
+        if (!search.found)
+            return ASC_OK;
+        if (attempt >= LOCK_ATTEMPTS)
+            return fail_in_use(&search, err);
+        nanosleep(&pause, NULL);
+    }
+}
+
 asc_status run_folder_take(run_folder *folder, const run_claim *claim, asc_error *err)
 {
     bool gone = true;
@@ -279,7 +302,7 @@ asc_status run_folder_take(run_folder *folder, const run_claim *claim, asc_error
         close(folder->lock); // another's: it stays
         folder->lock = -1;
     }
-    return status;
+    return status == ASC_OK ? check_others(folder, claim, err) : status;
 }
 
 void run_folder_release(run_folder *folder)

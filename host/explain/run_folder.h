@@ -6,8 +6,8 @@
 //   progress-NNNN.json       where a task stands (run_progress.h)
 //   NAME.<host>.<pid>.<random>.tmp          not finished (base/durable.h); the merge's is called result
 //
-// The folder itself is locked too: shared by the tasks of a plan, exclusive by a run without plan and by the merge. Where a file system has
-// no locks, all go on without: parts are the same bytes whoever writes them, and get their names whole.
+// The folder itself is locked too: shared by the tasks of a plan, exclusive by a run without plan and by the merge. On NFS that lock is this
+// machine's alone, so that each looks at the lock files of the others besides. Where a file system has no locks, all go on without: parts are the same bytes whoever writes them, and get their names whole.
 #ifndef ASCRIBE_EXPLAIN_RUN_FOLDER_H
 #define ASCRIBE_EXPLAIN_RUN_FOLDER_H
 

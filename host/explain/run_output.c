@@ -64,6 +64,12 @@ static void fail_other_result(const run_output *there, const run_output_wish *wi
     (void)fail(err, ASC_CANNOT_CREATE, "%.300s exists and is the result of a run with another configuration: %s", wish->path, words);
 }
 
+asc_status run_output_fail_appeared(const char *path, asc_error *err)
+{
+    (void)fail(err, ASC_CANNOT_CREATE, "%s appeared while the run began", path);
+    return fail_hint(err, ASC_CANNOT_CREATE, "run the same command again: it may be complete");
+}
+
 asc_status run_output_check(const run_output *there, const run_output_wish *wish, bool *complete, asc_error *err)
 {
     struct stat facts;
@@ -79,6 +85,8 @@ asc_status run_output_check(const run_output *there, const run_output_wish *wish
     TRY(check_replaceable(wish, &facts, err));
     if (wish->force)
         return ASC_OK;
+    if (!there->manifest && there->error.status == ASC_OK)
+        return run_output_fail_appeared(wish->path, err);
     if (same)
         (void)fail(err, ASC_CANNOT_CREATE, "%s exists and is this run's result, but %s", wish->path,
                    wish->with_text ? "without the texts" : "with the texts, which --no-text leaves out");

@@ -32,4 +32,7 @@ typedef struct run_output_wish {
 // configuration is told by every field that differs. Not even force replaces a folder, a pipe, a device or the dataset.
 asc_status run_output_check(const run_output *there, const run_output_wish *wish, bool *complete, asc_error *err);
 
+// OUT was not there when it was to be read: another process has finished since. ASC_CANNOT_CREATE.
+asc_status run_output_fail_appeared(const char *path, asc_error *err);
+
 #endif

@@ -22,6 +22,7 @@ typedef struct run {
     asc_model *model;
     asc_dataset *dataset;
     explain_request request;
+    bool planning; // the engine counts memory, and computes nothing
     engine *engine;
     supervisor *supervisor; // of the processes that do the work (supervisor.h), which then have model, dataset and engine; NULL: this one does
     size_t n_workers;

@@ -2,6 +2,7 @@
 #include "explain/run_record.h"
 
 #include "base/durable.h"
+#include "base/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +10,25 @@
 static const record_kind kind = {"a run's record", "run_version", 1};
 enum { MOST_CLASSES = 1 << 24 };
 
-// A path that is no UTF-8 is left out: who merges has to say it.
+// From wherever the run is merged. A path that is no UTF-8 is left out: who merges has to say it.
 static json_t *path_json(const char *path)
 {
-    json_t *text = path ? json_string(path) : NULL;
+    char *absolute = NULL;
+    json_t *text = path && file_absolute(path, &absolute, NULL) == ASC_OK ? json_string(absolute) : NULL;
+    free(absolute);
     return text ? text : json_null();
 }
 
+// NULL: not enough memory, or a name that is no UTF-8.
 static json_t *name_list(const char *const *names, size_t count)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(names[i]));
+    for (size_t i = 0; i < count && list; i++) {
+        if (json_array_append_new(list, json_string(names[i])) == 0)
+            continue;
+        json_decref(list);
+        list = NULL;
+    }
     return list;
 }
 

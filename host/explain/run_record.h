@@ -16,7 +16,7 @@ typedef struct run_record {
     uint32_t n_targets, n_classes, n_fit;
     const char **class_names; // [n_classes]
     const char *method, *estimator, *output, *policy, *granularity, *kernel_set;
-    const char *model_path, *dataset_path; // NULL where a path is no UTF-8
+    const char *model_path, *dataset_path; // absolute; NULL where a path is no UTF-8
     bool keep_text;
 } run_record;
 

@@ -71,17 +71,89 @@ static asc_status append(step_list *list, const step *next, asc_error *err)
     return ASC_OK;
 }
 
-asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, asc_error *err)
+static size_t divide_up(size_t count, size_t by)
+{
+    return count / by + (count % by > 0);
+}
+
+// Tokens of the units of one kind of a row, shared empty coalitions included.
+static size_t row_tokens(const batch *b, step_kind kind, size_t row)
+{
+    if (kind != STEP_REST)
+        return unit_tokens(b, kind, row);
+    const size_t first = b->first_unit[row], n_units = b->first_unit[row + 1] - first;
+    if (b->design->host->paired)
+        return n_units > 0 ? n_units * unit_tokens(b, kind, first) : 0;
+    size_t n_tokens = 0;
+    for (size_t unit = first; unit < first + n_units; unit++)
+        n_tokens += unit_tokens(b, kind, unit);
+    return n_tokens;
+}
+
+static size_t batch_tokens(const batch *b, step_kind kind)
+{
+    size_t n_tokens = 0;
+    for (size_t row = 0; row < b->n_rows; row++)
+        n_tokens += row_tokens(b, kind, row);
+    return n_tokens;
+}
+
+// What whole units of the usual size fill of a step.
+static size_t usable_tokens(step_limits limits, size_t n_tokens, size_t n_units)
+{
+    const size_t usual = n_units > 0 ? divide_up(n_tokens, n_units) : 0;
+    return usual > 0 && usual < limits.max_tokens ? limits.max_tokens / usual * usual : limits.max_tokens;
+}
+
+size_t schedule_wanted_tokens(batch *const *batches, size_t n_batches, step_kind kind, step_limits limits, size_t n_workers)
+{
+    size_t n_tokens = 0, n_units = 0;
+    for (size_t i = 0; i < n_batches; i++) {
+        n_tokens += batch_tokens(batches[i], kind);
+        n_units += count_units(batches[i], kind);
+    }
+    const size_t usable = usable_tokens(limits, n_tokens, n_units);
+    const size_t n_steps = n_workers * divide_up(n_tokens, n_workers * usable);
+    return n_steps > 0 ? divide_up(n_tokens, n_steps) : usable;
+}
+
+// What a batch has left to be cut: a step is closed when it holds its even share.
+typedef struct remainder {
+    size_t n_tokens, n_steps;
+} remainder;
+
+static remainder whole_batch(const batch *b, step_kind kind, step_limits limits, size_t wanted_tokens)
+{
+    const size_t n_tokens = wanted_tokens < SIZE_MAX ? batch_tokens(b, kind) : 0;
+    const size_t least = divide_up(n_tokens, usable_tokens(limits, n_tokens, count_units(b, kind)));
+    const size_t nearest = (n_tokens + wanted_tokens / 2) / wanted_tokens;
+    return (remainder){n_tokens, nearest > least ? nearest : least};
+}
+
+static size_t even_share(const remainder *left)
+{
+    return left->n_steps > 0 ? divide_up(left->n_tokens, left->n_steps) : SIZE_MAX;
+}
+
+static void take_step(remainder *left, const step *taken)
+{
+    left->n_tokens -= taken->n_tokens;
+    left->n_steps -= left->n_steps > 0;
+}
+
+asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, size_t wanted_tokens, asc_error *err)
 {
     const size_t n_units = count_units(b, kind), per_unit = schedule_unit_sequences(b, kind);
+    remainder left = whole_batch(b, kind, limits, wanted_tokens);
     step open = {.batch = b, .kind = kind};
     for (size_t unit = 0; unit < n_units; unit++) {
         const bool shares = schedule_shares_empty(&open, unit);
         size_t n_tokens = shares ? b->n_row_tokens[unit] : unit_tokens(b, kind, unit);
         size_t n_sequences = shares ? 1 : per_unit;
         const bool full = open.n_tokens + n_tokens > limits.max_tokens || open.n_sequences + n_sequences > limits.max_sequences;
-        if (full && open.n_units > 0) {
+        if ((full || open.n_tokens >= even_share(&left)) && open.n_units > 0) {
             TRY(append(list, &open, err));
+            take_step(&left, &open);
             open = (step){.batch = b, .kind = kind, .first = unit};
             n_tokens = unit_tokens(b, kind, unit);
             n_sequences = per_unit;
@@ -152,7 +224,6 @@ static size_sums sum_sizes(const batch *b, size_t row, size_t first, size_t coun
 void schedule_measure(const batch *b, step_kind kind, forward_load *load)
 {
     const design *d = b->design->host;
-    const bool same_units = kind == STEP_ANCHORS || d->paired;
     size_sums sums = {0};
     if (kind == STEP_PLAIN) {
         measure_plain(b, 0, b->n_rows, load);
@@ -169,8 +240,7 @@ void schedule_measure(const batch *b, step_kind kind, forward_load *load)
             sums = sum_sizes(b, row, kind == STEP_REST ? 2 : 0, n_sequences);
         load->squares += (double)n_sequences * l.fixed * l.fixed + 2 * l.fixed * l.per_feature * sums.sizes +
                          l.per_feature * l.per_feature * sums.squares;
-        for (size_t unit = 0; unit < (same_units ? 1 : n_units); unit++)
-            load->tokens += (same_units ? n_units : 1) * unit_tokens(b, kind, first_unit + unit);
+        load->tokens += row_tokens(b, kind, row);
         load->sequences += n_sequences;
     }
 }

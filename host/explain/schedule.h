@@ -32,8 +32,12 @@ typedef struct step_limits {
     size_t max_tokens, max_sequences;
 } step_limits;
 
-// Appends the steps of one kind that cover a batch.
-asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, asc_error *err);
+// Appends the steps of one kind that cover a batch, of about wanted_tokens each and about as long as each other; SIZE_MAX: as long as they may be.
+asc_status schedule_steps(step_list *list, batch *b, step_kind kind, step_limits limits, size_t wanted_tokens, asc_error *err);
+
+// The wanted_tokens with which n_workers workers finish these batches at about the same time: so many that the number of steps is
+// a multiple of n_workers.
+size_t schedule_wanted_tokens(batch *const *batches, size_t n_batches, step_kind kind, step_limits limits, size_t n_workers);
 void schedule_free(step_list *list);
 
 // Whether unit `unit` of a step leaves out its empty coalition.

@@ -102,13 +102,21 @@ static void set_signals(const sigset_t *mask)
     pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
 
+asc_explain_job supervisor_worker_job(const asc_explain_job *job, int device)
+{
+    asc_explain_job one = *job;
+    one.options.devices = NULL;
+    one.options.n_processes = 0;
+    if (device >= 0)
+        one.options.device = device;
+    if (device >= 0 || strcmp(one.options.backend, "auto") == 0)
+        one.options.backend = device >= 0 ? "cuda" : "cpu";
+    return one;
+}
+
 static asc_explain_job job_of(const supervisor *s, const slot *w)
 {
-    asc_explain_job job = *s->r->job;
-    if (w->device >= 0) {
-        job.options.backend = "cuda";
-        job.options.device = w->device;
-    }
+    asc_explain_job job = supervisor_worker_job(s->r->job, w->device);
     if (job.options.n_workers == 0)
         job.options.n_workers = (int)s->n_threads;
     return job;

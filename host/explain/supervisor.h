@@ -13,6 +13,9 @@
 
 bool supervisor_is_wanted(const asc_explain_options *options);
 
+// The job of one worker: in one process, on GPU `device`, or (-1) where the options say, "auto" being the processor.
+asc_explain_job supervisor_worker_job(const asc_explain_job *job, int device);
+
 // Starts the workers and waits until all have opened the run: run_open and run_check_output. The first that cannot ends it. Fills in
 // r->supervisor, r->manifest_hash, r->request.stop, r->n_workers (threads of all).
 asc_status supervisor_open(run *r);

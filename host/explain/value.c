@@ -3,13 +3,14 @@
 
 #include <stdlib.h>
 
-// Parts of `sequences`, each with room for one element more than there are sequences: of those that are evaluated, rows, coalitions and
-// offsets; of a step's values where some share a sequence, rows, coalitions and which sequence.
-typedef enum sequence_part { ROWS, COALITIONS, OFFSETS, VALUE_ROWS, VALUE_COALITIONS, VALUE_SOURCE, N_PARTS } sequence_part;
+// Parts of `sequences`, back to back, each with room for one element more than the step has values: of the sequences that are evaluated, rows and
+// coalitions; of the values, where some share a sequence, rows, coalitions and which sequence; and the sequences' offsets. A step sends
+// those it needs, which come first, in one transfer.
+typedef enum sequence_part { ROWS, COALITIONS, VALUE_ROWS, VALUE_COALITIONS, VALUE_SOURCE, OFFSETS, N_PARTS } sequence_part;
 
 static size_t part_at(const value_worker *worker, sequence_part part)
 {
-    return (size_t)part * (worker->max_values + 1);
+    return (size_t)part * worker->part_size;
 }
 
 static asc_view part_view(const value_worker *worker, sequence_part part)
@@ -17,16 +18,11 @@ static asc_view part_view(const value_worker *worker, sequence_part part)
     return view_at(worker->sequences, part_at(worker, part));
 }
 
-static asc_status upload_part(value_worker *worker, sequence_part part, size_t count, asc_error *err)
-{
-    return buffer_upload(worker->stream, part_view(worker, part), worker->host_sequences + part_at(worker, part), count, err);
-}
-
 asc_status value_worker_create(const device_model *model, step_limits limits, value_worker *out, asc_error *err)
 {
     const size_t max_values = 2 * limits.max_sequences, n_sequences = N_PARTS * (max_values + 1);
     *out = (value_worker){.limits = limits, .max_values = max_values};
-    out->host_sequences = malloc(n_sequences * sizeof *out->host_sequences);
+    out->host_sequences = calloc(n_sequences, sizeof *out->host_sequences);
     asc_status status = out->host_sequences ? ASC_OK : fail_memory(err, "a step", n_sequences * sizeof(int32_t));
     if (status == ASC_OK)
         status = stream_create(model->backend, &out->stream, err);
@@ -64,6 +60,15 @@ size_t value_worker_bytes(const value_worker *worker, size_t real_bytes)
     return bytes;
 }
 
+// The offsets of rows as they stand, counted from the first one's.
+static void list_offsets(value_worker *worker, const step *s)
+{
+    const int32_t *table_offsets = s->batch->table_offsets + s->first;
+    int32_t *offsets = worker->host_sequences + part_at(worker, OFFSETS);
+    for (size_t q = 0; q <= s->n_sequences; q++)
+        offsets[q] = table_offsets[q] - table_offsets[0];
+}
+
 // Tells the device which coalition of which row each sequence is, and each value; *n_values is 0 where the values are the sequences.
 static asc_status upload_sequences(value_worker *worker, const step *s, size_t *n_values, asc_error *err)
 {
@@ -71,6 +76,7 @@ static asc_status upload_sequences(value_worker *worker, const step *s, size_t *
     int32_t *parts[N_PARTS];
     size_t n = 0;
     int32_t empty = 0; // the last empty coalition that is evaluated
+    worker->part_size = count + 1;
     for (size_t part = 0; part < N_PARTS; part++)
         parts[part] = worker->host_sequences + part_at(worker, part);
     for (size_t v = 0; v < count; v++) {
@@ -86,11 +92,10 @@ static asc_status upload_sequences(value_worker *worker, const step *s, size_t *
         n += !shared;
     }
     *n_values = n < count ? count : 0;
-    TRY(upload_part(worker, ROWS, n, err));
-    TRY(upload_part(worker, COALITIONS, n, err));
-    TRY(upload_part(worker, VALUE_ROWS, *n_values, err));
-    TRY(upload_part(worker, VALUE_COALITIONS, *n_values, err));
-    return upload_part(worker, VALUE_SOURCE, *n_values, err);
+    if (s->kind == STEP_PLAIN)
+        list_offsets(worker, s);
+    const sequence_part end = s->kind == STEP_PLAIN ? N_PARTS : *n_values ? OFFSETS : VALUE_ROWS;
+    return buffer_upload(worker->stream, view_at(worker->sequences, 0), worker->host_sequences, part_at(worker, end), err);
 }
 
 static asc_status pack(value_worker *worker, const step *s, asc_error *err)
@@ -130,10 +135,6 @@ static asc_status run_plain(const device_model *model, value_worker *worker, con
 {
     const batch *b = s->batch;
     const int32_t first = b->table_offsets[s->first];
-    int32_t *offsets = worker->host_sequences + part_at(worker, OFFSETS);
-    for (size_t q = 0; q <= s->n_sequences; q++)
-        offsets[q] = b->table_offsets[s->first + q] - first;
-    TRY(upload_part(worker, OFFSETS, s->n_sequences + 1, err));
     token_table slice = b->table;
     slice.n_tokens = s->n_tokens;
     slice.features.first += (size_t)first;
@@ -154,6 +155,7 @@ static asc_status run_plain(const device_model *model, value_worker *worker, con
 static asc_status run_packed(const device_model *model, value_worker *worker, const step *s, asc_error *err)
 {
     TRY(pack(worker, s, err));
+    TRY(forward_end_stage(&worker->workspace, STAGE_PACK, err));
     const forward_input input = {
         .n_sequences = s->n_sequences,
         .n_tokens = s->n_tokens,
@@ -184,6 +186,7 @@ asc_status value_run_step(const device_model *model, value_worker *worker, const
 {
     const batch *b = s->batch;
     size_t n_values;
+    TRY(forward_begin_stage(&worker->workspace, err));
     TRY(upload_sequences(worker, s, &n_values, err));
     const step_logits logits = {
         .n_rows = b->n_rows,
@@ -211,5 +214,6 @@ asc_status value_run_step(const device_model *model, value_worker *worker, const
         .targets = view_at(b->targets, 0),
         .values = view_at(b->values, 0),
     };
-    return op_values(worker->stream, &args, err);
+    TRY(op_values(worker->stream, &args, err));
+    return forward_end_stage(&worker->workspace, STAGE_VALUES, err);
 }

@@ -9,9 +9,10 @@
 typedef struct value_worker {
     asc_stream *stream;
     forward_workspace workspace;
-    asc_buffer *sequences; // I32: rows, coalitions and offsets of a step's sequences
+    asc_buffer *sequences; // I32: rows, coalitions and offsets of a step's sequences, part_size elements apart
     asc_buffer *source, *positions, *places; // I32 [max_tokens]: what op_pack writes of each token
     int32_t *host_sequences;
+    size_t part_size;
     step_limits limits;
     size_t max_values; // of a step: where rows share empty coalitions, up to two for each sequence
 } value_worker;

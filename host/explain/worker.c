@@ -118,8 +118,6 @@ static asc_status work(worker *w)
 void worker_run(const worker_start *start)
 {
     worker w = {.start = start, .job = start->job, .summary = {.backend = ""}};
-    w.job.options.devices = NULL;
-    w.job.options.n_processes = 0;
     w.job.log = (asc_log){say, &w};
     w.job.progress = tell_progress;
     w.job.progress_user = &w;

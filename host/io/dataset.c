@@ -19,7 +19,7 @@ struct asc_dataset {
     h5file *file;
     h5set ids, truncated;
     h5set token_ids, token_features, token_types, token_offsets;
-    h5set feature_offsets;
+    h5set feature_offsets, rationales;
     annotations notes;
     char *texts[N_TEXTS]; // the info's strings
     asc_dataset_info info;
@@ -85,6 +85,9 @@ static asc_status open_features(asc_dataset *data, asc_error *err)
     if (info->n_features > info->n_tokens)
         return fail(err, ASC_MALFORMED, "%s: expected at most as many features as tokens (%zu), found %zu",
                     h5file_path(data->file), info->n_tokens, info->n_features);
+    const h5set_shape marks = {COLUMN_UINT8, info->n_features, 0};
+    TRY(h5set_open_optional(data->file, "features/rationale", marks, &data->rationales, err));
+    info->has_rationales = data->rationales.id > 0;
     return ASC_OK;
 }
 
@@ -153,6 +156,7 @@ static asc_status open_all(asc_dataset *data, asc_error *err)
 static void close_all(asc_dataset *data)
 {
     annotations_close(&data->notes);
+    h5set_close(&data->rationales);
     h5set_close(&data->feature_offsets);
     h5set_close(&data->token_offsets);
     h5set_close(&data->token_types);
@@ -322,6 +326,19 @@ static asc_status check_rows(const asc_dataset *data, const asc_rows *rows, asc_
     return status;
 }
 
+static asc_status read_rationales(const asc_dataset *data, size_t begin, asc_rows *rows, asc_error *err)
+{
+    const size_t count = (size_t)rows->feature_offsets[rows->n_rows];
+    if (data->rationales.id <= 0)
+        return ASC_OK;
+    TRY(h5set_read_new(&data->rationales, begin, count, &rows->rationales, err));
+    for (size_t i = 0; i < count; i++)
+        if (rows->rationales[i] > 1)
+            return fail(err, ASC_MALFORMED, "%s: dataset 'features/rationale': expected 0 or 1, found %u", h5file_path(data->file),
+                        (unsigned)rows->rationales[i]);
+    return ASC_OK;
+}
+
 static void take_annotations(asc_rows *rows, const annotation_slice *notes)
 {
     rows->span_offsets = notes->span_offsets;
@@ -348,6 +365,7 @@ static asc_status read_rows(const asc_dataset *data, row_range range, asc_rows *
     TRY(ragged_read(&data->feature_offsets, range, data->info.n_features, &rows->feature_offsets, &begin,
                     err));
     TRY(check_rows(data, rows, err));
+    TRY(read_rationales(data, begin, rows, err));
     TRY(stop_poll(&data->stop, err));
     TRY(annotations_read(&data->notes, range, rows->feature_offsets, &notes, err));
     take_annotations(rows, &notes);
@@ -429,6 +447,7 @@ void asc_rows_free(asc_rows *rows)
 {
     if (!rows)
         return;
+    free(rows->rationales);
     free(rows->keys);
     free(rows->label_numbers);
     free(rows->label_matrix);

@@ -12,22 +12,12 @@
 #define ASCRIBE_IO_H5FILE_H
 
 #include "base/fail.h"
+#include "io/column_type.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-typedef enum column_type {
-    COLUMN_UINT8,
-    COLUMN_INT32,
-    COLUMN_UINT32,
-    COLUMN_INT64,
-    COLUMN_UINT64,
-    COLUMN_FLOAT32,
-    COLUMN_FLOAT64,
-    COLUMN_TEXT, // fixed-length strings
-} column_type;
 
 enum { H5SET_ROWS_PER_CHUNK = 65536, H5SET_FLAT_PER_CHUNK = 131072 };
 

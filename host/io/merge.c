@@ -14,6 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+enum { LARGE_BYTES = 1 << 20 }; // more than a chunk of HDF5's
+
 asc_status merge_part_path(const char *parts_folder, int64_t index, char **path, asc_error *err)
 {
     const size_t size = strlen(parts_folder) + 48;
@@ -96,9 +102,18 @@ typedef struct step_call {
     const char *path;
 } step_call;
 
+// Parts come and go in two threads: what is freed is given back, instead of staying in the heap of each. In the child only.
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+#endif
+}
+
 static asc_status call_step(void *context, asc_error *err)
 {
     const step_call *call = context;
+    give_memory_back();
     h5_silence_begin();
     return call->step(call->job, call->path, err);
 }

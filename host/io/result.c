@@ -41,6 +41,7 @@ const char *asc_row_status_name(uint32_t bit)
     case ASC_ROW_TOO_MANY_FEATURES: return "too_many_features";
     case ASC_ROW_NO_FIXED_TOKEN: return "no_fixed_token";
     case ASC_ROW_NO_LABEL: return "no_label";
+    case ASC_ROW_RECOMPUTED_BF16: return "recomputed_bf16";
     default: return NULL;
     }
 }

@@ -6,11 +6,10 @@
 // needs one query a sequence, and, by op_attention_first, neither keys nor values.
 #include "model/forward.h"
 
-#include "base/clock.h"
 #include "model/savings.h"
 
 const char *const forward_stage_names[N_FORWARD_STAGES] = {
-    "embed", "qkv", "attention", "attention_out", "norm", "ffn_in", "ffn_out", "last_block", "head",
+    "embed", "qkv", "attention", "attention_out", "norm", "ffn_in", "ffn_out", "last_block", "head", "pack", "values", "solve",
 };
 
 // ---- Memory ------------------------------------------------------------------------------------------------------
@@ -82,21 +81,24 @@ typedef struct pass {
     forward_workspace *workspace;
     const forward_input *input;
     forward_stage stage; // what all time counts as; N_FORWARD_STAGES: each stage as itself
-    double *since_s;     // when the present stage began, for the profile
     asc_error *err;
 } pass;
+
+asc_status forward_begin_stage(const forward_workspace *workspace, asc_error *err)
+{
+    return workspace->profile ? stopwatch_lap(workspace->profile->watch, NULL, err) : ASC_OK;
+}
+
+asc_status forward_end_stage(const forward_workspace *workspace, forward_stage stage, asc_error *err)
+{
+    forward_profile *profile = workspace->profile;
+    return profile ? stopwatch_lap(profile->watch, &profile->seconds[stage], err) : ASC_OK;
+}
 
 // Ends a stage: what ran since the last one was this.
 static asc_status end_stage(const pass *p, forward_stage stage)
 {
-    forward_profile *profile = p->workspace->profile;
-    if (!profile)
-        return ASC_OK;
-    TRY(stream_sync(p->stream, p->err));
-    const double now_s = clock_seconds();
-    profile->seconds[p->stage < N_FORWARD_STAGES ? p->stage : stage] += now_s - *p->since_s;
-    *p->since_s = now_s;
-    return ASC_OK;
+    return forward_end_stage(p->workspace, p->stage < N_FORWARD_STAGES ? p->stage : stage, p->err);
 }
 
 static asc_status linear(const pass *p, const asc_linear *weights, size_t n_rows, asc_activation activation, asc_view x, asc_view out)
@@ -278,8 +280,8 @@ asc_status forward_run(const device_model *model, asc_stream *stream, forward_wo
     if (input->n_tokens > workspace->max_tokens || input->n_sequences > workspace->max_sequences)
         return fail(err, ASC_INTERNAL, "forward pass of %zu tokens in %zu sequences, workspace holds %zu in %zu", input->n_tokens,
                     input->n_sequences, workspace->max_tokens, workspace->max_sequences);
-    double since_s = workspace->profile ? clock_seconds() : 0;
-    const pass p = {model, &model->model->config, stream, workspace, input, N_FORWARD_STAGES, &since_s, err};
+    TRY(forward_begin_stage(workspace, err));
+    const pass p = {model, &model->model->config, stream, workspace, input, N_FORWARD_STAGES, err};
     const size_t n_blocks = p.config->n_layers;
     const size_t n_full = model->last.query && !input->all_tokens && !input->tap ? n_blocks - 1 : n_blocks;
     const size_t first = input->entries ? 1 : 0;
@@ -333,8 +335,8 @@ asc_status forward_entries_create(const device_model *model, asc_stream *stream,
                                   size_t n_entries, forward_entries *out, asc_error *err)
 {
     const size_t width = model->model->config.n_hidden;
-    double since_s = workspace->profile ? clock_seconds() : 0;
-    const pass p = {model, &model->model->config, stream, workspace, NULL, N_FORWARD_STAGES, &since_s, err};
+    TRY(forward_begin_stage(workspace, err));
+    const pass p = {model, &model->model->config, stream, workspace, NULL, N_FORWARD_STAGES, err};
     *out = (forward_entries){.n_entries = n_entries};
     asc_status status = buffer_create(model->backend, ASC_REAL, n_entries * width, &out->hidden, err);
     if (status == ASC_OK)

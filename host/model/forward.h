@@ -16,13 +16,17 @@ typedef enum forward_stage {
     STAGE_FFN_OUT,
     STAGE_LAST, // the last block, for first tokens alone
     STAGE_HEAD,
+    STAGE_PACK, // this and the next two stand around the passes (value.h, batch.h)
+    STAGE_VALUES,
+    STAGE_SOLVE,
     N_FORWARD_STAGES,
 } forward_stage;
 
 extern const char *const forward_stage_names[N_FORWARD_STAGES];
 
 typedef struct forward_profile {
-    double seconds[N_FORWARD_STAGES];
+    double seconds[N_FORWARD_STAGES]; // complete when the watch is finished
+    asc_stopwatch *watch;             // of the stream
 } forward_profile;
 
 // Device memory for one forward pass at a time; belongs to one stream.
@@ -36,8 +40,12 @@ typedef struct forward_workspace {
     asc_buffer *dense;  // REAL [max_sequences, D]
     asc_buffer *logits; // REAL [max_sequences, C]: the result
     asc_buffer *absorbed, *mixture; // REAL [max_sequences, H, D]: op_attention_first's u and result; NULL without ASC_SAVING_LAST_LAYER
-    forward_profile *profile;       // NULL, or where the seconds of every stage are added; the stream is waited for at every stage
+    forward_profile *profile;       // NULL, or where the seconds of every stage are added
 } forward_workspace;
+
+// What is enqueued from now on belongs to the stage that ends next; and that end. Nothing without a profile.
+asc_status forward_begin_stage(const forward_workspace *workspace, asc_error *err);
+asc_status forward_end_stage(const forward_workspace *workspace, forward_stage stage, asc_error *err);
 
 asc_status forward_workspace_create(const device_model *model, size_t max_tokens, size_t max_sequences, forward_workspace *out,
                                     asc_error *err);

@@ -30,6 +30,7 @@
 #include <ascribe/bench.h>
 #include <ascribe/dataset.h>
 #include <ascribe/device.h>
+#include <ascribe/evaluate.h>
 #include <ascribe/explain.h>
 #include <ascribe/global.h>
 #include <ascribe/log.h>

@@ -90,7 +90,7 @@ typedef struct asc_bench_report {
     double designs_s;           // making the designs, once before the passes
     double gemm_flops_per_s;    // of all workers at once: the best of before and after the passes; 0: not measured
     size_t n_stages;
-    asc_bench_stage stages[ASC_BENCH_MOST_STAGES]; // of the passes; what is left of 1 is packing, values, solving and waiting
+    asc_bench_stage stages[ASC_BENCH_MOST_STAGES]; // of the passes; what is left of 1 is making coalitions and waiting
     uint64_t peak_memory_bytes; // most that the process had resident so far
     size_t n_savings;           // 0: not measured
     asc_bench_saving savings[ASC_BENCH_MOST_SAVINGS];

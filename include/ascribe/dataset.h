@@ -40,6 +40,7 @@ typedef struct asc_dataset_info {
     int has_keys;
     int has_pairs;         // every row is two texts
     int has_label_matrix;  // several classes for each row
+    int has_rationales;    // features that people marked
     int has_label_numbers; // a number for each row (regression); at most one of the three kinds of labels
 } asc_dataset_info;
 
@@ -68,6 +69,7 @@ typedef struct asc_rows {
     uint8_t *label_matrix; // [n_rows, n_label_names] 1 = applies, 0 = does not, ASC_NOT_LABELLED; NULL when there is none
     double *label_numbers; // [n_rows] NaN = none; NULL when there are none
     char **keys;           // the user's own ids; NULL when the file has none
+    uint8_t *rationales;   // a feature each: 1 = in the row's rationale, else 0; NULL when the file has none
 } asc_rows;
 
 // Opens and checks the structure, in a child process first: a file that kills libhdf5 kills that one. The child is a fork,

@@ -13,7 +13,9 @@ extern "C" {
 typedef struct asc_progress {
     const char *phase; // "explaining", "merging"
     size_t rows_done, n_rows;
-    uint64_t evaluations_done;    // coalitions
+    size_t rows_reused;           // of these, taken over from parts that were there
+    uint64_t evaluations_done;    // coalitions, those of rows taken over among them
+    uint64_t evaluations_reused;
     uint64_t n_evaluations;       // expected in all
     uint64_t tokens_done;
     double elapsed_s;
@@ -78,6 +80,10 @@ typedef struct asc_explain_cost {
     uint64_t weight_bytes; // memory: the weights, as read and as the backend keeps them,
     uint64_t worker_bytes; // what all workers compute in,
     uint64_t batch_bytes;  // and masks and values of the rows that are worked on at once
+    // Of a GPU, 0 elsewhere: memory that is free and all there is, and tokens of the largest step. Then the three above are what will be
+    // asked for on it, counted by the functions that ask; what CUDA itself takes (some hundred MiB) comes on top.
+    uint64_t device_free_bytes, device_bytes;
+    size_t step_tokens;
     size_t n_parts, rows_per_part; // rows of the largest part
     uint64_t parts_bytes;  // of all part files: exact
     uint64_t output_bytes; // of OUT: an upper bound for all but small results, in which HDF5's own structures outweigh the rows

@@ -22,6 +22,7 @@ enum {
     ASC_ROW_TOO_MANY_FEATURES = 1u << 8, // too many features for the exact estimator: no attributions
     ASC_ROW_NO_FIXED_TOKEN = 1u << 9,    // does not begin with a fixed token, where the model is read: not explained
     ASC_ROW_NO_LABEL = 1u << 10,         // the target is the row's label, which is no class of the model: not explained
+    ASC_ROW_RECOMPUTED_BF16 = 1u << 11,  // fp16 overflowed on it: all of its evaluations were made anew in bfloat16
     // Any of these: the row has no attributions.
     ASC_ROW_UNEXPLAINED = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID | ASC_ROW_NON_FINITE | ASC_ROW_TOO_MANY_FEATURES |
                           ASC_ROW_NO_FIXED_TOKEN | ASC_ROW_NO_LABEL,

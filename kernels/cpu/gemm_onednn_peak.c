@@ -46,9 +46,10 @@ asc_status plain_prepare(gemm *library, plain_product *product, asc_error *err)
         return fail_memory(err, "measuring the matrix product", sizeof *packed);
     product->ready = packed;
     packed->library = library;
-    const int n_threads = enter_single_thread();
+    onednn_call call;
+    onednn_enter(&call);
     const asc_status status = fill_packed(packed, product, err);
-    leave_single_thread(n_threads);
+    onednn_leave(&call);
     return status;
 }
 
@@ -67,14 +68,15 @@ static asc_status run_packed(const packed_product *packed, asc_error *err)
 asc_status plain_run(const plain_product *product, size_t way, asc_error *err)
 {
     const dnnl_dim_t n_rows = (dnnl_dim_t)product->n_rows, n_out = (dnnl_dim_t)product->shape.n_out, n_in = (dnnl_dim_t)product->shape.n_in;
-    const int n_threads = enter_single_thread();
+    onednn_call call;
+    onednn_enter(&call);
     asc_status status;
     if (way == WAY_PACKED)
         status = run_packed(product->ready, err);
     else
         status = onednn_passed(dnnl_sgemm('N', 'T', n_rows, n_out, n_in, 1, product->x, n_in, product->weight, n_in, 0, product->out, n_out),
                                "a product", err);
-    leave_single_thread(n_threads);
+    onednn_leave(&call);
     return status;
 }
 

@@ -149,9 +149,9 @@ template <int E, typename real> static asc_status launch_mma(asc_stream *stream,
     const size_t bytes = (size_t)MMA_WARPS * 2 * (size_t)w.stage_keys * stage_stride<E> * sizeof(real);
     const dim3 grid((unsigned)w.all.count, cuda_blocks((size_t)w.n_heads, MMA_WARPS),
                     w.all.most <= MMA_KEYS ? 1 : cuda_blocks((size_t)w.all.most, MMA_BLOCK_QUERIES));
-    TRY(cuda_allow_shared(attention_mma_kernel<E, real>, bytes, "attention", err));
+    TRY(cuda_allow_shared(stream, attention_mma_kernel<E, real>, bytes, "attention", err));
     CUDA_LAUNCH((attention_mma_kernel<E, real>), grid, dim3(32, MMA_WARPS), bytes, stream, w);
-    return cuda_launched("attention", err);
+    return cuda_launched(stream, "attention", err);
 }
 
 template <int N, typename real>
@@ -160,9 +160,9 @@ static asc_status launch_general(asc_stream *stream, const attention_work<real> 
     const attention_work<real> w = *work;
     const size_t bytes = stage_floats(head_size) * sizeof(float);
     const dim3 grid((unsigned)w.all.count, (unsigned)w.n_heads, cuda_blocks((size_t)w.all.most, BLOCK_QUERIES));
-    TRY(cuda_allow_shared(attention_kernel<N, real>, bytes, "attention, general", err));
+    TRY(cuda_allow_shared(stream, attention_kernel<N, real>, bytes, "attention, general", err));
     CUDA_LAUNCH((attention_kernel<N, real>), grid, dim3(32, WARPS), bytes, stream, w, (int)head_size);
-    return cuda_launched("attention, general", err);
+    return cuda_launched(stream, "attention, general", err);
 }
 
 template <typename real> struct on_tensor_cores {

@@ -172,10 +172,10 @@ template <int N, typename real> static asc_status launch(asc_stream *stream, con
     w.out = cuda_data<real>(args->out);
     w.bias = distance_bias_of<real>(args->bias, args->places, args->bias_reach);
     w.aligned = cuda_is_aligned(w.x) && n_hidden * sizeof(real) % CUDA_ALIGNMENT == 0;
-    TRY(cuda_allow_shared(attention_first_kernel<N, real>, bytes, "attention_first", err));
+    TRY(cuda_allow_shared(stream, attention_first_kernel<N, real>, bytes, "attention_first", err));
     CUDA_LAUNCH((attention_first_kernel<N, real>), dim3((unsigned)args->n_sequences, cuda_blocks(args->n_heads, HEADS)), dim3(THREADS), bytes,
                 stream, w);
-    return cuda_launched("attention_first", err);
+    return cuda_launched(stream, "attention_first", err);
 }
 
 template <typename real> static asc_status attention_first(asc_stream *stream, const attention_first_args *args, asc_error *err)

@@ -4,6 +4,9 @@
 // One block a row and target, its threads over contrasts or features; the blocks take turns, so that scratch is bounded. Every sum is one
 // thread's, ascending from zero as in ref: compiled without contraction (-fmad=false) the bits are ref's. Nothing that a row yields depends on
 // another row's numbers or on the grid.
+//
+// Not a DGEMM of the bucket's values and the map: this is below 0.01 % of the forward passes (counted in BENCHMARKS.md), and a library's sums have no
+// order that is told.
 #include "cuda/cuda.cuh"
 
 #include "shapes.h"
@@ -156,5 +159,5 @@ asc_status cuda_attribute(asc_stream *stream, const attribute_args *args, asc_er
                                  static_cast<double *>(scratch)};
     CUDA_LAUNCH(attribute_kernel, (unsigned)n_blocks, THREADS, 0, stream, view);
     CUDA_LAUNCH(summarise_kernel, (unsigned)args->n_rows, THREADS, sizeof(int), stream, view);
-    return cuda_launched("attribute", err);
+    return cuda_launched(stream, "attribute", err);
 }

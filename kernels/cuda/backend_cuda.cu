@@ -1,11 +1,13 @@
-// The cuda backend: its device, its memory and its streams, and the table.
+// The cuda backend: errors, buffers, the device, and the table.
 //
-// An operation only enqueues; a transfer to the host and stream_sync wait. What goes wrong on the device surfaces there: a fault that a
-// kernel reported (ASC_INTERNAL), or an error of CUDA's. After one of those the context is lost: every later call fails as well, and
-// nothing is retried (ASC_NO_DEVICE).
+// An operation only enqueues; stream_cuda.cu says where the host waits. What goes wrong on the device surfaces there: a fault that a
+// kernel reported (ASC_INTERNAL), or an error of CUDA's (ASC_NO_DEVICE). After one of those the context is lost, and given up: every slot
+// passes `guarded`, which from then on fails at once, and what is released only forgets; CUDA is not called again.
 #include "cuda/cuda.cuh"
 #include "cuda/device_cuda.h"
 #include "cuda/gemm_cuda.h"
+#include "cuda/memory_cuda.h"
+#include "cuda/stream_cuda.h"
 
 extern "C" {
 #include "base/checked.h"
@@ -13,28 +15,30 @@ extern "C" {
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 // ---- Errors ------------------------------------------------------------------------------------------------------
+
+static const char *const resume_hint =
+    "the GPU's context is given up; the same command resumes the run. `dmesg` may tell of a hardware fault (Xid)";
 
 asc_status cuda_check(cudaError_t outcome, const char *what, asc_error *err)
 {
     if (outcome == cudaSuccess)
         return ASC_OK;
-    if (outcome == cudaErrorMemoryAllocation) {
-        (void)cudaGetLastError(); // running out of memory is no fault of the context
+    if (outcome == cudaErrorMemoryAllocation) // which is no fault of the context
+        outcome = cudaGetLastError();
+    if (outcome == cudaErrorMemoryAllocation || outcome == cudaSuccess)
         return fail(err, ASC_OUT_OF_MEMORY, "GPU: %s: out of device memory", what);
-    }
     (void)fail(err, ASC_NO_DEVICE, "GPU: %s: %s", what, cudaGetErrorString(outcome));
-    return fail_hint(err, ASC_NO_DEVICE, "the GPU's context is given up; the same command resumes the run. `dmesg` may tell of a hardware fault (Xid)");
+    return fail_hint(err, ASC_NO_DEVICE, resume_hint);
 }
 
-asc_status cuda_launched(const char *kernel, asc_error *err)
+asc_status cuda_launched(const asc_stream *stream, const char *kernel, asc_error *err)
 {
-    return cuda_check(cudaGetLastError(), kernel, err);
+    return cuda_device_of(stream)->planning ? ASC_OK : cuda_check(cudaGetLastError(), kernel, err);
 }
 
-static asc_status check_fault(int fault, asc_error *err)
+asc_status cuda_check_fault(int fault, asc_error *err)
 {
     static const char *const words[] = {
         "", "an index out of bounds", "offsets that fall or end elsewhere", "a sequence of unexpected length", "an unexpected number of tokens",
@@ -47,84 +51,60 @@ static asc_status check_fault(int fault, asc_error *err)
     return fail(err, ASC_INTERNAL, "a kernel found %s", words[fault]);
 }
 
-// ---- Streams -----------------------------------------------------------------------------------------------------
+// ---- The lost context ---------------------------------------------------------------------------------------------
 
-static asc_status sync_stream(asc_stream *stream, asc_error *err)
+bool cuda_is_lost(const cuda_device *device)
 {
-    int fault = CUDA_FAULT_NONE;
-    cuda_stream *own = cuda_of(stream);
-    TRY(cuda_check(cudaMemcpyAsync(&fault, cuda_device_of(stream)->fault, sizeof fault, cudaMemcpyDeviceToHost, own->stream),
-                   "asking for faults", err));
-    TRY(cuda_check(cudaStreamSynchronize(own->stream), "waiting for the device", err));
-    if (fault != CUDA_FAULT_NONE) // said once
-        TRY(cuda_check(cudaMemsetAsync(cuda_device_of(stream)->fault, 0, sizeof fault, own->stream), "taking back a fault", err));
-    return check_fault(fault, err);
+    return __atomic_load_n(&device->lost, __ATOMIC_ACQUIRE);
 }
 
-static void destroy_stream(asc_stream *stream)
+asc_status cuda_note(cuda_device *device, asc_status status)
 {
-    cuda_stream *own = cuda_of(stream);
-    if (own->stream)
-        (void)cudaStreamSynchronize(own->stream); // what is enqueued uses what is released here
-    gemm_cuda_stream_close(stream);
-    cudaFreeHost(own->staging);
-    cudaFree(own->scratch);
-    if (own->stream)
-        cudaStreamDestroy(own->stream);
-    free(own);
-    stream->impl = nullptr;
-}
-
-static asc_status create_stream(asc_stream *stream, asc_error *err)
-{
-    cuda_stream *own = static_cast<cuda_stream *>(calloc(1, sizeof *own));
-    if (!own)
-        return fail_memory(err, "stream", sizeof *own);
-    stream->impl = own;
-    asc_status status = cuda_check(cudaSetDevice(cuda_device_of(stream)->number), "choosing the device", err);
-    if (status == ASC_OK)
-        status = cuda_check(cudaStreamCreateWithFlags(&own->stream, cudaStreamNonBlocking), "opening a stream", err);
-    if (status == ASC_OK)
-        status = gemm_cuda_stream_open(stream, err);
-    if (status != ASC_OK)
-        destroy_stream(stream);
+    if (status == ASC_NO_DEVICE)
+        __atomic_store_n(&device->lost, true, __ATOMIC_RELEASE);
     return status;
 }
 
-asc_status cuda_scratch(asc_stream *stream, size_t bytes, void **out, asc_error *err)
+static cuda_device *device_of(const asc_backend *backend) { return static_cast<cuda_device *>(backend->impl); }
+
+static asc_status refuse_lost(asc_error *err)
 {
-    cuda_stream *own = cuda_of(stream);
-    if (bytes > own->scratch_bytes) {
-        TRY(cuda_check(cudaStreamSynchronize(own->stream), "growing a stream's scratch", err));
-        (void)cudaFree(own->scratch);
-        own->scratch = nullptr;
-        own->scratch_bytes = 0;
-        TRY(cuda_check(cudaMalloc(&own->scratch, bytes), "growing a stream's scratch", err));
-        own->scratch_bytes = bytes;
-    }
-    *out = own->scratch;
-    return ASC_OK;
+    (void)fail(err, ASC_NO_DEVICE, "GPU: an earlier error has cost the GPU's context");
+    return fail_hint(err, ASC_NO_DEVICE, resume_hint);
 }
 
-static asc_status staging(asc_stream *stream, size_t bytes, void **out, asc_error *err)
+static asc_status choose_device(const cuda_device *device, asc_error *err)
 {
-    cuda_stream *own = cuda_of(stream);
-    // The transfer before may still read it.
-    TRY(cuda_check(cudaStreamSynchronize(own->stream), "waiting for a transfer", err));
-    if (bytes > own->staging_bytes) {
-        (void)cudaFreeHost(own->staging);
-        own->staging = nullptr;
-        own->staging_bytes = 0;
-        TRY(cuda_check(cudaHostAlloc(&own->staging, bytes, cudaHostAllocDefault), "pinning host memory", err));
-        own->staging_bytes = bytes;
-    }
-    *out = own->staging;
-    return ASC_OK;
+    return device->planning ? ASC_OK : cuda_check(cudaSetDevice(device->number), "choosing the device", err);
 }
 
-// ---- Memory ------------------------------------------------------------------------------------------------------
+static asc_error *last_of(asc_error *err) { return err; }
 
-static size_t element_bytes(const cuda_device *device, asc_type type)
+template <typename First, typename... Rest> static asc_error *last_of(First, Rest... rest)
+{
+    return last_of(rest...);
+}
+
+// A slot that fails at once where the context is lost, and gives the context up when it fails for CUDA's sake. `rest` ends with the error.
+template <auto slot> struct guarded;
+
+template <typename Object, typename... Rest, asc_status (*slot)(Object *, Rest...)> struct guarded<slot> {
+    static asc_status call(Object *object, Rest... rest)
+    {
+        cuda_device *device = device_of(object->backend);
+        asc_error *err = last_of(rest...);
+        if (cuda_is_lost(device))
+            return refuse_lost(err);
+        asc_status status = choose_device(device, err);
+        if (status == ASC_OK)
+            status = slot(object, rest...);
+        return cuda_note(device, status);
+    }
+};
+
+// ---- Buffers -----------------------------------------------------------------------------------------------------
+
+size_t cuda_element_bytes(const cuda_device *device, asc_type type)
 {
     switch (type) {
     case ASC_REAL: return device->precision == CUDA_FP32 || device->precision == CUDA_TF32 ? sizeof(float) : sizeof(uint16_t);
@@ -137,71 +117,16 @@ static size_t element_bytes(const cuda_device *device, asc_type type)
 
 static asc_status create_buffer(asc_buffer *buffer, asc_error *err)
 {
-    const cuda_device *device = static_cast<const cuda_device *>(buffer->backend->impl);
+    cuda_device *device = device_of(buffer->backend);
     size_t bytes;
-    if (!checked_multiply(buffer->count, element_bytes(device, buffer->type), &bytes))
+    if (!checked_multiply(buffer->count, cuda_element_bytes(device, buffer->type), &bytes))
         return fail_memory(err, "buffer", SIZE_MAX);
-    TRY(cuda_check(cudaSetDevice(device->number), "choosing the device", err));
-    if (cudaMalloc(&buffer->data, bytes ? bytes : 1) == cudaSuccess)
-        return ASC_OK;
-    (void)cudaGetLastError(); // running out of memory is no fault of the context
-    return fail(err, ASC_OUT_OF_MEMORY, "GPU: not enough device memory for %zu bytes", bytes);
+    return cuda_allocate(device, CUDA_ON_DEVICE, bytes, &buffer->data, "a buffer", err);
 }
 
 static void destroy_buffer(asc_buffer *buffer)
 {
-    cudaFree(buffer->data);
-}
-
-static void *address_of(asc_view view, size_t bytes)
-{
-    return static_cast<char *>(view.buffer->data) + view.first * bytes;
-}
-
-template <typename real> static void convert_to(void *to, const float *from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        static_cast<real *>(to)[i] = from_float<real>(from[i]);
-}
-
-template <typename real> static void convert_from(double *to, const void *from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = to_float(static_cast<const real *>(from)[i]);
-}
-
-static asc_status upload(asc_stream *stream, asc_view to, const void *from, size_t count, asc_error *err)
-{
-    const asc_type type = to.buffer->type;
-    const size_t bytes = element_bytes(cuda_device_of(stream), type);
-    void *pinned;
-    if (count == 0)
-        return ASC_OK;
-    TRY(staging(stream, count * bytes, &pinned, err));
-    if (type == ASC_REAL)
-        CUDA_BY_REAL(stream, convert_to<real>(pinned, static_cast<const float *>(from), count));
-    else
-        memcpy(pinned, from, count * bytes);
-    return cuda_check(cudaMemcpyAsync(address_of(to, bytes), pinned, count * bytes, cudaMemcpyHostToDevice, cuda_of(stream)->stream),
-                      "copying to the device", err);
-}
-
-static asc_status download(asc_stream *stream, asc_view from, void *to, size_t count, asc_error *err)
-{
-    const asc_type type = from.buffer->type;
-    const size_t bytes = element_bytes(cuda_device_of(stream), type);
-    void *pinned;
-    if (count == 0)
-        return sync_stream(stream, err);
-    TRY(staging(stream, count * bytes, &pinned, err));
-    TRY(cuda_check(cudaMemcpyAsync(pinned, address_of(from, bytes), count * bytes, cudaMemcpyDeviceToHost, cuda_of(stream)->stream),
-                   "copying from the device", err));
-    TRY(sync_stream(stream, err));
-    if (type == ASC_REAL)
-        CUDA_BY_REAL(stream, convert_from<real>(static_cast<double *>(to), pinned, count));
-    else
-        memcpy(to, pinned, count * bytes);
-    return ASC_OK;
+    cuda_release(device_of(buffer->backend), buffer->data);
 }
 
 // ---- Device ------------------------------------------------------------------------------------------------------
@@ -217,20 +142,24 @@ void cuda_describe(cuda_device *device)
 
 static void close_device(asc_backend *backend)
 {
-    cuda_device *device = static_cast<cuda_device *>(backend->impl);
+    cuda_device *device = device_of(backend);
     gemm_cuda_close(device);
-    cudaFree(device->fault);
+    cuda_memory_close(device);
     free(device);
 }
 
 static asc_status start(cuda_device *device, asc_error *err)
 {
+    void *fault;
     TRY(cuda_check_device(device->number, err));
     TRY(cuda_check(cudaSetDevice(device->number), "choosing the device", err));
     TRY(cuda_check(cudaGetDeviceProperties(&device->properties, device->number), "asking for the device's properties", err));
-    void *fault;
-    TRY(cuda_check(cudaMalloc(&fault, sizeof(int)), "opening the device", err));
+    TRY(cuda_check(cudaMemGetInfo(&device->free_bytes, &device->total_bytes), "asking for the device's memory", err));
+    TRY(cuda_memory_open(device, err));
+    TRY(cuda_allocate(device, CUDA_ON_DEVICE, sizeof(int), &fault, "opening the device", err));
     device->fault = static_cast<int *>(fault);
+    if (device->planning)
+        return ASC_OK;
     TRY(cuda_check(cudaMemsetAsync(fault, 0, sizeof(int), nullptr), "opening the device", err));
     TRY(cuda_check(cudaStreamSynchronize(nullptr), "opening the device", err));
     return gemm_cuda_open(device, err);
@@ -254,9 +183,11 @@ static asc_status open_device(asc_backend *backend, asc_error *err)
         return fail_memory(err, "cuda backend", sizeof *device);
     backend->impl = device;
     device->number = backend->device;
+    device->planning = backend->planning;
     device->precision = precision_of(backend->precision);
     const asc_status status = start(device, err);
     if (status != ASC_OK) {
+        (void)cuda_note(device, status);
         close_device(backend);
         backend->impl = nullptr;
         return status;
@@ -266,35 +197,61 @@ static asc_status open_device(asc_backend *backend, asc_error *err)
     return ASC_OK;
 }
 
+// A model's maps belong to the kernel set; the yardstick's, which several threads may make at once, do not.
+static asc_status create_linear(asc_linear *linear, const double *weight, const double *bias, asc_error *err)
+{
+    TRY(cuda_linear_create(linear, weight, bias, err));
+    cuda_describe(device_of(linear->backend));
+    return ASC_OK;
+}
+
+static void tell_memory(const asc_backend *backend, backend_memory *out)
+{
+    const cuda_device *device = device_of(backend);
+    const cuda_memory_use use = cuda_memory_used(device);
+    *out = {use.now, use.most, device->free_bytes, device->total_bytes};
+}
+
 static asc_backend_ops table(void)
 {
     asc_backend_ops ops = {};
     ops.name = "cuda";
     ops.open = open_device;
     ops.close = close_device;
-    ops.stream_create = create_stream;
-    ops.stream_sync = sync_stream;
-    ops.stream_destroy = destroy_stream;
-    ops.buffer_create = create_buffer;
+    ops.memory = tell_memory;
+    ops.stream_create = guarded<cuda_stream_create>::call;
+    ops.stream_sync = guarded<cuda_stream_sync>::call;
+    ops.stream_wait = guarded<cuda_stream_wait>::call;
+    ops.stream_destroy = cuda_stream_destroy;
+    ops.stopwatch_create = guarded<cuda_stopwatch_create>::call;
+    ops.stopwatch_destroy = cuda_stopwatch_destroy;
+    ops.stopwatch_lap = guarded<cuda_stopwatch_lap>::call;
+    ops.stopwatch_finish = guarded<cuda_stopwatch_finish>::call;
+    ops.buffer_create = guarded<create_buffer>::call;
     ops.buffer_destroy = destroy_buffer;
-    ops.upload = upload;
-    ops.download = download;
-    ops.linear_create = cuda_linear_create;
+    ops.upload = guarded<cuda_upload>::call;
+    ops.download = guarded<cuda_download>::call;
+    ops.fetch_create = guarded<cuda_fetch_create>::call;
+    ops.fetch_destroy = cuda_fetch_destroy;
+    ops.fetch_add = guarded<cuda_fetch_add>::call;
+    ops.fetch_end = guarded<cuda_fetch_end>::call;
+    ops.fetch_wait = guarded<cuda_fetch_wait>::call;
+    ops.linear_create = guarded<create_linear>::call;
     ops.linear_destroy = cuda_linear_destroy;
-    ops.gemm_rate = cuda_gemm_rate;
-    ops.relabel = cuda_relabel;
-    ops.row_masks = cuda_row_masks;
-    ops.pack = cuda_pack;
-    ops.embed = cuda_embed;
-    ops.linear = cuda_linear;
-    ops.attention = cuda_attention;
-    ops.attention_first = cuda_attention_first;
-    ops.add_norm = cuda_add_norm;
-    ops.pool_first = cuda_pool_first;
-    ops.record_full = cuda_record_full;
-    ops.values = cuda_values;
-    ops.attribute = cuda_attribute;
-    ops.solve = cuda_solve;
+    ops.gemm_rate = guarded<cuda_gemm_rate>::call;
+    ops.relabel = guarded<cuda_relabel>::call;
+    ops.row_masks = guarded<cuda_row_masks>::call;
+    ops.pack = guarded<cuda_pack>::call;
+    ops.embed = guarded<cuda_embed>::call;
+    ops.linear = guarded<cuda_linear>::call;
+    ops.attention = guarded<cuda_attention>::call;
+    ops.attention_first = guarded<cuda_attention_first>::call;
+    ops.add_norm = guarded<cuda_add_norm>::call;
+    ops.pool_first = guarded<cuda_pool_first>::call;
+    ops.record_full = guarded<cuda_record_full>::call;
+    ops.values = guarded<cuda_values>::call;
+    ops.attribute = guarded<cuda_attribute>::call;
+    ops.solve = guarded<cuda_solve>::call;
     return ops;
 }
 

@@ -21,34 +21,51 @@ extern "C" {
 
 #ifdef __CUDACC__
 #define CUDA_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
-    kernel<<<grid, block, shared_bytes, cuda_of(stream)->stream>>>(__VA_ARGS__)
+    ((void)(cuda_device_of(stream)->planning || (kernel<<<grid, block, shared_bytes, cuda_of(stream)->stream>>>(__VA_ARGS__), true)))
 #define CUDA_SHARED(type, name)                                       \
     extern __shared__ __align__(16) unsigned char cuda_shared_bytes[]; \
     type *name = reinterpret_cast<type *>(cuda_shared_bytes)
 #else
 #define CUDA_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
-    ((void)(stream), emulate_launch(grid, block, shared_bytes, [=]() { kernel(__VA_ARGS__); }))
+    ((void)(cuda_device_of(stream)->planning ||                                                                                  \
+            (emulate_launch(cuda_of(stream)->stream, grid, block, shared_bytes, emulate_thread(kernel, __VA_ARGS__)), true)))
 #define CUDA_SHARED(type, name) type *name = static_cast<type *>(emulate_shared())
 #endif
 
 typedef enum cuda_precision { CUDA_FP32, CUDA_TF32, CUDA_FP16, CUDA_BF16 } cuda_precision;
 
+typedef struct cuda_memory cuda_memory; // of memory_cuda.h
+
 typedef struct cuda_device {
     int number;
+    bool planning; // nothing is done on the device: memory is counted as the same calls would allocate it
+    bool lost;     // cuda_is_lost
     cuda_precision precision;
+    size_t free_bytes, total_bytes; // of the device, as it was opened
+    cuda_memory *memory;
     cudaDeviceProp properties;
     int *fault; // on the device: 0, or what a kernel found wrong (cuda_fault); checked by stream_sync
     void *gemm; // of gemm_cuda.h
     char kernel_set[256];
 } cuda_device; // asc_backend.impl
 
+enum { CUDA_SLOTS = 8, CUDA_SLOT_BYTES = 1 << 20 };
+
+// Pinned memory of an upload.
+typedef struct cuda_slot {
+    void *memory;     // [CUDA_SLOT_BYTES], made when it is first used
+    cudaEvent_t read; // by the device
+} cuda_slot;
+
 typedef struct cuda_stream {
     cudaStream_t stream;
+    cudaEvent_t reached; // for other streams: what was enqueued here so far
     void *gemm; // of gemm_cuda.h
     void *scratch;
     size_t scratch_bytes;
-    void *staging; // pinned host memory of transfers
-    size_t staging_bytes;
+    cuda_slot slots[CUDA_SLOTS];
+    int next_slot;
+    int *fault; // pinned, for the device's
 } cuda_stream; // asc_stream.impl
 
 // What kernels find wrong with the contents of index arrays: they report and leave the place alone, and the next stream_sync fails.
@@ -88,13 +105,27 @@ static inline bool cuda_is_aligned(const void *address)
 // ASC_OK, ASC_OUT_OF_MEMORY or, for what the context does not survive, ASC_NO_DEVICE; `what` says what was being done.
 asc_status cuda_check(cudaError_t outcome, const char *what, asc_error *err);
 
+// What a kernel reported, as an error.
+asc_status cuda_check_fault(int fault, asc_error *err);
+
+// Whether an error has cost the context: then it is given up, and no call of CUDA's is made any more.
+bool cuda_is_lost(const cuda_device *device);
+// Gives it up when `status` says so; returns the status.
+asc_status cuda_note(cuda_device *device, asc_status status);
+// For releasing, which reports nothing: makes the call unless the context is lost, which it is when the call fails.
+#define CUDA_UNLESS_LOST(device, call) \
+    ((void)(!cuda_is_lost(device) && (call) != 0 && cuda_note(device, ASC_NO_DEVICE)))
+
 // After a launch: whether it was accepted.
-asc_status cuda_launched(const char *kernel, asc_error *err);
+asc_status cuda_launched(const asc_stream *stream, const char *kernel, asc_error *err);
+
+size_t cuda_element_bytes(const cuda_device *device, asc_type type);
 
 // A kernel that uses more than 48 KiB of dynamic shared memory must be allowed it first.
-template <typename Kernel> static inline asc_status cuda_allow_shared(Kernel kernel, size_t bytes, const char *what, asc_error *err)
+template <typename Kernel>
+static inline asc_status cuda_allow_shared(const asc_stream *stream, Kernel kernel, size_t bytes, const char *what, asc_error *err)
 {
-    if (bytes <= (size_t)48 << 10)
+    if (bytes <= (size_t)48 << 10 || cuda_device_of(stream)->planning)
         return ASC_OK;
     return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes), what, err);
 }

@@ -79,5 +79,5 @@ asc_status cuda_embed(asc_stream *stream, const embed_args *args, asc_error *err
     if (args->n_hidden > NORM_MOST_PER_LANE * 32)
         return fail(err, ASC_INTERNAL, "embed: n_hidden: expected at most %d, found %zu", NORM_MOST_PER_LANE * 32, args->n_hidden);
     CUDA_BY_REAL(stream, launch<real>(stream, args));
-    return cuda_launched("embed", err);
+    return cuda_launched(stream, "embed", err);
 }

@@ -7,6 +7,8 @@
 // takes a single tile is kept for all calls. So the choice depends on the shape, the library and the GPU alone, and gemm_cuda_describe tells it.
 #include "cuda/gemm_cuda.h"
 
+#include "cuda/memory_cuda.h"
+
 #include <cublasLt.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -75,7 +77,7 @@ void gemm_cuda_close(cuda_device *device)
     gemm_device *gemm = gemm_of(device);
     if (!gemm)
         return;
-    (void)cublasLtDestroy(gemm->handle);
+    CUDA_UNLESS_LOST(device, cublasLtDestroy(gemm->handle));
     pthread_mutex_destroy(&gemm->lock);
     free(gemm->choices);
     free(gemm);
@@ -84,12 +86,12 @@ void gemm_cuda_close(cuda_device *device)
 
 asc_status gemm_cuda_stream_open(asc_stream *stream, asc_error *err)
 {
-    return cuda_check(cudaMalloc(&cuda_of(stream)->gemm, WORKSPACE_BYTES), "cuBLASLt's workspace", err);
+    return cuda_allocate(cuda_device_of(stream), CUDA_ON_DEVICE, WORKSPACE_BYTES, &cuda_of(stream)->gemm, "cuBLASLt's workspace", err);
 }
 
 void gemm_cuda_stream_close(asc_stream *stream)
 {
-    (void)cudaFree(cuda_of(stream)->gemm);
+    cuda_release(cuda_device_of(stream), cuda_of(stream)->gemm);
     cuda_of(stream)->gemm = nullptr;
 }
 
@@ -251,6 +253,10 @@ void gemm_cuda_describe(const cuda_device *device, char *text, size_t size)
 {
     gemm_device *gemm = gemm_of(device);
     uint64_t sum = 0;
+    if (!gemm) { // a plan
+        snprintf(text, size, "cuBLASLt");
+        return;
+    }
     pthread_mutex_lock(&gemm->lock);
     for (size_t i = 0; i < gemm->n_choices; i++)
         sum += digest(&gemm->choices[i]);
@@ -269,8 +275,8 @@ asc_status gemm_plan_create(cuda_device *device, gemm_shape shape, const void *w
         return fail_memory(err, "cuBLASLt's plan", sizeof *plan);
     plan->shape = shape;
     plan->weight = weight;
-    asc_status status = describe_operation(device->precision, bias, plan, err);
-    if (status == ASC_OK) {
+    asc_status status = device->planning ? ASC_OK : describe_operation(device->precision, bias, plan, err);
+    if (status == ASC_OK && !device->planning) {
         pthread_mutex_lock(&gemm_of(device)->lock);
         status = choose(device, plan, err);
         pthread_mutex_unlock(&gemm_of(device)->lock);
@@ -293,6 +299,8 @@ asc_status gemm_run(asc_stream *stream, const gemm_plan *plan, const void *x, si
     const cuda_device *device = cuda_device_of(stream);
     const float one = 1, zero = 0;
     layouts at;
+    if (device->planning)
+        return ASC_OK;
     cublasLtMatmulDescOpaque_t *operation = const_cast<cublasLtMatmulDescOpaque_t *>(&plan->operation); // is only read
     TRY(lay_out_all(device->precision, &plan->shape, n_rows, &at, err));
     return check(cublasLtMatmul(gemm_of(device)->handle, operation, &one, plan->weight, &at.weight, x, &at.x, &zero, out, &at.out, out,

@@ -39,7 +39,7 @@ static asc_status prepare(asc_stream *stream, rig *r, asc_error *err)
         r->weight[i] = next_number(&state) / 32;
     for (size_t i = 0; i < n_input; i++)
         r->input[i] = next_number(&state);
-    TRY(stream->backend->ops.linear_create(&r->linear, r->weight, nullptr, err));
+    TRY(cuda_linear_create(&r->linear, r->weight, nullptr, err));
     TRY(stream->backend->ops.buffer_create(&r->x, err));
     TRY(stream->backend->ops.buffer_create(&r->out, err));
     return stream->backend->ops.upload(stream, view_at(&r->x, 0), r->input, n_input, err);

@@ -7,6 +7,7 @@
 // l + 32, ... ascending, then the lanes are added in halves; bias and activation follow in float.
 #include "cuda/activation.cuh"
 #include "cuda/gemm_cuda.h"
+#include "cuda/memory_cuda.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -66,16 +67,17 @@ template <typename T> static void pack(const packing *p, const double *from, T *
 }
 
 // Packs `from` into new memory of the device.
-template <typename T> static asc_status send(const packing *p, const double *from, void **out, asc_error *err)
+template <typename T> static asc_status send(cuda_device *device, const packing *p, const double *from, void **out, asc_error *err)
 {
     const size_t bytes = p->n_groups * p->n_rows_to * p->n_columns_to * sizeof(T);
+    TRY(cuda_allocate(device, CUDA_ON_DEVICE, bytes, out, "weights", err));
+    if (device->planning)
+        return ASC_OK;
     T *packed = static_cast<T *>(malloc(bytes));
     if (!packed)
         return fail_memory(err, "weights", bytes);
     pack(p, from, packed);
-    asc_status status = cuda_check(cudaMalloc(out, bytes), "weights", err);
-    if (status == ASC_OK)
-        status = cuda_check(cudaMemcpyAsync(*out, packed, bytes, cudaMemcpyHostToDevice, nullptr), "sending weights", err);
+    asc_status status = cuda_check(cudaMemcpyAsync(*out, packed, bytes, cudaMemcpyHostToDevice, nullptr), "sending weights", err);
     if (status == ASC_OK)
         status = cuda_check(cudaStreamSynchronize(nullptr), "sending weights", err);
     free(packed);
@@ -85,17 +87,18 @@ template <typename T> static asc_status send(const packing *p, const double *fro
 template <typename real>
 static asc_status fill(const asc_linear *linear, cuda_weights *weights, const double *weight, const double *bias, asc_error *err)
 {
+    cuda_device *device = static_cast<cuda_device *>(linear->backend->impl);
     const size_t n_groups = linear->n_groups, n_out = linear->n_out, n_in = linear->n_in;
     const bool is_small = n_out < LEAST_GEMM_OUTPUTS;
     weights->n_out = is_small ? n_out : round_up(n_out, EXTENT_STEP);
     weights->n_in = is_small ? n_in : round_up(n_in, EXTENT_STEP);
     const packing map = {n_groups, n_out, n_in, weights->n_out, weights->n_in}, shift = {n_groups, n_out, 1, weights->n_out, 1};
-    TRY(send<real>(&map, weight, &weights->weight, err));
+    TRY(send<real>(device, &map, weight, &weights->weight, err));
     if (is_small)
-        return send<float>(&shift, bias, &weights->bias, err);
-    TRY(send<real>(&shift, bias, &weights->bias, err));
+        return send<float>(device, &shift, bias, &weights->bias, err);
+    TRY(send<real>(device, &shift, bias, &weights->bias, err));
     const gemm_shape shape = {n_groups, weights->n_out, weights->n_in};
-    return gemm_plan_create(static_cast<cuda_device *>(linear->backend->impl), shape, weights->weight, weights->bias, &weights->plan, err);
+    return gemm_plan_create(device, shape, weights->weight, weights->bias, &weights->plan, err);
 }
 
 asc_status cuda_linear_create(asc_linear *linear, const double *weight, const double *bias, asc_error *err)
@@ -105,22 +108,20 @@ asc_status cuda_linear_create(asc_linear *linear, const double *weight, const do
     if (!weights)
         return fail_memory(err, "weights", sizeof *weights);
     linear->impl = weights;
-    asc_status status = cuda_check(cudaSetDevice(device->number), "choosing the device", err);
-    if (status == ASC_OK)
-        CUDA_BY_PRECISION(device->precision, status = fill<real>(linear, weights, weight, bias, err));
-    if (status != ASC_OK)
+    asc_status status = ASC_OK;
+    CUDA_BY_PRECISION(device->precision, status = fill<real>(linear, weights, weight, bias, err));
+    if (cuda_note(device, status) != ASC_OK)
         cuda_linear_destroy(linear);
-    else
-        cuda_describe(device);
     return status;
 }
 
 void cuda_linear_destroy(asc_linear *linear)
 {
+    cuda_device *device = static_cast<cuda_device *>(linear->backend->impl);
     cuda_weights *weights = static_cast<cuda_weights *>(linear->impl);
     gemm_plan_destroy(weights->plan);
-    (void)cudaFree(weights->bias);
-    (void)cudaFree(weights->weight);
+    cuda_release(device, weights->bias);
+    cuda_release(device, weights->weight);
     free(weights);
     linear->impl = nullptr;
 }
@@ -163,7 +164,7 @@ template <typename real> static asc_status multiply_small(asc_stream *stream, co
                                  cuda_data<real>(args->x), cuda_data<real>(args->out)};
     const dim3 grid(cuda_blocks(n_rows, WARPS)), block(32, WARPS);
     CUDA_BY_ACTIVATION(args->activation, CUDA_LAUNCH((small_map_kernel<act, real>), grid, block, 0, stream, map));
-    return cuda_launched("linear, small", err);
+    return cuda_launched(stream, "linear, small", err);
 }
 
 // ---- Products ------------------------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ template <typename real> static __global__ void copy_kernel(padded_copy<real> c)
 template <typename real> static asc_status copy(asc_stream *stream, const padded_copy<real> *copy, asc_error *err)
 {
     CUDA_LAUNCH(copy_kernel<real>, dim3(cuda_blocks(copy->n_rows_to * copy->width_to, SWEEP_THREADS)), dim3(SWEEP_THREADS), 0, stream, *copy);
-    return cuda_launched("linear, copies", err);
+    return cuda_launched(stream, "linear, copies", err);
 }
 
 // n_rows rows of x [n_rows, G, n_in] and out, through the stream's scratch.
@@ -252,7 +253,7 @@ template <typename real> static asc_status sweep(asc_stream *stream, const linea
     const bool aligned = cuda_is_aligned(x);
     const dim3 grid(cuda_blocks(n, SWEEP_THREADS * CUDA_ALIGNMENT / sizeof(real))), block(SWEEP_THREADS);
     CUDA_BY_ACTIVATION(args->activation, CUDA_LAUNCH((sweep_kernel<act, real>), grid, block, 0, stream, x, n, aligned));
-    return cuda_launched("activation", err);
+    return cuda_launched(stream, "activation", err);
 }
 
 template <typename real> static asc_status linear(asc_stream *stream, const linear_args *args, asc_error *err)

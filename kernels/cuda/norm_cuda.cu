@@ -52,5 +52,5 @@ asc_status cuda_add_norm(asc_stream *stream, const add_norm_args *args, asc_erro
     if (args->n_hidden > NORM_MOST_PER_LANE * 32)
         return fail(err, ASC_INTERNAL, "add_norm: n_hidden: expected at most %d, found %zu", NORM_MOST_PER_LANE * 32, args->n_hidden);
     CUDA_BY_REAL(stream, launch<real>(stream, args));
-    return cuda_launched("add_norm", err);
+    return cuda_launched(stream, "add_norm", err);
 }

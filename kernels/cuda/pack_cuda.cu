@@ -224,5 +224,5 @@ asc_status cuda_pack(asc_stream *stream, const pack_args *args, asc_error *err)
         CUDA_LAUNCH(offsets_kernel, (unsigned)view.n_chunks, CHUNK, shared_bytes, stream, view);
         CUDA_LAUNCH(tokens_kernel, grid, block, 0, stream, view);
     }
-    return cuda_launched("pack", err);
+    return cuda_launched(stream, "pack", err);
 }

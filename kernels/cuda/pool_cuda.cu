@@ -34,5 +34,5 @@ template <typename real> static void launch(asc_stream *stream, const pool_first
 asc_status cuda_pool_first(asc_stream *stream, const pool_first_args *args, asc_error *err)
 {
     CUDA_BY_REAL(stream, launch<real>(stream, args));
-    return cuda_launched("pool_first", err);
+    return cuda_launched(stream, "pool_first", err);
 }

@@ -35,7 +35,7 @@ asc_status cuda_relabel(asc_stream *stream, const relabel_args *args, asc_error 
     const relabel_view view = {args->n_rows, args->n_features, args->identity, args->seed, cuda_data<uint64_t>(args->row_ids),
                                cuda_data<int>(args->permutations)};
     CUDA_LAUNCH(relabel_kernel, cuda_blocks(args->n_rows, THREADS), THREADS, 0, stream, view);
-    return cuda_launched("relabel", err);
+    return cuda_launched(stream, "relabel", err);
 }
 
 struct masks_view {
@@ -79,5 +79,5 @@ asc_status cuda_row_masks(asc_stream *stream, const row_masks_args *args, asc_er
                              cuda_device_of(stream)->fault};
     const size_t n_masks = args->n_rows * args->n_coalitions * view.n_words;
     CUDA_LAUNCH(row_masks_kernel, cuda_blocks(n_masks, THREADS), THREADS, 0, stream, view);
-    return cuda_launched("row_masks", err);
+    return cuda_launched(stream, "row_masks", err);
 }

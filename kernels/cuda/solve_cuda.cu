@@ -82,5 +82,5 @@ asc_status cuda_solve(asc_stream *stream, const solve_args *args, asc_error *err
     TRY(cuda_scratch(stream, n_blocks * words_each * sizeof(double), &scratch, err));
     CUDA_LAUNCH(solve_kernel, (unsigned)n_blocks, block_threads(args->n_features), 0, stream, all, static_cast<double *>(scratch), words_each,
                 cuda_device_of(stream)->fault);
-    return cuda_launched("solve", err);
+    return cuda_launched(stream, "solve", err);
 }

@@ -49,7 +49,7 @@ static asc_status open_step(asc_stream *stream, const step_logits *step, step_vi
     TRY(cuda_scratch(stream, count * sizeof(float), &scratch, err));
     CUDA_BY_REAL(stream, widen<real>(stream, count, cuda_data<real>(step->logits.data), static_cast<float *>(scratch)));
     view->logits = static_cast<float *>(scratch);
-    return cuda_launched("logits", err);
+    return cuda_launched(stream, "logits", err);
 }
 
 // ---- The kernels ------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ asc_status cuda_record_full(asc_stream *stream, const record_full_args *args, as
     TRY(open_step(stream, &args->step, &step, err));
     CUDA_LAUNCH(record_full_kernel, cuda_blocks(step.n_sequences, THREADS), THREADS, 0, stream, step, cuda_data<double>(args->full_logits),
                 cuda_data<int>(args->targets));
-    return cuda_launched("record_full", err);
+    return cuda_launched(stream, "record_full", err);
 }
 
 asc_status cuda_values(asc_stream *stream, const values_args *args, asc_error *err)
@@ -122,5 +122,5 @@ asc_status cuda_values(asc_stream *stream, const values_args *args, asc_error *e
     const value_view view = {args->output, args->sigmoid, args->n_targets, cuda_data<int>(args->targets), cuda_data<double>(args->values)};
     TRY(open_step(stream, &args->step, &step, err));
     CUDA_LAUNCH(values_kernel, cuda_blocks(step.n_sequences * args->n_targets, THREADS), THREADS, 0, stream, step, view);
-    return cuda_launched("values", err);
+    return cuda_launched(stream, "values", err);
 }

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tupl
 
 import numpy as np
 
-from . import dataset_file, features, labels, model_dir, segment, tables
+from . import dataset_file, features, labels, model_dir, rationales, segment, tables
 from .columns import IdColumn, KeptColumn, Spools
 from .encoding import Encoder
 from .errors import MALFORMED, NO_INPUT, USAGE, PrepareError, quote
@@ -43,6 +43,7 @@ class Options:
     keep: Tuple[str, ...] = ()
     granularity: str = "word"
     spans: Optional[str] = None
+    rationales: Optional[str] = None
     max_length: Optional[int] = None
     limit: Optional[int] = None
     force: bool = False
@@ -95,6 +96,7 @@ class _Run:
     columns: _Columns
     file: dataset_file.DatasetFile
     summary: Summary
+    rationales: Optional[SpanFile]
 
 
 def prepare(options: Options) -> Summary:
@@ -107,10 +109,15 @@ def prepare(options: Options) -> Summary:
     granularity = "spans" if options.spans is not None else options.granularity
     summary = Summary(output=options.output, granularity=granularity)
     summary.max_length = _max_length(options, model, summary.warnings)
+    texts_per_row = 1 if options.text_pair_column is None else 2
+    marked = None
     with _open_input(options) as stream, ExitStack() as stack, _naming_rows(kind):
         if options.spans is not None:
             stream_of_spans = stack.enter_context(_open_file("--spans", options.spans))
-            finder = SpanFile(stream_of_spans, options.spans, 1 if options.text_pair_column is None else 2)
+            finder = SpanFile(stream_of_spans, options.spans, texts_per_row)
+        if options.rationales is not None:
+            stream_of_marks = stack.enter_context(_open_file("--rationales", options.rationales))
+            marked = SpanFile(stream_of_marks, options.rationales, texts_per_row, "--rationales")
         table = tables.open_table(stream, kind, options.encoding, options.header)
         if not table.peeked:
             raise PrepareError(
@@ -128,10 +135,11 @@ def prepare(options: Options) -> Summary:
         with dataset_file.create(options.output, options.force) as file:
             with Spools(os.path.dirname(options.output) or ".") as spools:
                 columns = _choose_columns(options, table, model, spools)
-                run = _Run(options, model, columns, file, summary)
+                run = _Run(options, model, columns, file, summary, marked)
                 _stream(run, table, stream, segment.Segmenter(granularity, finder))
-                if finder is not None:
-                    finder.finish(all_rows=options.limit is None)
+                for of_spans in (finder, marked):
+                    if of_spans is not None:
+                        of_spans.finish(all_rows=options.limit is None)
                 _finish(run)
     summary.bytes = os.path.getsize(options.output)
     summary.seconds = time.monotonic() - begin
@@ -278,6 +286,8 @@ def _stream(run: _Run, table: tables.Table, stream: BinaryIO, segmenter: segment
             found = segmenter.assign(layout, kept, cut)
             _write_tokens(run, counts, ids, types)
             _write_features(run.file, found, n_cut)
+            if run.rationales is not None:
+                run.file.append("features/rationale", rationales.mark(layout, found, run.rationales.find(layout.texts)), "uint8")
             _write_texts(run, layout)
             _count(run.summary, len(ids), n_cut, found)
             done = stream.tell() if table.n_rows is None and total else run.summary.rows

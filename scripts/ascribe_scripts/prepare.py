@@ -35,6 +35,7 @@ features:
   With sentence, bow, regex: and --spans, what lies between the features is fixed: always present, like [CLS].
   --spans FILE has one line for every row: {"spans": [[0, 4], [5, 9, "x"], [12, 15, "x"]]}, begin and end in
   characters, end exclusive; spans with the same third member are one feature; "pair_spans" for the second text.
+  --rationales FILE is such a file; a feature is in the rationale when it shares a character with a span of its row.
   A token that touches two features merges them; the summary counts the merges.
 
 labels:
@@ -96,6 +97,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="what receives an attribution: word, whitespace, token, sentence, bow, regex:PATTERN (default: word)",
     )
     parser.add_argument("--spans", metavar="FILE.jsonl", help="features from a file, a line for every row")
+    parser.add_argument(
+        "--rationales", metavar="FILE.jsonl", help="spans that people marked as reasons, a line for every row"
+    )
     parser.add_argument(
         "--max-length",
         type=_positive,
@@ -218,6 +222,7 @@ def _run(arguments: argparse.Namespace) -> int:
             keep=tuple(name for names in arguments.keep for name in names),
             granularity=arguments.features or "word",
             spans=arguments.spans,
+            rationales=arguments.rationales,
             max_length=arguments.max_length,
             limit=arguments.limit,
             force=arguments.force,

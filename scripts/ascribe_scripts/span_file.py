@@ -16,8 +16,8 @@ from .tables import numbered_lines
 
 
 class SpanFile(Finder):
-    def __init__(self, stream: BinaryIO, path: str, texts_per_row: int):
-        self._name = "--spans " + quote(path, 200)
+    def __init__(self, stream: BinaryIO, path: str, texts_per_row: int, option: str = "--spans"):
+        self._name = option + " " + quote(path, 200)
         self._keys = ("spans", "pair_spans")[:texts_per_row]
         self._lines = numbered_lines(stream, None)
         self._n_rows = 0

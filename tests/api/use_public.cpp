@@ -182,6 +182,23 @@ void use_global(const char *path)
     std::remove(out.c_str());
 }
 
+void use_evaluate(const char *model_path, const char *dataset_path, const char *result_path)
+{
+    asc_error err{};
+    asc_evaluation_summary summary{};
+    asc_evaluate_job job{};
+    job.model_path = model_path;
+    job.dataset_path = dataset_path;
+    job.result_path = result_path;
+    job.n_orders = 2;
+    job.options = asc_explain_options_default();
+    job.options.n_rows = 4;
+    expect(asc_evaluate(&job, &summary, &err) == ASC_OK && summary.n_rows > 0, "evaluate.h: it evaluates", &err);
+    expect(std::strcmp(summary.metrics[0].name, "comprehensiveness_aopc") == 0, "evaluate.h: metrics have names");
+    job.n_orders = 0;
+    expect(asc_evaluate(&job, &summary, &err) == ASC_USAGE, "evaluate.h: no orders are refused");
+}
+
 void count_words(void *user, const char *)
 {
     ++*static_cast<int *>(user);
@@ -223,6 +240,7 @@ int main(int argc, char **argv)
     use_result(argv[3]);
     use_row(argv[3]);
     use_global(argv[3]);
+    use_evaluate(argv[1], argv[2], argv[3]);
     use_bench(argv[1], argv[2]);
     return n_failed ? 1 : 0;
 }

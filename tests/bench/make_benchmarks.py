@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Makes the table of BENCHMARKS.md that sets ascribe beside PyTorch: make_benchmarks.py [--check] [--into FILE.md] [RESULT.json]
+"""Makes the tables of BENCHMARKS.md that set ascribe beside PyTorch: make_benchmarks.py [--check] [--into FILE.md] [RESULT.json]
 
-RESULT.json is what compare_cpu.py wrote; without it the file that the table in place names is read again. The text between the two
-marker comments is replaced; --check only says whether it would change. Exit status: 0 done or unchanged, 1 it would change, 64 usage, 65 malformed.
+RESULT.json is what compare_cpu.py wrote; without it the file that the table in place names is read again. What scripts/gpu-suite wrote is taken
+from results/gpu-*.json (gpu_benchmarks.py). The text between marker comments is replaced; --check only says whether it would change. Exit status: 0 done or unchanged, 1 it would change, 64 usage, 65 malformed.
 """
 import argparse
 import json
 import os
 import re
 import sys
+
+import gpu_benchmarks
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BEGIN = "<!-- cpu-comparison: made by tests/bench/make_benchmarks.py; do not edit -->"
@@ -123,6 +125,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("result", metavar="RESULT.json", nargs="?")
     parser.add_argument("--into", metavar="FILE.md", default=os.path.join(ROOT, "BENCHMARKS.md"))
+    parser.add_argument("--gpu-results", metavar="DIR", default=os.path.join(ROOT, "tests", "bench", "results"), help="where gpu-*.json lie")
     parser.add_argument("--check", action="store_true")
     return parser.parse_args(arguments)
 
@@ -141,12 +144,24 @@ def updated(text, options):
         return before + section(json.load(file), source) + behind
 
 
+def with_gpu(text, options):
+    """The document with what GPUs gave, where it has a place for that."""
+    if gpu_benchmarks.BEGIN not in text and gpu_benchmarks.END not in text:
+        return text
+    if text.count(gpu_benchmarks.BEGIN) != 1 or text.count(gpu_benchmarks.END) != 1:
+        raise Malformed(f"{options.into}: expected the markers '{gpu_benchmarks.BEGIN}' and '{gpu_benchmarks.END}' once each")
+    before, rest = text.split(gpu_benchmarks.BEGIN)
+    root = os.path.dirname(os.path.abspath(options.into))
+    made = gpu_benchmarks.section(options.gpu_results, root)
+    return before + gpu_benchmarks.BEGIN + "\n" + made + gpu_benchmarks.END + rest.split(gpu_benchmarks.END)[1]
+
+
 def main(arguments):
     options = parse(arguments)
     with open(options.into, encoding="utf-8") as file:
         text = file.read()
     try:
-        new = updated(text, options)
+        new = with_gpu(updated(text, options), options)
     except (Malformed, OSError, ValueError, KeyError) as problem:
         print(f"make_benchmarks: error: {problem}", file=sys.stderr)
         return 65

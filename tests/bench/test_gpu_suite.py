@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import gpu_benchmarks  # noqa: E402
 import gpu_suite  # noqa: E402
 
 STUB = """#!{python}
@@ -81,6 +82,33 @@ class Table(unittest.TestCase):
         point = {"shape": "bert-base", "length": 128, "ours": {"coalitions_per_second": 45000.0, "flops_per_second": 5e14}, "peer": peer}
         lines = gpu_suite.table({"stages": {"speed": {"points": [point]}}, "not_measured": []})
         self.assertEqual(lines[2], "| bert-base @ 128 | 45,000 | 500 | 9,000 | 15,000 | 5.00 |")
+
+
+class Document(WithStub):
+    """The GPU's part of BENCHMARKS.md."""
+
+    def test_nothing_was_run(self):
+        told = gpu_benchmarks.section(self.folder, self.folder)
+        self.assertIn("No figure comes from a GPU", told)
+        for what in ("speed of bert-base at 128 tokens", "agreement of fp16", "label gpu", "compute-sanitizer"):
+            self.assertIn(what, told)
+
+    def test_a_run_says_when_and_on_what_and_what_is_left(self):
+        self.suite([GPU], "--minutes", "0.9", "--seconds", "0.5", "--python", "/bin/false")
+        told = gpu_benchmarks.section(self.folder, self.folder)
+        self.assertIn("NVIDIA H200", told)
+        self.assertRegex(told, r"\d{4}-\d\d-\d\dT")
+        self.assertIn("tests **failed**", told)
+        self.assertIn("| bert-base @ 128 | 45,000 | 500 |", told)
+        self.assertNotIn("speed of bert-base at 128 tokens", told)
+        self.assertIn("PyTorch beside it", told)
+        self.assertNotIn("No figure comes from a GPU", told)
+
+    def test_another_format_is_refused(self):
+        with open(os.path.join(self.folder, "gpu-x.json"), "w", encoding="utf-8") as file:
+            json.dump({"format": "something"}, file)
+        with self.assertRaises(ValueError):
+            gpu_benchmarks.section(self.folder, self.folder)
 
 
 if __name__ == "__main__":

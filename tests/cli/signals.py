@@ -6,6 +6,7 @@ nothing half-written and a run that the same command completes with the bits of 
 """
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def until(condition, process=None):
             raise AssertionError("waited %d s in vain" % HANG_S)
         time.sleep(0.001)
     return True
+
+
+def catches(pid, number):
+    """Whether a process has a handler for a signal."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        return int(re.search(r"^SigCgt:\s*(\w+)", file.read(), re.M).group(1), 16) >> (number - 1) & 1
 
 
 class Signals(unittest.TestCase):
@@ -105,13 +112,14 @@ class Signals(unittest.TestCase):
         self.assertEqual(code, 0, errors)
         self.assert_whole()
 
-    def send_until(self, n_signals, choose, to_group):
+    def send_until(self, n_signals, choose, to_group, *options):
         """Runs the command again and again, each time with a signal at a random moment, until so many have stopped it."""
         took_s, longest_s = [], 1.2
         while len(took_s) < n_signals:
-            process = start(run_options(self.out), start_new_session=True)
+            process = start(run_options(self.out, *options), start_new_session=True)
             time.sleep(choose.uniform(0.02, longest_s))  # before that Python may still be between fork and exec
             number = STOPS[len(took_s) % len(STOPS)]
+            until(lambda: process.poll() is not None or catches(process.pid, number))  # on a busy machine it may not even have begun
             if process.poll() is None:
                 (os.killpg if to_group else os.kill)(process.pid, number)
             if process.wait(HANG_S) == 0:  # it was too late
@@ -131,6 +139,10 @@ class Signals(unittest.TestCase):
         """As a terminal and Slurm send them: children get them too."""
         self.send_until(N_SIGNALS // 3, random.Random(7), True)
 
+    def test_random_moments_processes(self):
+        """Workers leave it to their supervisor to stop them."""
+        self.send_until(N_SIGNALS // 3, random.Random(8), True, "--processes", "2")
+
     def test_merge(self):
         """In the merge, the whole group, too: its child then dies of the signal itself."""
         for number in STOPS:
@@ -144,6 +156,28 @@ class Signals(unittest.TestCase):
             else:
                 self.assert_stopped(process)
         self.complete()
+
+    def test_plan(self):
+        """A plan is there whole, or not at all."""
+        plan, n_stopped = os.path.join(self.folder, "plan.json"), 0
+        command = [program, "plan", "--model", data + "/demo/model", "--data", data + "/demo/dataset.h5", "--out", self.out, "--tasks", "3",
+                   "-o", plan]
+        for number in STOPS * 10:
+            process = start(command)
+            until(lambda: process.poll() is not None or catches(process.pid, number))
+            process.send_signal(number)
+            code, errors = wait(process)
+            if code == 0:  # it was too late
+                os.unlink(plan)
+                continue
+            self.assertEqual(code, STOPPED, errors)
+            self.assertIn("hint: no plan was written", errors)
+            self.assertEqual(os.listdir(self.folder), [])
+            n_stopped += 1
+            if n_stopped == len(STOPS):
+                break
+        self.assertEqual(n_stopped, len(STOPS))
+        self.assertEqual(wait(start(command))[0], 0)
 
     def test_second_interrupt(self):
         """The first waits for a program that does not end; the second ends both the run and its scratch folder."""

@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "cuda_bf16.h"
 #include "cuda_fp16.h"
+#include "streams.h"
 
 #include <vector>
 
@@ -14,7 +15,7 @@ struct emulated_lt {
 
 namespace {
 
-cublasStatus_t enter(cublasStatus_t failure = CUBLAS_STATUS_EXECUTION_FAILED)
+cublasStatus_t enter(cublasStatus_t failure = CUBLAS_STATUS_INVALID_VALUE)
 {
     return emulated_call(CUBLAS_STATUS_SUCCESS, failure);
 }
@@ -63,12 +64,35 @@ template <typename T> T value_of(const void *value)
     return x;
 }
 
+struct Product {
+    cublasLtMatmulDescOpaque_t desc;
+    cublasLtMatrixLayoutOpaque_t a_layout, b_layout, d_layout;
+    const void *a, *b;
+    void *d;
+};
+
+void multiply(const Product &p)
+{
+    const uint64_t n_k = p.a_layout.rows;
+    for (int32_t batch = 0; batch < p.d_layout.batch_count; batch++) {
+        const std::vector<float> w = columns(p.a, &p.a_layout, batch * p.a_layout.batch_offset), x = columns(p.b, &p.b_layout, batch * p.b_layout.batch_offset);
+        for (uint64_t j = 0; j < p.d_layout.cols; j++)
+            for (uint64_t i = 0; i < p.d_layout.rows; i++) {
+                float sum = 0;
+                for (uint64_t k = 0; k < n_k; k++)
+                    sum += w[i * n_k + k] * x[j * n_k + k];
+                sum += load(p.desc.bias, p.d_layout.type, batch * p.desc.bias_stride + (int64_t)i);
+                store(p.d, p.d_layout.type, batch * p.d_layout.batch_offset + (int64_t)j * p.d_layout.ld + (int64_t)i, sum);
+            }
+    }
+}
+
 } // namespace
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle)
 {
     *handle = nullptr;
-    if (enter() != CUBLAS_STATUS_SUCCESS)
+    if (enter(CUBLAS_STATUS_EXECUTION_FAILED) != CUBLAS_STATUS_SUCCESS)
         return CUBLAS_STATUS_NOT_INITIALIZED;
     *handle = new emulated_lt();
     return CUBLAS_STATUS_SUCCESS;
@@ -77,7 +101,7 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle)
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle)
 {
     delete handle;
-    return enter();
+    return enter(CUBLAS_STATUS_EXECUTION_FAILED);
 }
 
 size_t cublasLtGetVersion() { return 0; }
@@ -170,7 +194,7 @@ cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t *
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void *alpha, const void *a, cublasLtMatrixLayout_t a_layout,
                               const void *b, cublasLtMatrixLayout_t b_layout, const void *beta, const void *, cublasLtMatrixLayout_t, void *d,
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *algo, void *workspace, size_t workspace_bytes,
-                              cudaStream_t)
+                              cudaStream_t stream)
 {
     if (desc->transa != CUBLAS_OP_T || desc->epilogue != CUBLASLT_EPILOGUE_BIAS || !desc->bias || *(const float *)alpha != 1 ||
         *(const float *)beta != 0 || algo->splits != 1 || !workspace || workspace_bytes < 1024)
@@ -178,19 +202,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     if (a_layout->rows != b_layout->rows || d_layout->rows != a_layout->cols || d_layout->cols != b_layout->cols || !aligned(a, a_layout) ||
         !aligned(b, b_layout) || !aligned(d, d_layout))
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (enter() != CUBLAS_STATUS_SUCCESS)
+    if (enter(CUBLAS_STATUS_EXECUTION_FAILED) != CUBLAS_STATUS_SUCCESS)
         return CUBLAS_STATUS_EXECUTION_FAILED;
-    const uint64_t n_k = a_layout->rows;
-    for (int32_t batch = 0; batch < d_layout->batch_count; batch++) {
-        const std::vector<float> w = columns(a, a_layout, batch * a_layout->batch_offset), x = columns(b, b_layout, batch * b_layout->batch_offset);
-        for (uint64_t j = 0; j < d_layout->cols; j++)
-            for (uint64_t i = 0; i < d_layout->rows; i++) {
-                float sum = 0;
-                for (uint64_t k = 0; k < n_k; k++)
-                    sum += w[i * n_k + k] * x[j * n_k + k];
-                sum += load(desc->bias, d_layout->type, batch * desc->bias_stride + (int64_t)i);
-                store(d, d_layout->type, batch * d_layout->batch_offset + (int64_t)j * d_layout->ld + (int64_t)i, sum);
-            }
-    }
+    const Product product = {*desc, *a_layout, *b_layout, *d_layout, a, b, d};
+    emulated_enqueue(stream, true, [=]() { multiply(product); });
     return CUBLAS_STATUS_SUCCESS;
 }

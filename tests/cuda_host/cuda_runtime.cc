@@ -2,24 +2,30 @@
 #include "cuda_runtime.h"
 
 #include "calls.h"
+#include "streams.h"
 
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-
-struct emulated_stream {
-    int unused;
-};
+#include <map>
+#include <mutex>
+#include <vector>
 
 namespace {
 
 const size_t PATTERN_BYTES = 1 << 20; // of new memory; not all, because workspaces are large and often opened
 
-std::atomic<unsigned> n_calls, failing_call;
-std::atomic<bool> for_ever;
-std::atomic<size_t> n_live;
+struct Block {
+    size_t bytes;
+    bool on_host;
+};
+
+std::atomic<unsigned> n_calls, failing_call, n_calls_after_loss, n_frees;
+std::atomic<bool> for_ever, lost;
 std::atomic<int> driver_version{13000}, n_devices{1}, compute_major{9};
-std::atomic<size_t> memory_bytes{(size_t)4 << 30}, n_bytes;
+std::atomic<size_t> memory_bytes{(size_t)4 << 30}, n_bytes, most_bytes;
+std::mutex memory_lock;
+std::map<char *, Block> blocks; // by address
 enum { RUNTIME_VERSION = 13000 };
 
 cudaError_t enter(cudaError_t failure)
@@ -27,41 +33,74 @@ cudaError_t enter(cudaError_t failure)
     return emulated_call(cudaSuccess, failure);
 }
 
-cudaError_t allocate(void **memory, size_t bytes)
+cudaError_t allocate(void **memory, size_t bytes, bool on_host)
 {
     *memory = nullptr;
-    if (enter(cudaErrorMemoryAllocation) != cudaSuccess || n_bytes + bytes > memory_bytes)
+    if (enter(cudaErrorMemoryAllocation) != cudaSuccess || (!on_host && n_bytes + bytes > memory_bytes))
         return cudaErrorMemoryAllocation;
-    char *block = static_cast<char *>(std::aligned_alloc(256, (bytes + 256 + 255) / 256 * 256));
+    char *block = static_cast<char *>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
     if (!block)
         return cudaErrorMemoryAllocation;
-    std::memcpy(block, &bytes, sizeof bytes); // in front of what is handed out
-    *memory = block + 256;
-    std::memset(*memory, 0xFF, bytes < PATTERN_BYTES ? bytes : PATTERN_BYTES);
-    n_bytes += bytes;
-    ++n_live;
+    std::lock_guard<std::mutex> lock(memory_lock);
+    std::memset(block, 0xFF, bytes < PATTERN_BYTES ? bytes : PATTERN_BYTES);
+    blocks[block] = {bytes, on_host};
+    n_bytes += on_host ? 0 : bytes;
+    most_bytes = n_bytes > most_bytes ? n_bytes.load() : most_bytes.load();
+    *memory = block;
     return cudaSuccess;
 }
 
+// Freeing waits for everything, as CUDA's does.
 cudaError_t release(void *memory)
 {
-    if (memory) {
-        char *block = static_cast<char *>(memory) - 256;
-        size_t bytes;
-        std::memcpy(&bytes, block, sizeof bytes);
-        n_bytes -= bytes;
-        --n_live;
-        std::free(block);
+    const cudaError_t outcome = enter(cudaErrorLaunchFailure);
+    if (!memory || outcome != cudaSuccess)
+        return outcome;
+    n_frees++;
+    emulated_finish_all();
+    std::lock_guard<std::mutex> lock(memory_lock);
+    const auto found = blocks.find(static_cast<char *>(memory));
+    if (found == blocks.end()) {
+        std::fprintf(stderr, "emulated runtime: freed what it never allocated\n");
+        std::abort();
     }
-    return enter(cudaErrorLaunchFailure);
+    n_bytes -= found->second.on_host ? 0 : found->second.bytes;
+    blocks.erase(found);
+    std::free(memory);
+    return outcome;
+}
+
+bool is_pinned(const void *address)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    char *at = const_cast<char *>(static_cast<const char *>(address));
+    auto after = blocks.upper_bound(at);
+    if (after == blocks.begin())
+        return false;
+    --after;
+    return after->second.on_host && at < after->first + after->second.bytes;
 }
 
 } // namespace
 
-bool emulated_call_fails()
+bool emulated_is_sticky(int failure)
+{
+    const int of_blas[] = {3, 7}; // CUBLAS_STATUS_ALLOC_FAILED, CUBLAS_STATUS_INVALID_VALUE: nothing was launched
+    return failure != cudaErrorMemoryAllocation && failure != cudaErrorInsufficientDriver && failure != cudaErrorNoDevice &&
+           failure != of_blas[0] && failure != of_blas[1];
+}
+
+bool emulated_call_fails(bool is_sticky)
 {
     const unsigned call = ++n_calls, failing = failing_call;
-    return failing && (call == failing || (for_ever && call > failing));
+    if (lost) {
+        n_calls_after_loss++;
+        return true;
+    }
+    const bool fails = failing && (call == failing || (for_ever && call > failing));
+    if (fails && is_sticky)
+        lost = true;
+    return fails;
 }
 
 void emulate_fail(unsigned at, bool forever)
@@ -80,7 +119,36 @@ void emulate_machine(int driver, int devices, int major, size_t bytes)
 }
 
 unsigned emulate_calls() { return n_calls; }
-size_t emulate_live_allocations() { return n_live; }
+
+size_t emulate_live_allocations()
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    return blocks.size() + emulated_live_streams();
+}
+
+size_t emulate_most_bytes(bool reset)
+{
+    const size_t found = most_bytes;
+    if (reset)
+        most_bytes = n_bytes.load();
+    return found;
+}
+
+unsigned emulate_frees() { return n_frees; }
+bool emulate_is_lost() { return lost; }
+unsigned emulate_calls_after_loss() { return n_calls_after_loss; }
+
+void emulate_new_context()
+{
+    emulated_forget_streams();
+    std::lock_guard<std::mutex> lock(memory_lock);
+    for (const auto &block : blocks)
+        std::free(block.first);
+    blocks.clear();
+    n_bytes = 0;
+    n_calls_after_loss = 0;
+    lost = false;
+}
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
@@ -118,9 +186,9 @@ cudaError_t cudaRuntimeGetVersion(int *version)
     return enter(cudaErrorLaunchFailure);
 }
 
-cudaError_t cudaMalloc(void **memory, size_t bytes) { return allocate(memory, bytes); }
+cudaError_t cudaMalloc(void **memory, size_t bytes) { return allocate(memory, bytes, false); }
 cudaError_t cudaFree(void *memory) { return release(memory); }
-cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned) { return allocate(memory, bytes); }
+cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned) { return allocate(memory, bytes, true); }
 cudaError_t cudaFreeHost(void *memory) { return release(memory); }
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
@@ -130,43 +198,41 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
     return enter(cudaErrorLaunchFailure);
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
+// Memory of the host that is not pinned is read before the call returns; what is written to such memory is there when it returns.
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream)
 {
     const cudaError_t outcome = enter(cudaErrorLaunchFailure);
-    if (outcome == cudaSuccess && bytes > 0)
-        std::memcpy(to, from, bytes);
+    if (outcome != cudaSuccess || bytes == 0)
+        return outcome;
+    if (kind == cudaMemcpyHostToDevice && !is_pinned(from)) {
+        const char *first = static_cast<const char *>(from);
+        const std::vector<char> held(first, first + bytes);
+        emulated_enqueue(stream, false, [=]() { std::memcpy(to, held.data(), bytes); });
+        return outcome;
+    }
+    emulated_enqueue(stream, false, [=]() { std::memcpy(to, from, bytes); });
+    if (kind == cudaMemcpyDeviceToHost && !is_pinned(to))
+        emulated_finish(stream);
     return outcome;
 }
 
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t)
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream)
 {
     const cudaError_t outcome = enter(cudaErrorLaunchFailure);
     if (outcome == cudaSuccess)
-        std::memset(memory, value, bytes);
+        emulated_enqueue(stream, false, [=]() { std::memset(memory, value, bytes); });
     return outcome;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
-{
-    *stream = nullptr;
-    if (enter(cudaErrorMemoryAllocation) != cudaSuccess)
-        return cudaErrorMemoryAllocation;
-    *stream = new emulated_stream();
-    ++n_live;
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return enter(cudaErrorLaunchFailure); }
-
-cudaError_t cudaStreamDestroy(cudaStream_t stream)
-{
-    n_live -= stream != nullptr;
-    delete stream;
-    return enter(cudaErrorLaunchFailure);
-}
-
 cudaError_t cudaGetLastError() { return enter(cudaErrorLaunchFailure); }
-cudaError_t emulated_set_shared(size_t) { return enter(cudaErrorLaunchFailure); }
+cudaError_t emulated_set_shared(const void *kernel, size_t bytes)
+{
+    const cudaError_t outcome = enter(cudaErrorLaunchFailure);
+    if (outcome == cudaSuccess)
+        emulate_allow_shared(kernel, bytes);
+    return outcome;
+}
+
 
 const char *cudaGetErrorString(cudaError_t error)
 {
@@ -176,6 +242,7 @@ const char *cudaGetErrorString(cudaError_t error)
     case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
     case cudaErrorNoDevice: return "no CUDA-capable device is detected";
     case cudaErrorInvalidDevice: return "invalid device ordinal";
+    case cudaErrorNotReady: return "device not ready";
     case cudaErrorLaunchFailure: return "unspecified launch failure";
     }
     return "unknown error";

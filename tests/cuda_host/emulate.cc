@@ -1,10 +1,13 @@
 // See emulate.h.
 #include "emulate.h"
 
+#include "streams.h"
+
 #include <cstdio>
 #include <csetjmp>
 #include <cstdlib>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <ucontext.h>
@@ -31,6 +34,7 @@ struct Fiber {
 enum { STACK_BYTES = 256 << 10 };
 
 std::mutex one_launch;
+std::map<const void *, size_t> allowed_shared; // by kernel
 std::deque<Fiber> fibers;
 std::vector<unsigned char> shared_memory;
 jmp_buf scheduler;
@@ -138,7 +142,7 @@ void run_block(size_t n_threads)
 
 } // namespace
 
-void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread)
+static void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread)
 {
     std::lock_guard<std::mutex> lock(one_launch);
     const size_t n_threads = (size_t)block.x * block.y * block.z;
@@ -154,6 +158,34 @@ void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::funct
                 shared_memory.assign(shared_bytes + 32, 0xFF);
                 run_block(n_threads);
             }
+}
+
+// What every device from compute capability 8.0 on has.
+static bool is_launchable(dim3 grid, dim3 block, size_t shared_bytes, const void *function)
+{
+    const size_t most_y_or_z = 65535, most_threads = 1024, unasked = (size_t)48 << 10;
+    std::lock_guard<std::mutex> lock(one_launch);
+    const auto found = allowed_shared.find(function);
+    const size_t n_threads = (size_t)block.x * block.y * block.z, allowed = found == allowed_shared.end() ? unasked : found->second;
+    return grid.x > 0 && grid.x <= INT32_MAX && grid.y > 0 && grid.y <= most_y_or_z && grid.z > 0 && grid.z <= most_y_or_z && n_threads > 0 &&
+           n_threads <= most_threads && block.z <= 64 && shared_bytes <= (allowed < unasked ? unasked : allowed);
+}
+
+void emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, size_t shared_bytes, const emulated_kernel &kernel)
+{
+    if (!is_launchable(grid, block, shared_bytes, kernel.function)) {
+        std::fprintf(stderr, "emulated kernel: no device launches a grid of %u x %u x %u, blocks of %u x %u x %u, %zu bytes of shared memory\n",
+                     grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes);
+        std::abort();
+    }
+    const std::function<void()> thread = kernel.thread;
+    emulated_enqueue(stream, true, [=]() { run_grid(grid, block, shared_bytes, thread); });
+}
+
+void emulate_allow_shared(const void *kernel, size_t bytes)
+{
+    std::lock_guard<std::mutex> lock(one_launch);
+    allowed_shared[kernel] = bytes;
 }
 
 void *emulate_shared()

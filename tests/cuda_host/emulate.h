@@ -5,6 +5,8 @@
 // order or, to catch kernels that lean on an order, in descending order every other launch. A barrier that some threads of a block (or
 // warp) never reach, with others waiting, ends the program with a message. Shared memory is filled with a pattern of NaN before each
 // block. One launch at a time. Not for speed.
+//
+// Streams hold back what is enqueued until the host waits for it (streams.cc); the default stream does at once what it is told.
 #ifndef ASCRIBE_EMULATE_H
 #define ASCRIBE_EMULATE_H
 
@@ -33,7 +35,20 @@ struct dim3 {
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 enum { warpSize = 32 };
 
-void emulate_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &thread);
+// A thread of a kernel with these arguments, as they are now.
+struct emulated_kernel {
+    const void *function;
+    std::function<void()> thread;
+};
+template <typename Kernel, typename... Arguments> emulated_kernel emulate_thread(Kernel kernel, Arguments... arguments)
+{
+    return {reinterpret_cast<const void *>(kernel), [=]() { kernel(arguments...); }};
+}
+
+// Ends the program where a device would refuse: an empty or too large grid or block, more shared memory than there is or was allowed.
+typedef struct emulated_stream *cudaStream_t;
+void emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, size_t shared_bytes, const emulated_kernel &kernel);
+void emulate_allow_shared(const void *kernel, size_t bytes);
 void *emulate_shared(); // the block's dynamic shared memory, aligned to 16 bytes
 void emulate_warp_exchange(const void *mine, void *theirs, size_t bytes, unsigned lane); // theirs = what `lane` of the warp brought
 void emulate_warp_gather(const void *mine, void *all, size_t bytes); // all = what lanes 0 ... 31 brought, back to back
@@ -97,7 +112,19 @@ extern "C" {
 // What the runtime was asked so far counts as calls; call number `at` (from 1) fails, and with `forever` every one after it. 0: none.
 void emulate_fail(unsigned at, bool forever);
 unsigned emulate_calls(); // since the last emulate_fail
-size_t emulate_live_allocations();
+size_t emulate_live_allocations(); // blocks of memory, streams and events
+size_t emulate_most_bytes(bool reset); // of device memory that were allocated at one time since the last reset
+unsigned emulate_frees();              // of device and of pinned memory, each of which waits for the device
+// A failure that the context does not survive makes every later call fail as well, and these are counted, until there is a new context: without
+// anything that the old one had.
+bool emulate_is_lost();
+unsigned emulate_calls_after_loss();
+void emulate_new_context();
+// Waits of the host: for whole streams; for events that had not been reached; and for such events with no launch behind them.
+typedef struct emulated_waits {
+    unsigned n_stream_waits, n_event_waits, n_dry_waits;
+} emulated_waits;
+emulated_waits emulate_waits(bool reset);
 // What there is: the driver's version as CUDA counts it, 0 for no driver; the number of GPUs; their compute capability's first number; bytes
 // that may be allocated on each.
 void emulate_machine(int driver_version, int n_devices, int compute_major, size_t memory_bytes);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Negative controls: planted.py --build DIR --program ascribe --helpers DIR
+"""Negative controls: planted.py --build DIR --program ascribe --helpers DIR [--full]
 
 Every check of this folder is held against a build with a planted defect (run.py of tests/fuzz puts it into a copy of the source and links
-again), and must catch it. Exit status: 0 all were caught, 1 not, 77 skipped: no strace.
+again), and must catch it: one for each injector, with --full all. Exit status: 0 all were caught, 1 not, 77 skipped: no strace.
 """
 import copy
 import os
@@ -152,17 +152,33 @@ BUGS_OF_PARTS = [
 ]
 
 
+# One for each injector; the rest with --full.
+QUICK = (
+    "parts are written under their final names", "the same, slowly, and killed at random times", "a failed fsync of a file is ignored",
+    "the same, on a small disk's stand-in, a limit on files", "a short write is taken for a whole one", "the result is not compared",
+    "a merge's dead child counts as success", "nobody asks who else is at work", "another run's part is merged",
+    "a part's row checksums and digest are not looked at")
+
+
+def chosen(full):
+    bugs = [bug for bug in BUGS + BUGS_OF_PARTS if full or bug["what"] in QUICK]
+    if not full and len(bugs) != len(QUICK):
+        raise SystemExit("expected every name of QUICK once among the planted defects")
+    return bugs
+
+
 def test(programs, options):
     reason = support.missing_strace(programs)
     if reason:
         return support.skip(reason)
     job = sweep.make_job(programs, 2)
     n_missed = 0
-    for number, bug in enumerate(BUGS + BUGS_OF_PARTS):
+    bugs = chosen(options.full)
+    for number, bug in enumerate(bugs):
         caught = is_caught(job, number, bug, os.path.abspath(options.build))
         n_missed += not caught
         print("%-6s %s: %s" % ("caught" if caught else "MISSED", bug["file"], bug["what"]), flush=True)
-    print("%d planted defects, %d missed" % (len(BUGS) + len(BUGS_OF_PARTS), n_missed))
+    print("%d planted defects, %d missed" % (len(bugs), n_missed))
     return 1 if n_missed else 0
 
 

@@ -9,6 +9,7 @@ task of a plan. Exit status: 0 every call was hit and every run held, 1 not, 77 
 """
 import collections
 import concurrent.futures
+import copy
 import os
 import re
 import shutil
@@ -51,6 +52,11 @@ class Phase:
             raise SystemExit("%s: the traced run failed: %s" % (self.name, done.stderr))
         self.injections = [trace.Injection(traced, call) for call in trace.write_side(traced) if self.wanted(call)]
         self.recorded_in = folder
+        record = os.path.join(folder, "r.h5.parts", support.RECORD)
+        if os.path.exists(record):  # a task's: it tells of the plan's tasks
+            with open(record, "rb") as file:
+                self.job = copy.copy(self.job)
+                self.job.parts = dict(self.job.parts, **{support.RECORD: file.read()})
 
     def moved(self, injection, folder):
         """The same injection for a run in another folder."""

@@ -1,5 +1,6 @@
 // Finding and loading the cuda backend's module: every reason why there is no GPU has its own words, and opening leaves nothing behind.
 #include "../cuda_module.h"
+#include "backend_ops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,9 @@ static void modules_that_cannot_be_loaded(void **state)
     expect_refusal(&(cuda_choice){.module = "/nowhere/libascribe_cuda.so"}, "no such CUDA module");
     expect_refusal(&(cuda_choice){.module = "/proc/self/cmdline"}, "cannot be loaded");
     expect_refusal(&(cuda_choice){.module = MODULE_LACKS_LIBRARY}, "needs a library that is missing: libnot-on-this-machine.so.1");
-    expect_refusal(&(cuda_choice){.module = MODULE_OTHER_VERSION}, "another version of ascribe: expected interface 1, found 999");
+    char versions[100];
+    snprintf(versions, sizeof versions, "another version of ascribe: expected interface %d, found 999", (int)ASC_BACKEND_INTERFACE);
+    expect_refusal(&(cuda_choice){.module = MODULE_OTHER_VERSION}, versions);
     expect_refusal(&(cuda_choice){.module = MODULE_IS_NONE}, "is no backend of ascribe");
 }
 

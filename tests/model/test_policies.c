@@ -177,12 +177,12 @@ static void check_policy(stage *s, const asc_rows *rows, const json_t *value, do
     OK(design_cache_create(&request, s->backend, N_FEATURES, &designs, &err));
     OK(design_cache_prepare(designs, s->pool, &s->worker.stream, &n_features, 1, &err));
     const batch_inputs inputs = {rows,     index,    N_ROWS, design_cache_get(designs, N_FEATURES),
-                                 &request, s->device};
+                                 &request, s->device, NULL};
     OK(batch_create(&inputs, &b, &err));
     OK(batch_upload(b, s->worker.stream, &err));
     OK(value_make_entries(s->device, &s->worker, b, &err));
     for (size_t k = 0; k < 3; k++)
-        OK(schedule_steps(&steps, b, order[k], s->worker.limits, &err));
+        OK(schedule_steps(&steps, b, order[k], s->worker.limits, SIZE_MAX, &err));
     for (size_t i = 0; i < steps.count; i++)
         OK(value_run_step(s->device, &s->worker, &steps.steps[i], &err));
     compare_batch(s, b, value, unsaved);

@@ -3,6 +3,7 @@
 
 #include "../cuda_module.h"
 
+#include "io/safetensors.h"
 #include "model/forward.h"
 
 #include <setjmp.h>
@@ -64,6 +65,43 @@ void fixture_rows_free(asc_rows *rows)
 static size_t row_tokens(size_t n_features)
 {
     return 2 + n_features + (n_features + 2) / 3;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (int c = fgetc(in); c != EOF; c = fgetc(in))
+        fputc(c, out);
+    fclose(in);
+    fclose(out);
+}
+
+void fixture_poison(const char *folder, const char *name, const fixture_poisoned *tokens, size_t n_tokens)
+{
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    char from[1024], to[1200];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(from, sizeof from, "%s/golden/models/%s/%s", ASCRIBE_DATA_DIR, name, files[i]);
+        snprintf(to, sizeof to, "%s/%s", folder, files[i]);
+        copy_file(from, to);
+    }
+    asc_error err;
+    safetensors *weights = NULL;
+    assert_int_equal(safetensors_open(from, NULL, &weights, &err), ASC_OK);
+    const tensor_info *words = safetensors_find(weights, "bert.embeddings.word_embeddings.weight");
+    assert_non_null(words);
+    FILE *out = fopen(to, "r+b");
+    uint64_t header = 0;
+    assert_int_equal(fread(&header, 8, 1, out), 1);
+    for (size_t i = 0; i < n_tokens; i++) {
+        fseek(out, (long)(8 + header + words->begin + tokens[i].token * words->shape[1] * sizeof(float)), SEEK_SET);
+        for (size_t d = 0; d < words->shape[1]; d++)
+            fwrite(d % 2 ? &tokens[i].odd : &tokens[i].even, sizeof(float), 1, out);
+    }
+    fclose(out);
+    safetensors_close(weights);
 }
 
 asc_rows *fixture_rows(const size_t *n_features, size_t n_rows)

@@ -11,6 +11,13 @@
 // Opens data/golden/models/NAME, or the folder itself when NAME begins with '/'.
 asc_model *fixture_model(const char *name);
 
+// Copies that model to `folder`, with other embeddings of some tokens: `even` at their elements 0, 2, ..., `odd` at the others.
+typedef struct fixture_poisoned {
+    size_t token;
+    float even, odd;
+} fixture_poisoned;
+void fixture_poison(const char *folder, const char *name, const fixture_poisoned *tokens, size_t n_tokens);
+
 // Rows with the given numbers of features, ids 100, 101, ...: [CLS] f0 [f0] f1 ... [SEP], every third feature two tokens long; contents
 // differ from row to row. Freed by fixture_rows_free.
 asc_rows *fixture_rows(const size_t *n_features, size_t n_rows);

@@ -155,13 +155,13 @@ typedef enum run_array {
     N_RUN_ARRAYS
 } run_array;
 
-typedef struct run_file {
+typedef struct run_sets {
     run_stream arrays[N_RUN_ARRAYS];
     size_t n_arrays; // ROW_KEY when the plan is bare
     int64_t n_tokens, n_features, n_bytes;
-} run_file;
+} run_sets;
 
-static inline void run_file_open(run_file *f, hid_t file, const run_plan *plan)
+static inline void run_file_open(run_sets *f, hid_t file, const run_plan *plan)
 {
     const hsize_t chunk = plan->n_rows < STREAM_ELEMENTS / 8 ? 8 * (plan->n_rows + 1) : STREAM_ELEMENTS;
     const struct {
@@ -185,17 +185,17 @@ static inline void run_file_open(run_file *f, hid_t file, const run_plan *plan)
         [META_GROUP] = {"meta/group", H5T_NATIVE_INT64},
         [META_CITY] = {"meta/city", fixture_text_type(RUN_KEY_SIZE)},
     };
-    *f = (run_file){.n_arrays = plan->bare ? ROW_KEY : N_RUN_ARRAYS};
+    *f = (run_sets){.n_arrays = plan->bare ? ROW_KEY : N_RUN_ARRAYS};
     for (size_t i = 0; i < f->n_arrays; i++)
         run_stream_open(&f->arrays[i], file, arrays[i].name, arrays[i].type, chunk);
 }
 
-static inline void run_file_put(run_file *f, run_array which, const void *elements, size_t count)
+static inline void run_file_put(run_sets *f, run_array which, const void *elements, size_t count)
 {
     run_stream_put(&f->arrays[which], elements, count);
 }
 
-static inline void run_file_put_offsets(run_file *f)
+static inline void run_file_put_offsets(run_sets *f)
 {
     run_file_put(f, TOKEN_OFFSETS, &f->n_tokens, 1);
     run_file_put(f, FEATURE_OFFSETS, &f->n_features, 1);
@@ -203,7 +203,7 @@ static inline void run_file_put_offsets(run_file *f)
     run_file_put(f, TEXT_OFFSETS, &f->n_bytes, 1);
 }
 
-static inline void run_file_put_extras(run_file *f, const run_row *row, size_t position)
+static inline void run_file_put_extras(run_sets *f, const run_row *row, size_t position)
 {
     char key[RUN_KEY_SIZE] = {0}, city[RUN_KEY_SIZE] = {0};
     const int64_t group = -(int64_t)position;
@@ -215,7 +215,7 @@ static inline void run_file_put_extras(run_file *f, const run_row *row, size_t p
     run_file_put(f, META_GROUP, &group, 1);
 }
 
-static inline void run_file_add(run_file *f, const run_row *row, size_t position)
+static inline void run_file_add(run_sets *f, const run_row *row, size_t position)
 {
     run_file_put(f, ROW_ID, &row->id, 1);
     run_file_put(f, ROW_TRUNCATED, &row->truncated, 1);
@@ -251,7 +251,7 @@ static inline void run_dataset_attributes(hid_t file, const run_plan *plan)
 // Writes PATH.
 static inline void run_dataset_write(const char *path, const run_plan *plan)
 {
-    run_file f;
+    run_sets f;
     run_row *row = fixture_memory(1, sizeof *row);
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     fixture_check(file);

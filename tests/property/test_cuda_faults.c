@@ -1,6 +1,6 @@
 // Every call of CUDA's runtime and of cuBLASLt fails in turn, once and for ever, while a small dataset is explained on the emulated
 // runtime: no crash, nothing left on the device, and either an error that says what failed or the right result (memory that was short
-// once). test_cuda_faults [long]: every call; else all of the first and a sample of the rest.
+// once). An error that costs the context is the last call that CUDA sees of us. test_cuda_faults [long]: every call; else all of the first and a sample of the rest.
 #include "engine_fixture.h"
 
 #include "../cuda_module.h"
@@ -21,7 +21,7 @@ typedef struct job {
     asc_rows *rows;
     explain_request request;
     explained *expected;
-    unsigned n_failed, n_survived;
+    unsigned n_failed, n_survived, n_lost;
 } job;
 
 static asc_status explain(const job *j, explained **found, asc_error *err)
@@ -42,6 +42,15 @@ static void run_with_fault(job *j, unsigned call, bool forever)
     (j->emulated.fail)(call, forever);
     const asc_status status = explain(j, &found, &err);
     (j->emulated.fail)(0, false);
+    if (j->emulated.calls_after_loss() != 0)
+        fail_msg("call %u failed %s: %u calls after the context was lost", call, forever ? "for ever" : "once",
+                 j->emulated.calls_after_loss());
+    if (j->emulated.is_lost() && status != ASC_NO_DEVICE && status != ASC_OK) // a failure while all is closed is nobody's
+        fail_msg("call %u failed %s: status %d, '%s'", call, forever ? "for ever" : "once", (int)status, err.message);
+    if (j->emulated.is_lost() || status == ASC_NO_DEVICE) { // the context is given up, and what it held goes with it
+        (j->emulated.new_context)();
+        j->n_lost++;
+    }
     if (j->emulated.live_allocations() != 0)
         fail_msg("call %u failed %s: %zu allocations are left on the device", call, forever ? "for ever" : "once",
                  j->emulated.live_allocations());
@@ -76,8 +85,9 @@ static void every_call_fails_in_turn(void **state)
         run_with_fault(&j, call, false);
         run_with_fault(&j, call, true);
     }
-    printf("%u calls; %u runs failed as they should, %u came through\n", n_calls, j.n_failed, j.n_survived);
-    assert_true(j.n_failed > EVERY_CALL_UP_TO);
+    printf("%u calls; %u runs failed as they should, %u of them with the context, %u came through\n", n_calls, j.n_failed, j.n_lost,
+           j.n_survived);
+    assert_true(j.n_failed > EVERY_CALL_UP_TO && j.n_lost > EVERY_CALL_UP_TO);
     explained_free(j.expected);
     fixture_rows_free(j.rows);
     asc_model_close(j.model);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "explain/manifest.h"
+#include "explain/run_folder.h"
 
 #include <cmocka.h> // after fail.h: it defines a macro of that name
 
@@ -281,6 +282,38 @@ static void the_one_at_work_is_named(void **state)
     run_well(&job, NULL);
 }
 
+// As on a file system where the lock of a folder says nothing to other machines: the lock files alone are held.
+static void a_lock_file_is_enough(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"task-0003.lock", "merge.lock"};
+    asc_error err = {0};
+    run_folder folder;
+    assert_int_equal(mkdir(place.parts, 0777), 0);
+    for (size_t i = 0; i < 2; i++) {
+        write_text(names[i], i ? "" : "{\"host\":\"node7\",\"pid\":12}");
+        const int held = open(run_path(place.parts, names[i]), O_RDONLY);
+        assert_int_equal(flock(held, LOCK_EX), 0);
+        for (run_role role = RUN_ROLE_ALONE; role <= RUN_ROLE_MERGE; role++) {
+            const run_claim claim = {.role = role, .task = 1};
+            if (i == 1 && role == RUN_ROLE_MERGE)
+                continue; // that very lock
+            const bool goes_together = i == 0 && role == RUN_ROLE_TASK;
+            assert_int_equal(run_folder_name(place.out, &folder, &err), ASC_OK);
+            const asc_status status = run_folder_take(&folder, &claim, &err);
+            if (goes_together)
+                assert_int_equal(status, ASC_OK);
+            else
+                assert_error(&err, status, ASC_CANNOT_CREATE,
+                             (run_words){"another run that writes the same --out", i ? "" : ": task 3, pid 12 on host node7", "wait for that run"});
+            run_folder_free(&folder);
+            assert_true(run_exists(run_path(place.parts, names[i])));
+        }
+        close(held);
+        assert_int_equal(unlink(run_path(place.parts, names[i])), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(parts_without_a_record_are_not_touched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_late_kill_left_is_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_one_at_work_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lock_file_is_enough, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

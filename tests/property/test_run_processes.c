@@ -363,6 +363,23 @@ static void tasks_have_processes_too(void **state)
     assert_whole_result();
 }
 
+// Counted in a child, and nothing is left of it.
+static void an_estimate_counts_the_same(void **state)
+{
+    (void)state;
+    watcher w = {0};
+    asc_explain_cost cost, of_one;
+    asc_error err = {0};
+    const asc_explain_job job = job_with(2, &w), one = job_with(0, &w);
+    assert_int_equal(asc_explain_estimate(&job, &cost, &err), ASC_OK);
+    assert_int_equal(asc_explain_estimate(&one, &of_one, &err), ASC_OK);
+    assert_int_equal(cost.evaluations, all_evaluations);
+    assert_int_equal(cost.n_parts, of_one.n_parts);
+    assert_true(cost.flops == of_one.flops && cost.flops_per_s > 0 && cost.elapsed_s > 0);
+    assert_string_equal(cost.backend, "cpu");
+    assert_no_children();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +391,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_opened_ends_the_run),
         cmocka_unit_test(workers_end_with_their_supervisor),
         cmocka_unit_test(tasks_have_processes_too),
+        cmocka_unit_test(an_estimate_counts_the_same),
     };
     return cmocka_run_group_tests_name("run_processes", tests, set_up, tear_down);
 }

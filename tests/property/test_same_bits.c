@@ -190,43 +190,12 @@ static void order_and_slices(void **state)
     asc_model_close(model);
 }
 
-// A copy of a golden model whose embedding of POISON_ID overflows float in the first norm.
-static void write_poisoned_model(const char *folder)
-{
-    static const char *const files[] = {"config.json", "model.safetensors"};
-    char from[1024], to[1200];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(from, sizeof from, "%s/golden/models/bert-f32/%s", ASCRIBE_DATA_DIR, files[i]);
-        snprintf(to, sizeof to, "%s/%s", folder, files[i]);
-        FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-        assert_non_null(in);
-        assert_non_null(out);
-        for (int c = fgetc(in); c != EOF; c = fgetc(in))
-            fputc(c, out);
-        fclose(in);
-        fclose(out);
-    }
-    asc_error err;
-    safetensors *weights = NULL;
-    assert_int_equal(safetensors_open(from, NULL, &weights, &err), ASC_OK);
-    const tensor_info *words = safetensors_find(weights, "bert.embeddings.word_embeddings.weight");
-    FILE *out = fopen(to, "r+b");
-    uint64_t header = 0;
-    assert_int_equal(fread(&header, 8, 1, out), 1);
-    fseek(out, (long)(8 + header + words->begin + POISON_ID * words->shape[1] * sizeof(float)), SEEK_SET);
-    for (size_t i = 0; i < words->shape[1]; i++) {
-        const float huge = i % 2 ? 3e38f : -1e38f;
-        fwrite(&huge, sizeof huge, 1, out);
-    }
-    fclose(out);
-    safetensors_close(weights);
-}
-
 static void neighbours_of(const setting *s)
 {
+    static const fixture_poisoned poison = {POISON_ID, -1e38f, 3e38f};
     char folder[TEMP_PATH_SIZE];
     temp_folder_make(folder);
-    write_poisoned_model(folder);
+    fixture_poison(folder, "bert-f32", &poison, 1); // overflows float in the first norm
     asc_model *model = fixture_model(folder);
     asc_rows *rows = fixture_rows(sizes, N_ROWS);
     explain_request request = request_for(model, s);

@@ -4,6 +4,7 @@ import json
 import random
 import unittest
 
+import h5py
 import numpy as np
 
 from ascribe_scripts import features, segment
@@ -132,6 +133,41 @@ class Spans(Folder):
         self.refused(65, "line 1: expected a JSON object", source, "--spans", self.write("spans.jsonl", "{\n"))
         self.refused(66, "--spans .*: expected a readable file", source, "--spans", self.path("none"))
         self.refused(64, "--spans: expected no --features", source, "--spans", source, "--features", "word")
+
+
+class Rationales(Folder):
+    def marks(self, text, lines, *options):
+        path = self.write("marks.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        self.rows(text, "--rationales", path, *options)
+        with h5py.File(self.path("out.h5"), "r") as file:
+            marks, offsets = file["features/rationale"][:], file["features/offsets"][:]
+            self.assertEqual(marks.dtype, np.uint8)
+            return [marks[begin:end].tolist() for begin, end in zip(offsets, offsets[1:])]
+
+    def test_a_shared_character_marks(self):
+        lines = [{"spans": [[2, 6], [9, 10]]}, {}, {"spans": [[4, 4 + 4]]}]
+        self.assertEqual(self.marks("bad good bad\nfilm\nbad film good\n", lines), [[1, 1, 1], [0], [0, 1, 0]])
+
+    def test_spaces_and_neighbours_do_not(self):
+        self.assertEqual(self.marks("bad good bad\n", [{"spans": [[3, 4], [8, 9]]}]), [[0, 0, 0]])
+        self.assertEqual(self.marks("bad good bad\n", [{"spans": [[0, 3], [3, 4]]}]), [[1, 0, 0]])
+
+    def test_characters_are_not_bytes(self):
+        self.assertEqual(self.marks("\u00e9\u00e9 good bad\nbad\n", [{"spans": [[3, 7]]}, {"spans": [[0, 1]]}])[0][-2:], [1, 0])
+
+    def test_features_of_several_spans_and_pairs(self):
+        self.assertEqual(self.marks("bad good bad\n", [{"spans": [[9, 12]]}], "--features", "bow"), [[1, 0]])
+        lines = [{"spans": [[0, 3]], "pair_spans": [[5, 8]]}]
+        path = self.write("marks.jsonl", json.dumps(lines[0]) + "\n")
+        self.rows("bad,good bad\n", "--rationales", path, "--text-column", "0", "--text-pair-column", "1", "--no-header", name="in.csv")
+        with h5py.File(self.path("out.h5"), "r") as file:
+            self.assertEqual(file["features/rationale"][:].tolist(), [1, 0, 1])
+
+    def test_refused(self):
+        source = self.write("in.txt", "bad good\n")
+        marks = self.write("marks.jsonl", "{}\n{}\n")
+        self.refused(65, r"--rationales .*: expected a line for every row of the input, 1, found more lines", source, "--rationales", marks)
+        self.refused(66, "--rationales .*: expected a readable file", source, "--rationales", self.path("none"))
 
 
 def naive_assignment(length, spans, tokens):

@@ -78,7 +78,7 @@ class Scripts(unittest.TestCase):
     def test_plan_array_and_merge(self):
         said = self.submit("--plan", self.plan, "--tasks=4", "--throttle", "2", "--gpus", "2", "--cpus", "8", "--time", "1:00:00", "--account", "a b",
                            "--sbatch=--mem=4G", "--explain=--quiet", "--scratch", "auto", "--", "--model", NASTY, "--seed", "3")
-        self.assertIn(["plan", "--tasks", "4", "--plan", self.plan, "--model", NASTY, "--seed", "3"], self.calls("ascribe"))
+        self.assertIn(["plan", "--tasks", "4", "--plan", self.plan, "--model", NASTY, "--seed", "3", "--backend", "cuda"], self.calls("ascribe"))
         array, merge = self.calls("sbatch")
         script = array.index(os.path.join(SCRIPTS, "explain.sbatch"))
         logs = self.plan[: -len(".json")].replace("%", "%%") + ".logs/"
@@ -90,6 +90,14 @@ class Scripts(unittest.TestCase):
                                  "--output=%smerge-%%j.log" % logs, "--account=a b", os.path.join(SCRIPTS, "merge.sbatch"), "--ascribe",
                                  self.folder + "/bin/ascribe", "--plan", self.plan, "--out", self.paths["out_path"], "--"])
         self.assertIn("scancel 101 102", said)
+
+    def test_backend_of_a_plan(self):
+        """Whoever asks for GPUs gets parts for GPUs, also from a login node without any, unless told otherwise."""
+        for gpus, given, expected in ((["--gpus=1"], [], ["--backend", "cuda"]), ([], [], []), (["--gpus=1"], ["--backend", "cpu"], []),
+                                      (["--gpus=1"], ["--backend=auto"], [])):
+            self.submit("--plan", self.plan, "--tasks", "4", *gpus, "--", "--model", "m", *given)
+            plans = [words for words in self.calls("ascribe") if words[0] == "plan"]
+            self.assertEqual(plans[-1][5:], ["--model", "m", *given, *expected])
 
     def test_again_is_the_same_submission(self):
         """The line "again", typed: the same resources for a subset, and no new plan."""

@@ -27,6 +27,8 @@ typedef struct fixture {
 // Two thousand short rows, then long ones: by count they would be divided all wrong.
 static void short_then_long(size_t row, run_row *out) { run_row_usual(row, row < N_SHORT ? 2 : 12 + row % 5, out); }
 
+static void tiny(size_t row, run_row *out) { run_row_usual(row, 1, out); }
+
 static int set_up(void **state)
 {
     static fixture f;
@@ -112,6 +114,25 @@ static void rows_per_part_is_obeyed(void **state)
     division_free(&d);
 }
 
+// More would be refused by whoever reads the record, at the end of all work; also where every row is more than a part should be.
+static void never_more_parts_than_a_record_holds(void **state)
+{
+    enum { N_MANY = MOST_PARTS + MOST_PARTS / 8 };
+    fixture many = *(const fixture *)*state;
+    asc_error err = {0};
+    division_cost cost;
+    temp_folder_join(many.folder, "many.h5", many.data);
+    run_dataset_write(many.data, &(run_plan){.n_rows = N_MANY, .make_row = tiny, .bare = true});
+    assert_int_equal(asc_dataset_open(many.data, &many.dataset, &err), ASC_OK);
+    many.model.config.n_hidden = many.model.config.n_ffn = 1 << 14;
+    for (size_t rows_per_part = 0; rows_per_part < 2; rows_per_part++) {
+        division d = divide(&many, 0, N_MANY, rows_per_part, 1, &cost);
+        assert_int_equal(division_largest(&d), 2);
+        division_free(&d);
+    }
+    asc_dataset_close(many.dataset);
+}
+
 // Also where parts are not, since their rows are counted.
 static void tasks_are_even_by_cost(void **state)
 {
@@ -184,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(parts_are_even_by_cost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_per_part_is_obeyed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(never_more_parts_than_a_record_holds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tasks_are_even_by_cost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_tasks_than_parts, set_up, tear_down),

@@ -150,7 +150,7 @@ static void check_steps(batch *b, step_kind kind, step_limits limits)
     assert_non_null(list.steps);
     list.steps[0] = before;
     list.count = list.capacity = 1;
-    assert_int_equal(schedule_steps(&list, b, kind, limits, &err), ASC_OK);
+    assert_int_equal(schedule_steps(&list, b, kind, limits, SIZE_MAX, &err), ASC_OK);
     assert_int_equal(list.steps[0].n_units, 12345);
     size_t next = 0;
     for (size_t i = 1; i < list.count; i++) {
@@ -221,7 +221,7 @@ static void check_load(batch *b, step_kind kind)
         n_sequences += end - first;
     }
     schedule_measure(b, kind, &whole);
-    assert_int_equal(schedule_steps(&list, b, kind, (step_limits){100, 7}, &err), ASC_OK);
+    assert_int_equal(schedule_steps(&list, b, kind, (step_limits){100, 7}, SIZE_MAX, &err), ASC_OK);
     for (size_t i = 0; i < list.count; i++)
         schedule_measure_step(&list.steps[i], &steps);
     assert_true(whole.tokens == 1000 + n_tokens && steps.tokens == n_tokens); // added, not set
@@ -261,7 +261,7 @@ static void shared_empty_coalitions_are_left_out(void **state)
     for (size_t most = 20; most < 200; most += 30) {
         step_list list = {0};
         size_t next = 0;
-        assert_int_equal(schedule_steps(&list, &m.b, STEP_ANCHORS, (step_limits){most, most}, &err), ASC_OK);
+        assert_int_equal(schedule_steps(&list, &m.b, STEP_ANCHORS, (step_limits){most, most}, SIZE_MAX, &err), ASC_OK);
         for (size_t i = 0; i < list.count; i++) {
             const step *s = &list.steps[i];
             forward_load load = {.entries = 0};
@@ -287,6 +287,38 @@ static void shared_empty_coalitions_are_left_out(void **state)
     design_free(d);
 }
 
+// Cut for several workers, a row gives every worker as many steps, none of them more than a unit larger than another.
+static void even_steps_are_even(void **state)
+{
+    (void)state;
+    static made_batch m;
+    asc_error err = {0};
+    design *d = make_design(0, 7);
+    make_batch(&m, d, ASC_POLICY_REMOVE);
+    batch *const batches[] = {&m.b};
+    const size_t unit = m.b.n_pair_tokens[0];
+    m.b.n_rows = 1;
+    for (size_t n_workers = 1; n_workers <= 5; n_workers++)
+        for (size_t most = 3 * unit; most < 70 * unit; most += unit / 2) {
+            step_list list = {0};
+            size_t least = SIZE_MAX, largest = 0, n_tokens = 0;
+            const step_limits limits = {most, most};
+            const size_t wanted = schedule_wanted_tokens(batches, 1, STEP_REST, limits, n_workers);
+            assert_int_equal(schedule_steps(&list, &m.b, STEP_REST, limits, wanted, &err), ASC_OK);
+            for (size_t i = 0; i < list.count; i++) {
+                const size_t tokens = list.steps[i].n_tokens;
+                least = tokens < least ? tokens : least;
+                largest = tokens > largest ? tokens : largest;
+                n_tokens += tokens;
+            }
+            assert_int_equal(n_tokens, 63 * unit);
+            assert_true(largest <= most && largest - least <= unit);
+            assert_int_equal(list.count % n_workers, 0);
+            schedule_free(&list);
+        }
+    design_free(d);
+}
+
 static void one_unit_too_large_stands_alone(void **state)
 {
     (void)state;
@@ -295,7 +327,7 @@ static void one_unit_too_large_stands_alone(void **state)
     make_batch(&m, d, ASC_POLICY_REMOVE);
     step_list list = {0};
     asc_error err = {0};
-    assert_int_equal(schedule_steps(&list, &m.b, STEP_REST, (step_limits){1, 1}, &err), ASC_OK);
+    assert_int_equal(schedule_steps(&list, &m.b, STEP_REST, (step_limits){1, 1}, SIZE_MAX, &err), ASC_OK);
     assert_int_equal(list.count, m.b.n_rows * 7);
     for (size_t i = 0; i < list.count; i++)
         assert_int_equal(list.steps[i].n_units, 1);
@@ -344,6 +376,7 @@ int main(void)
         cmocka_unit_test(steps_cover_every_unit_once),
         cmocka_unit_test(loads_are_those_of_the_sequences),
         cmocka_unit_test(shared_empty_coalitions_are_left_out),
+        cmocka_unit_test(even_steps_are_even),
         cmocka_unit_test(one_unit_too_large_stands_alone),
         cmocka_unit_test(rows_are_ordered_for_batches),
     };

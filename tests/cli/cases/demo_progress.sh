@@ -3,7 +3,8 @@
 set -- --model "$DATA/demo/model" --data "$DATA/demo/dataset.h5" --limit 8 --rows-per-part 8 --budget 512 --workers 1 --out r.h5
 "$ASCRIBE" explain "$@" --progress bar --keep-parts > first 2> bar || exit
 rm r.h5
-"$ASCRIBE" explain "$@" --progress none || exit
+"$ASCRIBE" explain "$@" --progress plain 2> plain || exit
+grep -E "rows/s|coalitions/s" plain
 "$ASCRIBE" explain "$@" --force --progress none --json > forced || exit
 python3 - <<'END'
 import json, re

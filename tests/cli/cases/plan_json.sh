@@ -14,6 +14,7 @@ echo "exit $?"
 "$ASCRIBE" merge r.h5.parts --keep-parts -o other.h5 --quiet || exit
 "$ASCRIBE" verify other.h5 --json > other || exit
 "$ASCRIBE" status r.h5.parts --json > done || exit
+"$ASCRIBE" verify r.h5.parts --json | grep '"kind"' || exit
 python3 - <<'END'
 import json, os
 plan, task, again, state, verified, inspected_plan, inspected_run, merged, merged_again, other, done = (
