@@ -1,4 +1,4 @@
-"""Reads result files of ascribe. Needs numpy and h5py; to_pandas() also pandas.
+"""Reads result files of ascribe. Needs numpy and h5py; to_pandas() also pandas, explanation() shap.
 
     import ascribe_results
 
@@ -6,6 +6,7 @@
         row = result[0]                      # also result[10:20], result.find("my-id"), and a loop over all rows
         print(row.text, row.prediction, row.as_list()[:5])
         table = result.to_pandas()           # a line for every feature of every explained class
+        shap.plots.text(result.explanation(rows=slice(0, 5), class_="positive"))
 
 Nothing is read before it is asked for, and then for a block of rows at once, so a loop over a result of any size needs
 little memory. M = features of a row, K = explained classes of a row, C = classes of the model.
@@ -153,6 +154,43 @@ class Result(Sequence):
             columns = {name: [np.array([])] for name in _COLUMNS if name != "part" or self.has_pairs}
         return pandas.DataFrame({name: np.concatenate(values) for name, values in columns.items()})
 
+    def explanation(
+        self,
+        rows: Union[None, int, slice, Sequence[int]] = None,
+        class_: Union[None, int, str] = None,
+        vocabulary: Optional[int] = None,
+    ) -> Any:
+        """A shap.Explanation of the rows (default: all) that shap's plots take. Needs shap.
+
+        class_, a name or an index: values are [M] of every row, for plots of one output. Without it [M, K], which needs rows that all
+        explain the same classes, and output_names holds these. data: the text in pieces, one for each feature, with
+        what follows it up to the next one, so that they join to the whole text; feature_names: the features alone.
+        vocabulary=N, with class_: a matrix [rows, N] for shap.plots.beeswarm over the N words with the largest sum of |phi|: values
+        the sum of a word's phi in a row, data how often it is there. NaN stays where there is no answer.
+        KeyError: a row does not explain the class. ValueError: rows explain different classes, or no row was given."""
+        import shap
+
+        if vocabulary is not None and class_ is None:
+            raise ValueError("vocabulary: expected class_ beside it")
+        if rows is None or isinstance(rows, slice):
+            chosen = self[rows or slice(None)]
+        else:
+            chosen = [self[row] for row in ([rows] if isinstance(rows, (int, np.integer)) else rows)]
+        if not chosen:
+            raise ValueError("rows: expected at least one, found none")
+        columns, names = _columns_of(chosen, class_)
+        arrays = {
+            "values": [row.values[:, column].astype(np.float64) for row, column in zip(chosen, columns)],
+            "error_std": [row.std_errors[:, column].astype(np.float64) for row, column in zip(chosen, columns)],
+            "data": [np.array(row._joining_words(), object) for row in chosen],
+            "feature_names": [np.array(row.words, object) for row in chosen],
+        }
+        base = np.array([row.base_value[column] for row, column in zip(chosen, columns)], np.float64)
+        if vocabulary is not None:
+            return shap.Explanation(base_values=base, **_pivot(arrays["values"], arrays["feature_names"], vocabulary))
+        ragged = {name: _objects(value) for name, value in arrays.items()}
+        return shap.Explanation(base_values=base, output_names=names, **ragged)
+
     def _block_of(self, row: int) -> "_Block":
         first = row - row % BLOCK_ROWS
         if self._block is None or self._block.first != first:
@@ -184,6 +222,42 @@ class _Block:
             self._arrays[name] = self._file[name][edges[0] : edges[-1]]
         begin, end = edges[row - self.first : row - self.first + 2] - edges[0]
         return self._arrays[name][begin:end]
+
+
+def _columns_of(rows: Sequence["Row"], class_: Union[None, int, str]) -> Tuple[List[Any], Union[str, List[str]]]:
+    """For every row the index of the class in its values and its name, or of all classes and their names."""
+    if class_ is not None:
+        columns = [row._column_of(class_) for row in rows]
+        return columns, str(rows[0].classes[columns[0]])
+    names = rows[0].classes
+    for row in rows:
+        if row.classes != names or None in names:
+            raise ValueError("rows explain different classes (row %d: %s): expected class_" % (row.index, row.classes))
+    return [slice(None)] * len(rows), [str(name) for name in names]
+
+
+def _objects(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """An array of arrays, also where all have one length."""
+    objects = np.empty(len(arrays), object)
+    objects[:] = arrays
+    return objects
+
+
+def _pivot(values: Sequence[np.ndarray], words: Sequence[np.ndarray], n_words: int) -> Dict[str, Any]:
+    """Sums of phi and counts [rows, words] of the words with the largest sums of |phi|."""
+    strength: Dict[str, float] = {}
+    for phi, row in zip(values, words):
+        for word, value in zip(row, np.nan_to_num(np.abs(phi)).tolist()):
+            strength[word] = strength.get(word, 0.0) + value
+    names = sorted(strength, key=lambda word: (-strength[word], word))[:n_words]
+    places = {word: i for i, word in enumerate(names)}
+    sums, counts = np.zeros((len(values), len(names))), np.zeros((len(values), len(names)))
+    for i, (phi, row) in enumerate(zip(values, words)):
+        for word, value in zip(row, phi):
+            if word in places:
+                sums[i, places[word]] += value
+                counts[i, places[word]] += 1
+    return {"values": sums, "data": counts, "feature_names": names}
 
 
 _COLUMNS = tuple(
@@ -317,6 +391,48 @@ class Row:
             return (part, len(_text(data[base:begin])), len(_text(data[base:end])))
 
         return [[place(*span) for span in spans] for spans in self._byte_spans()]
+
+    @property
+    def segments(self) -> List[Tuple[int, Optional[int], str]]:
+        """The whole text in pieces, in order: (part, feature or None for what lies between, text). Where spans overlap, what
+        an earlier one took is not repeated. Empty without text."""
+        data, split = self._data(), self.column("text/split")
+        if data is None:
+            return []
+        ends = [len(data)] if split is None else [int(split), len(data)]
+        spans = sorted((begin, end, feature) for feature, own in enumerate(self._byte_spans()) for begin, end in own)
+        pieces: List[Tuple[int, Optional[int], str]] = []
+        at = part = 0
+        for begin, end, feature in spans + [(len(data), len(data), -1)]:
+            while part + 1 < len(ends) and begin >= ends[part]:
+                if at < ends[part]:
+                    pieces.append((part, None, _text(data[at : ends[part]])))
+                at, part = max(at, ends[part]), part + 1
+            if at < begin:
+                pieces.append((part, None, _text(data[at:begin])))
+            if max(at, begin) < end:
+                pieces.append((part, feature, _text(data[max(at, begin) : end])))
+            at = max(at, end)
+        return pieces
+
+    def _joining_words(self) -> List[str]:
+        """A text for every feature; where features are single spans in the order of the text, these join to the whole text."""
+        segments, words = self.segments, [word + " " for word in self.words]
+        if [feature for _, feature, _ in segments if feature is not None] != list(range(len(words))):
+            return words
+        pieces, lead, current, last_part = [""] * len(words), "", None, 0
+        for part, feature, text in segments:
+            text = (" || " if part != last_part else "") + text
+            last_part = part
+            current = current if feature is None else feature
+            if current is None:
+                lead += text
+            else:
+                pieces[current] += text
+        if pieces:
+            pieces[0] = lead + pieces[0]
+            pieces[-1] += "" if pieces[-1][-1:].isspace() else " "
+        return pieces
 
     def _data(self) -> Optional[bytes]:
         return self._ragged("text/bytes", "text/offsets").tobytes() if self._result.has_text else None

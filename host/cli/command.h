@@ -42,6 +42,7 @@ extern const cli_command command_merge;
 extern const cli_command command_plan;
 extern const cli_command command_prepare;
 extern const cli_command command_probe;
+extern const cli_command command_report;
 extern const cli_command command_show;
 extern const cli_command command_status;
 extern const cli_command command_verify;

@@ -3,7 +3,7 @@
 
 const cli_command *const cli_commands[] = {
     &command_explain, &command_show,    &command_export,  &command_global,     &command_compare,
-    &command_evaluate, &command_probe,
+    &command_evaluate, &command_probe, &command_report,
     &command_prepare, &command_convert,
     &command_inspect, &command_verify,  &command_plan,    &command_status,     &command_merge,
     &command_bench,   &command_devices, &command_version, &command_completion,

@@ -25,6 +25,10 @@ const python_program convert_program = {
     "ascribe-convert", "ASCRIBE_CONVERT", "it makes model.safetensors from PyTorch's pickles",
     "a model saved by transformers with safe_serialization=True needs no conversion"};
 
+const python_program report_program = {
+    "ascribe-report", "ASCRIBE_REPORT", "it makes the HTML file",
+    "'ascribe global' and 'ascribe show' need no Python"};
+
 static bool is_program(const char *path)
 {
     struct stat facts;
@@ -46,16 +50,25 @@ static char *program_in(const char *folder, size_t folder_length, const char *be
     return path;
 }
 
+// The path of this program; false where the system does not tell.
+static bool find_self(char *self, size_t size)
+{
+    const ssize_t length = readlink("/proc/self/exe", self, size - 1);
+
+    if (length <= 0)
+        return false;
+    self[length] = '\0';
+    return true;
+}
+
 static char *program_beside_us(const char *name)
 {
     static const char *const places[] = {"", "../venv/bin/", "venv/bin/"};
     char self[4096];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     char *path = NULL;
 
-    if (length <= 0)
+    if (!find_self(self, sizeof self))
         return NULL;
-    self[length] = '\0';
     const char *slash = strrchr(self, '/');
     for (size_t i = 0; slash && !path && i < sizeof places / sizeof places[0]; i++)
         path = program_in(self, (size_t)(slash - self), places[i], name);
@@ -103,11 +116,13 @@ asc_status python_program_find(const python_program *program, char **path, asc_e
 
 asc_status python_program_become(const python_program *program, char **argv, asc_error *err)
 {
-    char *path = NULL;
+    char *path = NULL, self[4096];
 
     if (python_program_find(program, &path, err) != ASC_OK)
         return err->status;
     argv[0] = path;
+    if (find_self(self, sizeof self))
+        setenv("ASCRIBE_PROGRAM", self, 0);
     execv(path, argv);
     (void)cli_fail(err, ASC_NO_DEVICE, "cannot start %s: %s", path, strerror(errno));
     free(path);

@@ -1,4 +1,4 @@
-// The programs in Python: ascribe-prepare and ascribe-convert. Where they are, and running them.
+// The programs in Python: ascribe-prepare, ascribe-convert and ascribe-report. Where they are, and running them.
 #ifndef ASCRIBE_CLI_PREPARE_PROGRAM_H
 #define ASCRIBE_CLI_PREPARE_PROGRAM_H
 
@@ -12,14 +12,15 @@ typedef struct python_program {
     const char *name, *variable, *purpose, *otherwise;
 } python_program;
 
-extern const python_program prepare_program, convert_program;
+extern const python_program prepare_program, convert_program, report_program;
 
 // Finds it: the environment variable, then beside this executable, in ../venv/bin and venv/bin beside it, then
 // on PATH. The caller frees *path. ASC_NO_DEVICE (sysexits' "a support program is missing") says where it was
 // looked for and what to install.
 asc_status python_program_find(const python_program *program, char **path, asc_error *err);
 
-// Becomes the program with the same arguments (argv[0] is set here); returns only on failure.
+// Becomes the program with the same arguments (argv[0] is set here); ASCRIBE_PROGRAM tells it where this one is, unless it is set. Returns only
+// on failure.
 asc_status python_program_become(const python_program *program, char **argv, asc_error *err);
 
 // Runs ascribe-prepare with argv (argv[0] is set here) and waits. Its stdout goes to stderr, and nowhere when

@@ -10,6 +10,7 @@ OUR_BUG = 70
 OS_RESOURCE = 71
 NO_OUTPUT = 73
 IO_ERROR = 74
+DIFFERENT_RUN = 78
 
 
 class PrepareError(Exception):

@@ -1,0 +1,1 @@
+ASCRIBE_REPORT=/nonexistent/ascribe-report "$ASCRIBE" report m
