@@ -210,6 +210,58 @@ static asc_status prepare_texts(const explain_values *values, const char *texts_
     return status;
 }
 
+static asc_status prepare_input(const explain_values *values, const char *texts_folder, const char *dataset_path, asc_error *err)
+{
+    return values->texts.count > 0 ? prepare_texts(values, texts_folder, dataset_path, err)
+                                   : run_prepare(values, values->data, dataset_path, err);
+}
+
+// Whether a result, or parts of one, were made of the dataset that stands there.
+static bool has_run(const char *out)
+{
+    char *parts = NULL;
+    const bool has_parts = asprintf(&parts, "%s.parts", out) >= 0 && access(parts, F_OK) == 0;
+
+    free(parts);
+    return has_parts || access(out, F_OK) == 0;
+}
+
+// Puts a dataset that was prepared beside `path` in its place. One that a run has used, or is using, is only ever replaced by its equal.
+static asc_status settle_dataset(const char *fresh, const char *path, const char *out, asc_error *err)
+{
+    bool same = false;
+    asc_status status = file_kind_same_bytes(fresh, path, &same, err);
+
+    if (status == ASC_OK && !same && has_run(out)) {
+        (void)cli_fail(err, ASC_DIFFERENT_RUN,
+                       "%s: the run that writes %s works on it, and the texts as they are prepared now differ (another input, or other "
+                       "options of preparing)",
+                       path, out);
+        status = cli_hint(err, "choose another --out, or add --force to start over");
+    }
+    if (status == ASC_OK && !same && rename(fresh, path) != 0)
+        status = cli_fail(err, ASC_CANNOT_CREATE, "%s: cannot be replaced: %s", path, strerror(errno));
+    if (status != ASC_OK || same)
+        unlink(fresh);
+    return status;
+}
+
+static asc_status make_dataset(const explain_values *values, const char *out, const char *texts_folder, const char *path,
+                               asc_error *err)
+{
+    char *fresh = NULL;
+
+    if (values->options.force || access(path, F_OK) != 0)
+        return prepare_input(values, texts_folder, path, err);
+    if (asprintf(&fresh, "%s.%ld.new", path, (long)getpid()) < 0)
+        return cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
+    asc_status status = prepare_input(values, texts_folder, fresh, err);
+    if (status == ASC_OK)
+        status = settle_dataset(fresh, path, out, err);
+    free(fresh);
+    return status;
+}
+
 static asc_status check_no_prepare_options(const prepare_values *prepare, const char *data, asc_error *err)
 {
     const char *given = prepare->text_column        ? "text-column"
@@ -271,8 +323,7 @@ asc_status explain_input_resolve(const explain_values *values, const char *out, 
     if (status == ASC_OK)
         status = check_replaceable(*dataset_path, values->data, values->options.force, err);
     if (status == ASC_OK)
-        status = has_texts ? prepare_texts(values, texts_folder, *dataset_path, err)
-                           : run_prepare(values, values->data, *dataset_path, err);
+        status = make_dataset(values, out, texts_folder, *dataset_path, err);
     if (status != ASC_OK) {
         free(*dataset_path);
         *dataset_path = NULL;

@@ -29,7 +29,7 @@ static asc_status check_given(const option_table *table, const bool *given, asc_
         if (!given[i] || may_be_given(table->options[i].name))
             continue;
         (void)cli_fail(err, ASC_USAGE, "--%s cannot be given beside --plan, which says what is computed", table->options[i].name);
-        return cli_hint(err, "'ascribe plan' takes it, or 'ascribe merge'; another plan is another run");
+        return cli_hint(err, "give it to 'ascribe plan' (--force and --keep-parts to 'ascribe merge'); another plan is another run");
     }
     if (optable_is_given(table, given, "task"))
         return ASC_OK;

@@ -106,3 +106,33 @@ bool file_kind_same(const char *a, const char *b)
     return stat(a, &facts_a) == 0 && stat(b, &facts_b) == 0 && facts_a.st_dev == facts_b.st_dev &&
            facts_a.st_ino == facts_b.st_ino;
 }
+
+static asc_status compare_streams(FILE *a, FILE *b, bool *same)
+{
+    enum { BLOCK = 1 << 16 };
+    char of_a[BLOCK], of_b[BLOCK];
+    size_t n_a, n_b;
+
+    do {
+        n_a = fread(of_a, 1, BLOCK, a);
+        n_b = fread(of_b, 1, BLOCK, b);
+        *same = n_a == n_b && memcmp(of_a, of_b, n_a) == 0;
+    } while (*same && n_a == BLOCK);
+    return ferror(a) || ferror(b) ? ASC_IO_ERROR : ASC_OK;
+}
+
+asc_status file_kind_same_bytes(const char *a, const char *b, bool *same, asc_error *err)
+{
+    FILE *first = fopen(a, "rb"), *second = fopen(b, "rb");
+    asc_status status = ASC_OK;
+
+    if (!first || !second)
+        status = cli_fail(err, ASC_NOT_FOUND, "%s: cannot be opened", first ? b : a);
+    else if (compare_streams(first, second, same) != ASC_OK)
+        status = cli_fail(err, ASC_IO_ERROR, "%s or %s: reading failed", a, b);
+    if (first)
+        fclose(first);
+    if (second)
+        fclose(second);
+    return status;
+}

@@ -37,4 +37,7 @@ asc_status file_kind_check_prepared(const char *path, const char *model, asc_err
 // Whether both paths exist and are the same file, by whatever name.
 bool file_kind_same(const char *a, const char *b);
 
+// Whether two files hold the same bytes. ASC_NOT_FOUND, ASC_IO_ERROR.
+asc_status file_kind_same_bytes(const char *a, const char *b, bool *same, asc_error *err);
+
 #endif

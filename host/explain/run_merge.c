@@ -209,7 +209,7 @@ static asc_status merge_place(merger *m, asc_error *err)
     run_folder_sweep(&m->place.folder, 0, 0);
     TRY(stop_poll(&m->stop, err));
     if (job->progress) {
-        const asc_progress now = {.phase = "merging", .rows_done = facts.n_rows, .n_rows = facts.n_rows, .remaining_s = -1};
+        const asc_progress now = {.phase = "merging", .n_rows = facts.n_rows, .remaining_s = -1};
         job->progress(job->progress_user, &now);
     }
     return run_merge_parts(&merge, m->summary, err);
