@@ -30,7 +30,7 @@ typedef struct bench {
 
 static part_file make_part(const bench *b, uint8_t run, int64_t index, int64_t n_rows)
 {
-    float numbers[N_FEATURES];
+    float numbers[N_FEATURES + 1]; // values from the first on, errors from the second
     const int32_t target = 1;
     part_file made = {.header = {.index = index, .first_position = index * n_rows, .n_rows = n_rows, .n_targets = 1, .n_classes = 2}};
     part_writer *writer = NULL;
@@ -38,7 +38,7 @@ static part_file make_part(const bench *b, uint8_t run, int64_t index, int64_t n
     if (part_create(&made.header, &writer, NULL) != ASC_OK)
         abort();
     for (int64_t i = 0; i < n_rows; i++) {
-        for (size_t f = 0; f < N_FEATURES; f++)
+        for (size_t f = 0; f <= N_FEATURES; f++)
             numbers[f] = (float)(run + 100 * i) + (float)f / 8;
         const int64_t position = made.header.first_position + i;
         const part_row row = {.id = (uint64_t)position + 7, .position = position, .evaluations = 12, .n_features = n_rows == SMALL_ROWS ? 2 : N_FEATURES,
