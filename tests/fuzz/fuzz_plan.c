@@ -91,6 +91,18 @@ static void seal(json_t *root)
     free(text);
 }
 
+// Puts an edge of the division on the one before it, or beside that.
+static void twist_division(json_t *root, dice *d)
+{
+    json_t *edges = json_object_get(root, dice_one_in(d, 2) ? "parts" : "tasks");
+    const size_t n_edges = json_array_size(edges);
+    if (n_edges < 2)
+        return;
+    const size_t at = 1 + dice_below(d, n_edges - 1);
+    const json_int_t before = json_integer_value(json_array_get(edges, at - 1));
+    json_array_set_new(edges, at, json_integer(before + (json_int_t)dice_below(d, 3) - 1));
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, unsigned seed)
 {
     dice d = {seed};
@@ -100,7 +112,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, uns
         return LLVMFuzzerMutate(bytes, size, max_size);
     }
     for (size_t n = 1 + dice_below(&d, 3); n > 0; n--)
-        json_twist(root, &d, (json_words){words, sizeof words / sizeof *words});
+        if (dice_one_in(&d, 4))
+            twist_division(root, &d);
+        else
+            json_twist(root, &d, (json_words){words, sizeof words / sizeof *words});
     if (!dice_one_in(&d, 8))
         seal(root);
     char *text = record_text(root);

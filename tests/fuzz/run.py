@@ -87,7 +87,7 @@ def options(build, target, name):
     corpus = os.path.join(found, "corpus")
     shutil.rmtree(found, ignore_errors=True)
     os.makedirs(corpus)
-    size = 131072 if target in HDF5_TARGETS else 1024
+    size = 131072 if target in HDF5_TARGETS else 4096 if target == "plan" else 1024
     return [
         "-max_len=%d" % size, "-rss_limit_mb=4096", "-malloc_limit_mb=4096", "-timeout=60", "-seed=1", "-print_final_stats=1",
         "-artifact_prefix=%s/" % found, corpus, os.path.join(HERE, "corpus", target),
