@@ -338,6 +338,25 @@ asc_status durable_publish(const char *tmp_path, const char *path, asc_error *er
     return rename_durably(tmp_path, path, err);
 }
 
+asc_status durable_check_new(const char *path, bool may_replace, asc_error *err)
+{
+    struct stat facts;
+    if (may_replace || lstat(path, &facts) != 0)
+        return ASC_OK;
+    (void)fail(err, ASC_CANNOT_CREATE, "%s: already exists", path);
+    return fail_hint(err, ASC_CANNOT_CREATE, "add --force to replace it, or name another file");
+}
+
+asc_status durable_finish(asc_status status, const char *tmp_path, const char *path, bool may_replace, asc_error *err)
+{
+    if (status == ASC_OK)
+        status = durable_check_new(path, may_replace, err);
+    if (status == ASC_OK)
+        return durable_publish(tmp_path, path, err);
+    unlink(tmp_path);
+    return status;
+}
+
 asc_status durable_make_folder(const char *path, asc_error *err)
 {
     assert(path);

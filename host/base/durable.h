@@ -8,6 +8,7 @@
 #include "base/fail.h"
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 // Writes `size` bytes to `path`. On failure nothing is left behind and an older file is untouched, unless only the
@@ -37,6 +38,13 @@ asc_status durable_temporary(const char *path, char **tmp_path, asc_error *err);
 // Publishes such a file: fsync, rename to `path`, fsync of the folder. Removes it when that fails, unless only the fsync of
 // the folder did.
 asc_status durable_publish(const char *tmp_path, const char *path, asc_error *err);
+
+// ASC_CANNOT_CREATE when something stands at `path` and may not be replaced.
+asc_status durable_check_new(const char *path, bool may_replace, asc_error *err);
+
+// The end of writing a file that another library has written, with the status so far: publishes it when that is ASC_OK and nothing has
+// appeared at `path` meanwhile that may not be replaced; else removes it.
+asc_status durable_finish(asc_status status, const char *tmp_path, const char *path, bool may_replace, asc_error *err);
 
 // Creates one folder (its parent must exist) and makes the entry durable; an existing folder is fine.
 asc_status durable_make_folder(const char *path, asc_error *err);

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef asc_status use_record(void *user, const global_word *word, asc_error *err);
 
@@ -187,15 +185,6 @@ static asc_status run_step(const asc_global_job *job, child_step *step, const ch
     return child_run(&child, err);
 }
 
-static asc_status check_out(const asc_global_job *job, asc_error *err)
-{
-    struct stat facts;
-    if (job->overwrite || lstat(job->out_path, &facts) != 0)
-        return ASC_OK;
-    (void)fail(err, ASC_CANNOT_CREATE, "%s: already exists", job->out_path);
-    return fail_hint(err, ASC_CANNOT_CREATE, "add --force to replace it, or name another file");
-}
-
 static asc_status write_out(const asc_global_job *job, const collected *all, asc_error *err)
 {
     char *path = NULL;
@@ -203,12 +192,7 @@ static asc_status write_out(const asc_global_job *job, const collected *all, asc
     asc_status status = run_step(job, write_file, "the process that writes the summary", &(writing){.from = all, .path = path}, err);
     if (status == ASC_OK)
         status = run_step(job, compare_file, "the process that compares the summary", &(comparing){.from = all, .path = path}, err);
-    if (status == ASC_OK)
-        status = check_out(job, err); // it may have appeared meanwhile
-    if (status == ASC_OK)
-        status = durable_publish(path, job->out_path, err);
-    else
-        unlink(path);
+    status = durable_finish(status, path, job->out_path, job->overwrite, err);
     free(path);
     return status;
 }
@@ -219,7 +203,7 @@ asc_status asc_global_make(const asc_global_job *job, asc_error *err)
     collected all = {0};
     if (job->n_paths == 0)
         return fail(err, ASC_USAGE, "expected at least one result or file of global importance, found none");
-    TRY(check_out(job, err));
+    TRY(durable_check_new(job->out_path, job->overwrite, err));
     TRY(collect_create(job, &c, err));
     asc_status status = ASC_OK;
     for (size_t i = 0; i < job->n_paths && status == ASC_OK; i++)

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { LINES_AT_ONCE = 4096 };
 
@@ -120,11 +118,7 @@ static asc_status run_step(const writing *w, child_step *step, asc_error *err)
 
 asc_status column_file_check(const column_file *file, asc_error *err)
 {
-    struct stat facts;
-    if (file->force || lstat(file->path, &facts) != 0)
-        return ASC_OK;
-    (void)fail(err, ASC_CANNOT_CREATE, "%s: already exists", file->path);
-    return fail_hint(err, ASC_CANNOT_CREATE, "add --force to replace it, or name another file");
+    return durable_check_new(file->path, file->force, err);
 }
 
 asc_status column_file_write(const column_file *file, asc_error *err)
@@ -135,12 +129,7 @@ asc_status column_file_write(const column_file *file, asc_error *err)
     asc_status status = run_step(&w, write_all, err);
     if (status == ASC_OK)
         status = run_step(&w, compare_all, err);
-    if (status == ASC_OK)
-        status = column_file_check(file, err); // it may have appeared meanwhile
-    if (status == ASC_OK)
-        status = durable_publish(path, file->path, err);
-    else
-        unlink(path);
+    status = durable_finish(status, path, file->path, file->force, err);
     free(path);
     return status;
 }

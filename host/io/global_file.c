@@ -441,8 +441,7 @@ asc_status global_file_read_ids(const global_file *file, size_t first, size_t co
 
 typedef struct trial_call {
     const char *path;
-    h5_identity found; // the answers
-    bool is_global;
+    h5_identity found; // the answer
 } trial_call;
 
 static asc_status check_all(const global_file *f, asc_error *err)
@@ -509,24 +508,7 @@ asc_status global_file_open(const char *path, global_file **out, asc_error *err)
     return status;
 }
 
-static asc_status try_format(void *context, asc_error *err)
-{
-    trial_call *call = context;
-    h5file *file = NULL;
-    char *format = NULL;
-    TRY(h5file_open(call->path, &file, err));
-    TRY(h5file_read_text(file, "format", &format, err));
-    call->is_global = format && strcmp(format, "ascribe-global") == 0;
-    free(format);
-    h5file_close(file);
-    return ASC_OK;
-}
-
 asc_status global_file_is(const char *path, bool *is_global, asc_error *err)
 {
-    trial_call call = {.path = path};
-    const trial job = {.path = path, .step = try_format, .context = &call, .answer = &call, .answer_size = sizeof call};
-    TRY(trial_run(&job, err));
-    *is_global = call.is_global;
-    return ASC_OK;
+    return trial_format_is(path, "ascribe-global", is_global, err);
 }

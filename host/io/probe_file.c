@@ -210,45 +210,21 @@ asc_status probe_file_read_here(const char *path, probe_content *out, asc_error 
 
 // ---- The trial ----
 
-typedef struct trial_call {
-    const char *path;
-    bool is_probe; // the answer
-} trial_call;
-
 static asc_status try_read(void *context, asc_error *err)
 {
-    const trial_call *call = context;
     probe_content content;
-    TRY(probe_file_read_here(call->path, &content, err));
+    TRY(probe_file_read_here(context, &content, err));
     probe_content_free(&content);
-    return ASC_OK;
-}
-
-static asc_status try_format(void *context, asc_error *err)
-{
-    trial_call *call = context;
-    h5file *file = NULL;
-    char *format = NULL;
-    TRY(h5file_open(call->path, &file, err));
-    TRY(h5file_read_text(file, "format", &format, err));
-    call->is_probe = format && strcmp(format, "ascribe-probe") == 0;
-    free(format);
-    h5file_close(file);
     return ASC_OK;
 }
 
 asc_status probe_file_is(const char *path, bool *is_probe, asc_error *err)
 {
-    trial_call call = {.path = path};
-    const trial job = {.path = path, .step = try_format, .context = &call, .answer = &call, .answer_size = sizeof call};
-    TRY(trial_run(&job, err));
-    *is_probe = call.is_probe;
-    return ASC_OK;
+    return trial_format_is(path, "ascribe-probe", is_probe, err);
 }
 
 asc_status probe_file_read(const char *path, probe_content *out, asc_error *err)
 {
-    trial_call call = {.path = path};
-    TRY(trial_run(&(trial){.path = path, .step = try_read, .context = &call}, err));
+    TRY(trial_run(&(trial){.path = path, .step = try_read, .context = (void *)(uintptr_t)path}, err));
     return probe_file_read_here(path, out, err);
 }

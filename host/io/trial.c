@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum {
@@ -44,6 +46,33 @@ asc_status trial_run(const trial *job, asc_error *err)
         .dead_status = ASC_MALFORMED,
     };
     return child_run(&child, err);
+}
+
+typedef struct format_question {
+    const char *path, *format;
+    bool is; // the answer
+} format_question;
+
+static asc_status try_format(void *context, asc_error *err)
+{
+    format_question *q = context;
+    h5file *file = NULL;
+    char *found = NULL;
+    TRY(h5file_open(q->path, &file, err));
+    TRY(h5file_read_text(file, "format", &found, err));
+    q->is = found && strcmp(found, q->format) == 0;
+    free(found);
+    h5file_close(file);
+    return ASC_OK;
+}
+
+asc_status trial_format_is(const char *path, const char *format, bool *is, asc_error *err)
+{
+    format_question q = {.path = path, .format = format};
+    const trial job = {.path = path, .step = try_format, .context = &q, .answer = &q, .answer_size = sizeof q};
+    TRY(trial_run(&job, err));
+    *is = q.is;
+    return ASC_OK;
 }
 
 size_t trial_rows_at_once(size_t n_rows, size_t n_elements)

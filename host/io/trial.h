@@ -23,6 +23,9 @@ typedef struct trial {
 } trial;
 asc_status trial_run(const trial *job, asc_error *err);
 
+// Whether the file's attribute `format` says `format` ("ascribe-probe"), asked in a child.
+asc_status trial_format_is(const char *path, const char *format, bool *is, asc_error *err);
+
 // Rows that one step of a trial reads: few enough that long rows stay within the limits.
 size_t trial_rows_at_once(size_t n_rows, size_t n_elements);
 

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 asc_probe_job asc_probe_job_default(void)
 {
@@ -122,15 +120,6 @@ static asc_status make(void *context, asc_error *err)
 
 // ---- Around it ----
 
-static asc_status check_out(const asc_probe_job *job, asc_error *err)
-{
-    struct stat facts;
-    if (job->options.force || lstat(job->out_path, &facts) != 0)
-        return ASC_OK;
-    (void)fail(err, ASC_CANNOT_CREATE, "%s: already exists", job->out_path);
-    return fail_hint(err, ASC_CANNOT_CREATE, "add --force to replace it, or name another file");
-}
-
 static asc_status check_job(const asc_probe_job *job, asc_error *err)
 {
     const char *const missing = !job->model_path ? "model_path" : !job->out_path ? "out_path" : NULL;
@@ -142,7 +131,7 @@ static asc_status check_job(const asc_probe_job *job, asc_error *err)
     if (!job->dataset_path && job->n_full_rows > 0)
         return fail(err, ASC_USAGE, "--full-rows: expected --data beside it");
     TRY(request_backend_check_words(&job->options, err)); // no more: whoever has looked at a GPU cannot fork one that uses it
-    return check_out(job, err);
+    return durable_check_new(job->out_path, job->options.force, err);
 }
 
 static asc_status check_written(const char *path, asc_error *err)
@@ -168,12 +157,7 @@ asc_status asc_probe_make(const asc_probe_job *job, asc_error *err)
     asc_status status = child_run(&child, err);
     if (status == ASC_OK)
         status = check_written(path, err);
-    if (status == ASC_OK)
-        status = check_out(job, err); // it may have appeared meanwhile
-    if (status == ASC_OK)
-        status = durable_publish(path, job->out_path, err);
-    else
-        unlink(path);
+    status = durable_finish(status, path, job->out_path, job->options.force, err);
     free(path);
     return status;
 }

@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import __version__
-from .errors import IO_ERROR, MALFORMED, NO_INPUT, NO_OUTPUT, OS_RESOURCE, USAGE, PrepareError, quote
+from .errors import MALFORMED, NO_INPUT, NO_OUTPUT, PrepareError, quote
+from .program import Parser, guarded
 from .torch_file import Tensor, TorchFile
 
 NAME = "ascribe-convert"
@@ -28,8 +28,8 @@ example:
 PyTorch's files hold pickles, which can run code when they are read. This command builds nothing but tensors from them
 and refuses a file that asks for anything else by name. It needs no torch. Files of before PyTorch 1.6 are not read.
 
-exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 71 out of memory, 73 cannot create the output,
-74 input/output error
+exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 70 a fault of ascribe, 71 out of
+memory, 73 cannot create the output, 74 input/output error
 """
 SINGLE, INDEX, OUTPUT = "pytorch_model.bin", "pytorch_model.bin.index.json", "model.safetensors"
 METADATA = "__metadata__"
@@ -40,23 +40,11 @@ class Source(NamedTuple):
     tensor: Tensor
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        _say("error: %s; see %s --help" % (" ".join(message.split()), NAME))
-        raise SystemExit(USAGE)
-
-
-def _say(message: str) -> None:
-    sys.stderr.write("%s: %s\n" % (NAME, message))
-
-
 def make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog=NAME,
         description=DESCRIPTION,
         epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="DIR", help="Hugging Face model folder")
     parser.add_argument(
@@ -71,20 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit status."""
     options = make_parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except PrepareError as error:
-        _say("error: %s" % error)
-        return error.code
-    except KeyboardInterrupt:
-        _say("stopped")
-        return 128 + signal.SIGINT
-    except MemoryError:
-        _say("error: memory: expected enough for all weights, found less; try a machine with more")
-        return OS_RESOURCE
-    except OSError as error:
-        _say("error: %s" % " ".join(str(error).split()))
-        return IO_ERROR
+    return guarded(NAME, lambda: _run(options), "expected enough for all weights, found less; try a machine with more")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,11 +8,11 @@ import json
 import os
 import signal
 import sys
-import traceback
 from typing import Any, List, Optional
 
 from . import __version__
-from .errors import IO_ERROR, OS_RESOURCE, OUR_BUG, UNAVAILABLE, USAGE, PrepareError, quote
+from .errors import UNAVAILABLE, USAGE, PrepareError, quote
+from .program import Parser, guarded, say
 
 NAME = "ascribe-prepare"
 DESCRIPTION = """\
@@ -51,16 +51,6 @@ fault of ascribe, 71 out of memory, 73 cannot create the output, 74 input/output
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        _say("error: %s; see %s --help" % (" ".join(message.split()), NAME))
-        raise SystemExit(USAGE)
-
-
-def _say(message: str) -> None:
-    sys.stderr.write("%s: %s\n" % (NAME, message))
-
-
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -76,12 +66,10 @@ def _names(text: str) -> List[str]:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog=NAME,
         description=DESCRIPTION,
         epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "input", metavar="INPUT", help="CSV, TSV, JSONL, Parquet or plain text (one a line); - = standard input"
@@ -157,32 +145,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, _stop)
     options = make_parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except PrepareError as error:
-        _say("error: %s" % error)
-        return error.code
-    except KeyboardInterrupt:
-        _say("stopped")
-        return 128 + signal.SIGINT
-    except MemoryError:
-        _say("error: memory: expected enough, found none left; try a machine with more")
-        return OS_RESOURCE
-    except OSError as error:
-        _say("error: %s" % " ".join(str(error).split()))
-        return IO_ERROR
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        _say(
-            "error: a fault of ascribe itself, %s at %s:%d: %s; please report it"
-            % (
-                type(error).__name__,
-                os.path.basename(place.filename),
-                place.lineno,
-                " ".join(str(error).split()),
-            )
-        )
-        return OUR_BUG
+    return guarded(NAME, lambda: _run(options), "expected enough, found none left; try a machine with more")
 
 
 def _stop(number: int, _frame: Any) -> None:
@@ -231,7 +194,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if not arguments.quiet:
         for warning in summary.warnings:
-            _say("warning: " + warning)
+            say(NAME, "warning: " + warning)
     if arguments.json:
         print(json.dumps({**dataclasses.asdict(summary), **_rates(summary)}, ensure_ascii=False))
     elif not arguments.quiet:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 import sys
 from typing import Any, List, Optional
 
 from . import __version__, report_compare, report_convergence, report_evaluation, report_facts, report_groups, report_methods, report_rows, report_words
-from .errors import IO_ERROR, NO_OUTPUT, OS_RESOURCE, USAGE, PrepareError, quote
+from .errors import NO_OUTPUT, USAGE, PrepareError, quote
+from .program import Parser, guarded
 from .report_material import Material, Options
 from .report_page import page
 
@@ -37,19 +37,10 @@ examples:
 
 A report of 100,000 rows is a few megabytes at most: of words, rows and dots so many are shown, and the page says how they were chosen.
 
-exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 69 the program ascribe is missing, 71 out of memory,
-73 cannot create the output, or it exists, 74 input/output error, 78 files that do not belong together
+exit status: 0 done, 64 usage, 65 malformed input, 66 input missing, 69 the program ascribe is missing, 70 a fault of
+ascribe, 71 out of memory, 73 cannot create the output, or it exists, 74 input/output error, 78 files that do not belong
+together
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        _say("error: %s; see %s --help" % (" ".join(message.split()), NAME))
-        raise SystemExit(USAGE)
-
-
-def _say(message: str) -> None:
-    sys.stderr.write("%s: %s\n" % (NAME, message))
 
 
 def row_numbers(text: str) -> List[int]:
@@ -76,7 +67,7 @@ def _number(low: int, high: int) -> Any:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=NAME, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog=NAME, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("files", metavar="FILE", nargs="+", help="results, a file of 'ascribe global', a comparison")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the HTML file to make")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
@@ -94,20 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit status."""
     options = make_parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except PrepareError as error:
-        _say("error: %s" % error)
-        return error.code
-    except KeyboardInterrupt:
-        _say("stopped")
-        return 128 + signal.SIGINT
-    except MemoryError:
-        _say("error: memory: expected enough for the report, found less; try fewer rows with --max-rows")
-        return OS_RESOURCE
-    except OSError as error:
-        _say("error: %s" % " ".join(str(error).split()))
-        return IO_ERROR
+    return guarded(NAME, lambda: _run(options), "expected enough for the report, found less; try fewer rows with --max-rows")
 
 
 def _run(options: argparse.Namespace) -> int:
