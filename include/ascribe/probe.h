@@ -19,6 +19,11 @@ typedef struct asc_probe_job {
     // Of these count: backend, precision, device, n_workers, first_row, n_rows, force and allow_tokenizer_mismatch. Always without savings.
     asc_explain_options options;
     int64_t first_full_row, n_full_rows; // dataset positions of the rows that are kept whole
+    int64_t n_top_neurons; // of each block, by their largest activation: shown with the rows, at least 0
+    int64_t n_neuron_rows; // where they are most active, 1 to 1000 of each: memory is 72 bytes for each and every neuron of the model
+    int64_t n_flow_tokens; // whole rows of at most so many tokens get their attention flow: time grows with the 4th power of the tokens. 0: none
+    const char *const *token_names; // [n_token_names] texts of token ids, NULL where there is none; kept in the file. NULL: none at all
+    size_t n_token_names;
     int64_t n_ablation_rows; // rows, evenly spaced over the selection, on which every head is switched off in turn; 0: none
     asc_log log;
     void (*progress)(void *user, const asc_progress *progress); // from the process that computes; NULL: none
