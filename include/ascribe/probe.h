@@ -54,6 +54,8 @@ typedef struct asc_probe_info {
     // Of the maps W_Q' W_K and W_O W_V of each head [heads].
     const double *qk_frobenius, *qk_spectral, *qk_rank, *ov_frobenius, *ov_spectral, *ov_rank;
     const double *matrix_frobenius, *matrix_std; // [n_matrices]
+    const float *matrix_heat; // [n_matrices, 32, 32] root mean squares of its parts, NaN beyond a small one; NULL in files of version 1.0
+    const char *const *token_names; // [n_vocabulary], "" where there is none; NULL: the file has none
     const float *direction; // [n_vocabulary, n_classes]
     // Attention [heads]: entropy in nats, and the share of it that goes to some tokens; means over queries, then rows.
     const double *entropy, *to_first, *to_last, *to_self, *to_previous, *to_next;
@@ -61,8 +63,15 @@ typedef struct asc_probe_info {
     // Neurons of the FFN's inner layers [n_blocks * n_ffn]: largest and mean activation; where the largest was.
     const float *neuron_max;
     const double *neuron_mean;
-    const uint64_t *neuron_row; // row id
+    const uint64_t *neuron_row; // row id; of equal activations the smallest
     const int32_t *neuron_position, *neuron_token;
+    // The neurons of each block with the largest activations, best first, and of each the rows where it is most active (equal ones by row id):
+    // [n_blocks * n_top_neurons], and of every one [n_top_rows]; position -1, activation NaN: there is none. NULL in files of version 1.0.
+    size_t n_top_neurons, n_top_rows;
+    const int32_t *top_neuron, *top_position;
+    const float *top_activation;
+    const uint64_t *top_row;
+    const int32_t *top_context; // 13 token ids for each row, the middle one at top_position; -1 beyond the row's ends
     // What switching a head off does [heads]: to the logit of the class that was predicted, to the loss; share of rows with another prediction.
     const double *logit_change, *logit_change_abs, *logit_std_error, *loss_change, *loss_std_error, *flips;
 } asc_probe_info;

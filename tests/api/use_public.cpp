@@ -219,6 +219,7 @@ void use_probe(const char *model_path, const char *dataset_path)
         return;
     const asc_probe_info *info = asc_probe_describe(probe);
     expect(info->n_rows == 2 && info->n_ablated == 1 && info->n_full_rows == 1, "probe.h: the rows are counted");
+    expect(info->n_top_rows > 0 && info->top_context[6] >= 0 && info->matrix_heat[0] > 0 && !info->token_names, "probe.h: neurons have rows, matrices heat");
     expect(info->ov_frobenius[0] > 0 && info->norm_mean[0] > 0, "probe.h: there are numbers");
     asc_probe_close(probe);
     job.options.force = false;
