@@ -85,7 +85,7 @@ def _heads(probe: ascribe_probe.Probe) -> str:
     found = [one for one in found if np.isfinite(one[2]).any()][: max(1, MOST_MAPS // (probe.n_blocks * probe.n_heads))]
     contents = [(name, _map(values)) for name, _, values in found]
     return (switch("heads", "Shown", [(name, title) for name, title, _ in found]) + panels("heads", contents, found[0][0])
-            + note("A line for a block, from the input up; a column for a head. The darker, the larger; orange and underlined: below 0. "
+            + note("A line for a block, from the input up; a column for a head. The stronger the colour, the larger; orange and underlined: below 0. "
                    "Attention that is large at a head says where it looks, not that the prediction depends on it: that is what switching it off shows."))
 
 
@@ -158,7 +158,7 @@ def _attention(probe: ascribe_probe.Probe, rows: List[Dict[str, Any]]) -> str:
     control = ('<div class="tools" id="attention-tools"></div><div class="wide" id="attention-map" tabindex="0" role="region" aria-label="attention from token to token"></div>')
     shares = panels("attention-row", [(str(i), _shares(row)) for i, row in enumerate(rows)], "0")
     shown = "" if probe.n_whole <= MOST_WHOLE else " Shown are %d of %d rows." % (MOST_WHOLE, probe.n_whole)
-    return (control + note("A line looks at its columns: the darker, the more of its attention. A line adds up to 1, unless the row is cut to its first %d tokens.%s" % (MOST_TOKENS, shown))
+    return (control + note("A line looks at its columns. The strength of a colour is the root of the share: a quarter looks half as strong as all. A line adds up to 1, unless the row is cut to its first %d tokens.%s" % (MOST_TOKENS, shown))
             + shares + note("How much of the first token\u2019s final state comes from each token, were attention all that mattered. Rollout multiplies attention through the blocks; flow is the largest "
                             "amount that fits through them when every connection carries its attention at most (Abnar and Zuidema, 2020). Neither looks at values or at the class: "
                             "attributions do."))

@@ -336,7 +336,7 @@
 
     function draw_heat(matrix) {
       const place = document.getElementById("matrix-heat"), text = document.getElementById("matrix-note");
-      text.textContent = matrix.heat ? "Root mean square of the parts of " + matrix.shape[0] + " rows and " + matrix.shape[1] + " columns; the darkest is " + number(matrix.largest) + "." : "No heat map in a file of this version.";
+      text.textContent = matrix.heat ? "Root mean square of the parts of " + matrix.shape[0] + " rows and " + matrix.shape[1] + " columns; the strongest colour is " + number(matrix.largest) + "." : "No heat map in a file of this version.";
       if (!matrix.heat) return place.replaceChildren();
       const n_up = matrix.heat.length / matrix.across, SIDE = 10;
       const svg = canvas(matrix.across * SIDE, n_up * SIDE, "heat map of " + matrix.name);
@@ -378,7 +378,7 @@
       });
       fill(svg, [...row.attention.slice(at, at + n * n)].map(function (letter, i) {
         const query = Math.floor(i / n), key = i % n, text = row.tokens[query] + " \u2192 " + row.tokens[key] + ": " + number(share(letter), 2);
-        return [LEFT + key * SIDE, TOP + query * SIDE, SIDE - 1, SIDE - 1, share(letter), text];
+        return [LEFT + key * SIDE, TOP + query * SIDE, SIDE - 1, SIDE - 1, Math.sqrt(share(letter)), text];
       }));
       document.getElementById("attention-map").replaceChildren(svg);
     }
