@@ -19,7 +19,7 @@ typedef struct probe_values {
     row_range rows, full_rows;
     int64_t limit, ablation_rows, neurons, neuron_rows, flow_tokens, top;
     token_names names;
-    bool json, quiet;
+    bool dry_run, json, quiet;
 } probe_values;
 
 #define FIELD(member) offsetof(probe_values, member)
@@ -50,6 +50,9 @@ static const option_spec options[] = {
 
     COMPUTE_OPTIONS(OF_OPTIONS),
     MACHINE_OPTIONS(OF_OPTIONS),
+
+    {.name = "dry-run", .kind = OPTION_SET, .offset = FIELD(dry_run), .group = "Planning",
+     .help = "say how many passes through the model and operations the rows would take, and write nothing"},
 
     {.name = "top", .letter = 'k', .kind = OPTION_INT64, .argument = "K", .low = 0, .offset = FIELD(top),
      .group = "Messages", .help = "so many heads, neurons of a block and token ids are printed at most; 0: all"},
@@ -108,6 +111,14 @@ static asc_probe_job job_of(const probe_values *values, progress_display *progre
     return job;
 }
 
+static asc_status print_cost(const probe_values *values, const asc_probe_job *job, asc_error *err)
+{
+    asc_probe_cost cost;
+    const asc_status status = asc_probe_estimate(job, &cost, err);
+
+    return status == ASC_OK ? probe_print_cost(&cost, values->json, err) : status;
+}
+
 static asc_status print_summary(const probe_values *values, asc_error *err)
 {
     asc_probe *probe = NULL;
@@ -136,9 +147,10 @@ static asc_status run(const command_call *call, asc_error *err)
     if (values->data)
         status = explain_input_choose_rows(&(explain_values){.rows = values->rows, .limit = values->limit}, values->data, &job.options, err);
     if (status == ASC_OK)
-        status = asc_probe_make(&job, err);
+        status = values->dry_run ? print_cost(values, &job, err) : asc_probe_make(&job, err);
     progress_clear(&progress);
-    status = status == ASC_OK && !values->quiet ? print_summary(values, err) : status;
+    if (status == ASC_OK && !values->quiet && !values->dry_run)
+        status = print_summary(values, err);
     token_names_free(&values->names);
     return status;
 }
@@ -156,7 +168,7 @@ const cli_command command_probe = {
              "number of workers.",
          .examples = "  ascribe probe --model my-model -o probe.h5\n"
                      "  ascribe probe --model my-model --data reviews.h5 --limit 1000 --full-rows 0:3 -o probe.h5\n"
-                     "  ascribe probe --model my-model --data reviews.h5 --ablation-rows 200 --json -o probe.h5",
+                     "  ascribe probe --model my-model --data reviews.h5 --ablation-rows 200 --dry-run -o probe.h5",
          .options = options,
          .n_options = sizeof options / sizeof options[0]},
     .values_size = sizeof(probe_values),

@@ -185,3 +185,21 @@ asc_status asc_probe_make(const asc_probe_job *job, asc_error *err)
     free(path);
     return status;
 }
+
+asc_status asc_probe_estimate(const asc_probe_job *job, asc_probe_cost *out, asc_error *err)
+{
+    const stop_check stop = {job->should_stop, job->stop_user};
+    asc_model *model = NULL;
+    explain_request request = {0};
+    *out = (asc_probe_cost){0};
+    TRY(check_job(job, err));
+    TRY(model_open(job->model_path, &job->log, &stop, &model, err));
+    probe_inputs in = {.job = job, .model = model};
+    asc_status status = job->dataset_path ? open_rows(&in, &request, err) : ASC_OK;
+    if (status == ASC_OK && in.dataset)
+        status = probe_rows_cost(&in, out, err);
+    request_free(&request);
+    asc_dataset_close(in.dataset);
+    asc_model_close(model);
+    return status;
+}

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS_PER_WORKER = 4 };
+enum { ROWS_PER_WORKER = 4, ROWS_COUNTED = 256 };
 static const uint32_t unusable = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID;
 
 typedef struct probing {
@@ -266,5 +266,52 @@ asc_status probe_rows(const probe_inputs *in, probe_content *content, probe_writ
     if (status == ASC_OK)
         status = row_tally_end(&p.tally, err);
     tear_down(&p);
+    return status;
+}
+
+// ---- What it would take ----
+
+static void add_passes(asc_probe_cost *cost, const model_config *c, size_t n_tokens, size_t n_passes)
+{
+    const double D = (double)c->n_hidden, F = (double)c->n_ffn, s = (double)n_tokens;
+    cost->n_passes += n_passes;
+    cost->n_operations += (double)n_passes * (double)c->n_layers * s * (8 * D * D + 4 * D * F + 4 * D * s);
+}
+
+static void add_rows(const probe_inputs *in, const asc_rows *rows, size_t count, asc_probe_cost *cost)
+{
+    const model_config *c = &in->model->config;
+    for (size_t row = 0; row < count; row++) {
+        const bool usable = is_usable(in, rows, row), ablated = usable && is_ablated(in, rows->first + (int64_t)row);
+        const size_t n_tokens = input_of(rows, row).n_tokens, n_ablation_passes = ablated ? c->n_layers * c->n_heads : 0;
+        cost->n_skipped += !usable;
+        cost->n_ablated += ablated;
+        cost->n_tokens += usable ? n_tokens : 0;
+        cost->n_ablation_passes += n_ablation_passes;
+        add_passes(cost, c, n_tokens, usable ? 1 + n_ablation_passes : 0);
+    }
+}
+
+asc_status probe_rows_cost(const probe_inputs *in, asc_probe_cost *cost, asc_error *err)
+{
+    size_t *n_tokens = NULL, *text_sizes = NULL;
+    const size_t n_full = (size_t)in->job->n_full_rows;
+    asc_status status = probe_full_sizes(in, &n_tokens, &text_sizes, err);
+    for (size_t i = 0; status == ASC_OK && i < n_full; i++)
+        add_passes(cost, &in->model->config, n_tokens[i], 1);
+    free(text_sizes);
+    free(n_tokens);
+    cost->n_rows = (uint64_t)in->n_rows;
+    cost->n_full_rows = n_full;
+    for (int64_t done = 0; status == ASC_OK && done < in->n_rows; done += ROWS_COUNTED) {
+        const size_t count = in->n_rows - done < ROWS_COUNTED ? (size_t)(in->n_rows - done) : ROWS_COUNTED;
+        asc_rows *rows = NULL;
+        status = stop_poll(&in->request->stop, err);
+        if (status == ASC_OK)
+            status = asc_dataset_read(in->dataset, (size_t)(in->first_row + done), count, &rows, err);
+        if (status == ASC_OK)
+            add_rows(in, rows, count, cost);
+        asc_rows_free(rows);
+    }
     return status;
 }

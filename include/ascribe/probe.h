@@ -38,6 +38,17 @@ asc_probe_job asc_probe_job_default(void);
 // ASC_NOT_FOUND, ASC_MALFORMED, ASC_NO_DEVICE, ASC_CANNOT_CREATE (OUT exists), ASC_STOPPED.
 asc_status asc_probe_make(const asc_probe_job *job, asc_error *err) ASC_MUST_USE;
 
+// What asc_probe_make would do. A pass: one row once through the model.
+typedef struct asc_probe_cost {
+    uint64_t n_rows, n_skipped, n_tokens; // rows of the selection; those left out; tokens of the others
+    uint64_t n_ablated, n_full_rows;      // rows on which heads are switched off; that are kept whole
+    uint64_t n_passes, n_ablation_passes; // all; of these, with a head switched off
+    double n_operations; // floating point, of the blocks in all passes: 8 D^2 + 4 D F for each token and block, and 4 D s for each token of s
+} asc_probe_cost;
+
+// Reads config.json and the rows' lengths, writes nothing; all zero without a dataset. Errors as asc_probe_make.
+asc_status asc_probe_estimate(const asc_probe_job *job, asc_probe_cost *out, asc_error *err) ASC_MUST_USE;
+
 // Whether the file says that it is a probe; contents are not looked at.
 asc_status asc_probe_is(const char *path, int *is_probe, asc_error *err) ASC_MUST_USE;
 

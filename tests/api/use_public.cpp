@@ -213,6 +213,8 @@ void use_probe(const char *model_path, const char *dataset_path)
     job.options.force = true;
     job.n_full_rows = job.n_ablation_rows = 1;
     expect(asc_probe_is(dataset_path, &is_probe, &err) == ASC_OK && !is_probe, "probe.h: a dataset is no probe", &err);
+    asc_probe_cost cost{};
+    expect(asc_probe_estimate(&job, &cost, &err) == ASC_OK && cost.n_passes == 3 + cost.n_ablation_passes && cost.n_operations > 0, "probe.h: it says what it takes", &err);
     expect(asc_probe_make(&job, &err) == ASC_OK, "probe.h: it looks", &err);
     expect(asc_probe_open(out.c_str(), &probe, &err) == ASC_OK, "probe.h: what it saw opens", &err);
     if (!probe)

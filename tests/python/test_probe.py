@@ -368,6 +368,18 @@ class ProbeTest(unittest.TestCase):
         self.run_program("probe", "--model", os.path.join(MODELS, "bert-f32"), "--data", data, "--full-rows", "2:3", "-o", self.path("no.h5"), expect=65)
         self.assertFalse(os.path.exists(self.path("no.h5")))
 
+    def test_a_dry_run_counts_passes(self):
+        rows = [[2, 7, 3], [2], [2] + [9] * 70 + [3], [2, 40, 41, 3]]
+        data = write_dataset(self.path("data.h5"), rows)
+        arguments = ("probe", "--model", os.path.join(MODELS, "bert-f32"), "--data", data, "--full-rows", "3:4", "-o", self.path("out.h5"), "--dry-run")
+        cost = json.loads(self.run_program(*arguments, "--json").stdout)
+        self.assertEqual((cost["rows"], cost["rows_left_out"], cost["tokens"], cost["rows_ablated"], cost["rows_whole"]), (4, 1, 8, 3, 1))
+        self.assertEqual((cost["passes"], cost["passes_of_ablation"]), (3 + 3 * 4 + 1, 12))
+        pass_of = lambda s: 2 * s * (8 * 32**2 + 4 * 32 * 64 + 4 * 32 * s)
+        self.assertEqual(cost["operations"], 5 * (pass_of(3) + pass_of(1) + pass_of(4)) + pass_of(4))
+        self.assertIn("16 through the model: 12 with a head switched off (on 3 rows)", self.run_program(*arguments).stdout)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["data.h5"])
+
     def test_bad_input_is_refused(self):
         model = os.path.join(MODELS, "bert-f32")
         data = write_dataset(self.path("data.h5"), [[2, 7, 3]])
