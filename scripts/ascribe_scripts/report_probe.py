@@ -223,7 +223,7 @@ def _matrices(probe: ascribe_probe.Probe) -> List[Dict[str, Any]]:
 def _weights(probe: ascribe_probe.Probe, drawn: List[Dict[str, Any]]) -> str:
     lines = [(word(matrix.name, 80), "%d \u00d7 %d" % matrix.shape, number(matrix.mean, 2, True), number(matrix.std), number(matrix.low), number(matrix.high)) for matrix in probe.matrices()]
     choices = [(str(i), one["name"]) for i, one in enumerate(drawn)]
-    return (switch("matrix", "Matrix", choices) + '<div class="columns"><figure class="cells"><div id="matrix-bins"></div><figcaption>How many weights lie in each 128th; the outermost bins '
+    return (switch("matrix", "Matrix", choices) + '<div class="columns"><figure class="cells"><div id="matrix-bins"><svg></svg></div><figcaption>How many weights lie in each 128th; the outermost bins '
             'hold all that is beyond \u00b10.5.</figcaption></figure><figure class="cells"><div id="matrix-heat"></div><figcaption id="matrix-note"></figcaption></figure></div>'
             '<details><summary>All matrices</summary>%s</details>' % table(("matrix", "shape", "mean", "standard deviation", "least", "largest"), lines))
 

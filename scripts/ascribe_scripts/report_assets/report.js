@@ -301,10 +301,11 @@
   (function () {
     if (!data.inside) return;
     const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const SVG = document.querySelector("#matrix-bins svg").namespaceURI;
     const share = letter => (LETTERS.indexOf(letter) / 63) ** 2;
 
     function shape(tag, facts, text) {
-      const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      const element = document.createElementNS(SVG, tag);
       for (const name in facts) element.setAttribute(name, facts[name]);
       if (text !== undefined) element.textContent = text;
       return element;
@@ -372,6 +373,8 @@
       const row = data.inside.rows[row_choice.select.value], n = row.tokens.length, SIDE = 15, LEFT = 110, TOP = 110;
       const at = (Number(block_choice.select.value) * row.n_maps + Number(head_choice.select.value)) * n * n;
       const svg = canvas(LEFT + n * SIDE, TOP + n * SIDE, "attention from token to token");
+      const head = head_choice.select.selectedOptions[0].textContent;
+      svg.append(shape("text", { x: 5, y: 14 }, "row " + row.id + ", block " + block_choice.select.value + ", "), shape("text", { x: 5, y: 28 }, "head: " + head));
       row.tokens.forEach(function (token, i) {
         svg.append(shape("text", { x: LEFT - 5, y: TOP + (i + .75) * SIDE, "text-anchor": "end" }, short(token)));
         svg.append(shape("text", { transform: "translate(" + (LEFT + (i + .75) * SIDE) + " " + (TOP - 5) + ") rotate(-90)" }, short(token)));
