@@ -43,8 +43,9 @@ enum {
     HEADER_CHECKSUM_AT = 352,
     RECORD_HEAD_BYTES = 32,
     TRAILER_BYTES = HASH_BYTES + MAGIC_BYTES,
-    PIECE_WORDS = 1024,
 };
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a record's arrays are used and hashed where they lie");
 
 // As in PNG: a byte that is no ASCII, both line ends and a control-Z show what a text-mode copy has done.
 static const uint8_t start_mark[MAGIC_BYTES] = {0x89, 'A', 'S', 'P', '\r', '\n', 0x1a, '\n'};
@@ -63,7 +64,7 @@ struct part_reader {
     uint64_t sum_features;
     uint8_t *bytes; // the whole file
     size_t size;
-    uint8_t **rows; // [n_rows] where each record begins
+    uint8_t **rows; // [n_rows + 1] where each record begins, and the end of the last one's checksum
 };
 
 // ---- Sizes and small fields
@@ -124,16 +125,6 @@ static void store_record_head(uint8_t head[RECORD_HEAD_BYTES], const part_row *r
     store_le32(head + 28, row->n_features);
 }
 
-// Copies 32-bit numbers of any type to little-endian bytes.
-static void store_words(uint8_t *bytes, const void *words, size_t n_words)
-{
-    for (size_t i = 0; i < n_words; i++) {
-        uint32_t word;
-        memcpy(&word, (const uint8_t *)words + 4 * i, sizeof word);
-        store_le32(bytes + 4 * i, word);
-    }
-}
-
 typedef struct word_array {
     const void *words;
     size_t n_words;
@@ -157,19 +148,13 @@ static void list_arrays(const part_row *row, part_shape shape, word_array arrays
 
 void part_row_digest(hash_state *state, const part_row *row, part_shape shape)
 {
-    uint8_t piece[4 * PIECE_WORDS];
+    uint8_t head[RECORD_HEAD_BYTES];
     word_array arrays[N_ARRAYS];
-    store_record_head(piece, row);
-    hash_add(state, piece, RECORD_HEAD_BYTES);
+    store_record_head(head, row);
+    hash_add(state, head, sizeof head);
     list_arrays(row, shape, arrays);
-    for (size_t array = 0; array < N_ARRAYS; array++) {
-        for (size_t at = 0; at < arrays[array].n_words; at += PIECE_WORDS) {
-            const size_t left = arrays[array].n_words - at;
-            const size_t n_words = left < PIECE_WORDS ? left : PIECE_WORDS;
-            store_words(piece, (const uint8_t *)arrays[array].words + 4 * at, n_words);
-            hash_add(state, piece, 4 * n_words);
-        }
-    }
+    for (size_t array = 0; array < N_ARRAYS; array++)
+        hash_add(state, arrays[array].words, 4 * arrays[array].n_words);
 }
 
 // ---- Writing
@@ -253,8 +238,10 @@ asc_status part_append(part_writer *writer, const part_row *row, asc_error *err)
     store_record_head(record, row);
     list_arrays(row, shape_of(header), arrays);
     for (size_t array = 0; array < N_ARRAYS; array++) {
-        store_words(next, arrays[array].words, arrays[array].n_words);
-        next += 4 * arrays[array].n_words;
+        const size_t bytes = 4 * arrays[array].n_words;
+        if (bytes > 0)
+            memcpy(next, arrays[array].words, bytes);
+        next += bytes;
     }
     assert(next == record + size);
     checksum(record, size, next);
@@ -385,7 +372,7 @@ static asc_status load_rows(const char *path, part_reader *reader, asc_error *er
 {
     const part_header *header = &reader->header;
     const size_t n_rows = (size_t)header->n_rows;
-    reader->rows = calloc(n_rows > 0 ? n_rows : 1, sizeof *reader->rows);
+    reader->rows = calloc(n_rows + 1, sizeof *reader->rows);
     if (!reader->rows)
         return fail_memory(err, "the rows of a part", n_rows * sizeof *reader->rows);
     uint8_t *record = reader->bytes + HEADER_BYTES;
@@ -408,6 +395,7 @@ static asc_status load_rows(const char *path, part_reader *reader, asc_error *er
         record += size + CHECKSUM_BYTES;
         left -= size + CHECKSUM_BYTES;
     }
+    reader->rows[n_rows] = record;
     if (left != 0)
         return fail(err, ASC_MALFORMED, "%s: %zu bytes belong to no row: the file is damaged", path, left);
     return ASC_OK;
@@ -423,23 +411,6 @@ static asc_status check_trailer(const char *path, const part_reader *reader, asc
     if (memcmp(trailer, digest, HASH_BYTES) != 0)
         return fail(err, ASC_MALFORMED, "%s: the digest does not agree: the file is damaged", path);
     return ASC_OK;
-}
-
-// Turns all arrays into the machine's own numbers, in place: every record starts at a multiple of four.
-static void adopt_byte_order(part_reader *reader)
-{
-    const part_header *header = &reader->header;
-    for (size_t row = 0; row < (size_t)header->n_rows; row++) {
-        uint8_t *record = reader->rows[row];
-        size_t size = 0;
-        const bool counted = record_size(load_le32(record + 28), shape_of(header), &size);
-        assert(counted);
-        (void)counted;
-        for (size_t at = RECORD_HEAD_BYTES; at < size; at += 4) {
-            const uint32_t word = load_le32(record + at);
-            memcpy(record + at, &word, sizeof word);
-        }
-    }
 }
 
 static asc_status read_header(int descriptor, const char *path, uint8_t head[HEADER_BYTES], part_reader *reader, asc_error *err)
@@ -465,7 +436,6 @@ static asc_status load_part(int descriptor, const char *path, const part_header 
     TRY(file_read_exactly(descriptor, path, reader->bytes + HEADER_BYTES, reader->size - HEADER_BYTES, err));
     TRY(load_rows(path, reader, err));
     TRY(check_trailer(path, reader, err));
-    adopt_byte_order(reader);
     return ASC_OK;
 }
 
@@ -535,6 +505,12 @@ part_row part_read(const part_reader *reader, size_t row)
     found.scores = next + n_targets;
     found.fit = found.scores + reader->header.n_classes;
     return found;
+}
+
+void part_digest(const part_reader *reader, hash_state *state)
+{
+    for (size_t row = 0; row < (size_t)reader->header.n_rows; row++)
+        hash_add(state, reader->rows[row], (size_t)(reader->rows[row + 1] - reader->rows[row]) - CHECKSUM_BYTES);
 }
 
 void part_close(part_reader *reader)

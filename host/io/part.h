@@ -82,5 +82,6 @@ typedef struct part_shape {
     uint32_t n_targets, n_classes, n_fit;
 } part_shape;
 void part_row_digest(hash_state *state, const part_row *row, part_shape shape);
+void part_digest(const part_reader *reader, hash_state *state); // the same for all rows of a part
 
 #endif

@@ -20,92 +20,79 @@ static asc_status as_failed_write(asc_status status, asc_error *err)
     return ASC_IO_ERROR;
 }
 
-static bool same(const void *a, const void *b, size_t count)
+// The lines of the result's column that follow the `done` before.
+static asc_status compare_column(const merge_job *job, const h5set *set, const row_block *block, block_column column, size_t done,
+                                 asc_error *err)
 {
-    return count == 0 || memcmp(a, b, count * sizeof(float)) == 0;
+    const size_t n_lines = row_block_lines(block, job, column);
+    void *found = NULL;
+    if (n_lines > set->n_rows - done)
+        return fail(err, ASC_IO_ERROR, "%s: '%s' read back has %zu entries, fewer than the parts", job->out_path, set->name, set->n_rows);
+    TRY(as_failed_write(h5set_read_new(set, done, n_lines, &found, err), err));
+    const bool same = block->used[column] == 0 || memcmp(found, block->bytes[column], block->used[column]) == 0;
+    free(found);
+    if (same)
+        return ASC_OK;
+    return fail(err, ASC_IO_ERROR, "%s: '%s' read back is not what was written, in entries %zu to %zu", job->out_path, set->name, done,
+                done + n_lines);
 }
 
-// The name of the first member that differs; NULL when the rows are the same, NaN bits included.
-static const char *difference(const part_row *expected, const part_row *found, const merge_job *job)
-{
-    const size_t n_targets = job->n_targets;
-    if (found->n_features != expected->n_features)
-        return "features/offsets";
-    const size_t n_values = expected->n_features * n_targets;
-    const struct {
-        const char *name;
-        bool agrees;
-    } members[] = {
-        {"rows/id", found->id == expected->id},
-        {"rows/position", found->position == expected->position},
-        {"evaluations", found->evaluations == expected->evaluations},
-        {"status", found->status == expected->status},
-        {"values", same(found->values, expected->values, n_values)},
-        {"std_errors", same(found->std_errors, expected->std_errors, n_values)},
-        {"base_values", same(found->base_values, expected->base_values, n_targets)},
-        {"outputs", same(found->outputs, expected->outputs, n_targets)},
-        {"efficiency_residual", same(found->efficiency_residual, expected->efficiency_residual, n_targets)},
-        {"targets", same(found->targets, expected->targets, n_targets)},
-        {"scores", same(found->scores, expected->scores, job->n_classes)},
-        {"lime", same(found->fit, expected->fit, job->n_fit * n_targets)},
-    };
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (!members[i].agrees)
-            return members[i].name;
-    }
-    return NULL;
-}
+typedef struct result_columns {
+    h5set sets[N_BLOCK_COLUMNS];
+    size_t n_done[N_BLOCK_COLUMNS];
+} result_columns;
 
-static asc_status compare_rows(const merge_job *job, const part_reader *part, const asc_result_info *info,
-                               const asc_result_rows *rows, asc_error *err)
+static asc_status open_columns(const merge_job *job, const h5file *copy, result_columns *columns, asc_error *err)
 {
-    for (size_t i = 0; i < rows->n_rows; i++) {
-        const part_row expected = part_read(part, i);
-        const part_row found = result_row(info, rows, i);
-        const char *name = difference(&expected, &found, job);
-        if (name)
-            return fail(err, ASC_IO_ERROR, "%s: position %lld: '%s' read back is not what was written",
-                        job->out_path, (long long)expected.position, name);
+    for (block_column column = 0; column < block_columns_end(job); column++) {
+        h5set_shape shape = block_column_plan(job, column, H5SET_ANY_ROWS).shape;
+        TRY(h5set_open_as(copy, block_column_name(column), shape, &columns->sets[column], err));
     }
     return ASC_OK;
 }
 
-static asc_status compare_part(const merge_job *job, asc_result *result, const part_reader *part, asc_error *err)
+static asc_status compare_block(const merge_job *job, result_columns *columns, const row_block *block, asc_error *err)
 {
-    asc_result_rows *rows = NULL;
-    const part_header *header = part_reader_header(part);
-    const size_t first = (size_t)(header->first_position - job->first_position);
-    TRY(as_failed_write(asc_result_read(result, first, (size_t)header->n_rows, &rows, err), err));
-    const asc_status status = compare_rows(job, part, asc_result_describe(result), rows, err);
-    asc_result_rows_free(rows);
-    return status;
+    for (block_column column = 0; column < block_columns_end(job); column++) {
+        TRY(compare_column(job, &columns->sets[column], block, column, columns->n_done[column], err));
+        columns->n_done[column] += row_block_lines(block, job, column);
+    }
+    return ASC_OK;
 }
 
 // The rows are the parts' rows, so that the digest of these is the digest of those.
-static asc_status compare_digest(const merge_job *job, const asc_result *result, part_stream *parts, asc_error *err)
+static asc_status compare_end(const merge_job *job, const asc_result *result, const result_columns *columns, part_stream *parts,
+                              asc_error *err)
 {
     char expected[HASH_HEX_SIZE];
+    for (block_column column = 0; column < block_columns_end(job); column++)
+        if (columns->n_done[column] != columns->sets[column].n_rows)
+            return fail(err, ASC_IO_ERROR, "%s: '%s' read back has %zu entries, expected %zu", job->out_path, columns->sets[column].name,
+                        columns->sets[column].n_rows, columns->n_done[column]);
     part_stream_digest(parts, expected);
     if (strcmp(expected, result_stored_digest(result)) == 0)
         return ASC_OK;
     return fail(err, ASC_IO_ERROR, "%s: attribute 'digest' read back is not what was written", job->out_path);
 }
 
-static asc_status compare_parts(const merge_job *job, asc_result *result, asc_error *err)
+static asc_status compare_parts(const merge_job *job, const asc_result *result, const h5file *copy, asc_error *err)
 {
     part_stream *parts = NULL;
-    part_reader *part = NULL;
+    const row_block *block = NULL;
+    result_columns columns = {0};
     TRY(part_stream_open(job, &parts, err));
-    asc_status status = part_stream_next(parts, &part, err);
-    while (status == ASC_OK && part) {
-        status = compare_part(job, result, part, err);
-        part_close(part);
-        part = NULL;
+    asc_status status = as_failed_write(open_columns(job, copy, &columns, err), err);
+    if (status == ASC_OK)
+        status = part_stream_next(parts, &block, err);
+    while (status == ASC_OK && block) {
+        status = compare_block(job, &columns, block, err);
         if (status == ASC_OK)
-            status = part_stream_next(parts, &part, err);
+            status = part_stream_next(parts, &block, err);
     }
     if (status == ASC_OK)
-        status = compare_digest(job, result, parts, err);
+        status = compare_end(job, result, &columns, parts, err);
+    for (block_column column = 0; column < N_BLOCK_COLUMNS; column++)
+        h5set_close(&columns.sets[column]);
     part_stream_close(parts);
     return status;
 }
@@ -158,17 +145,13 @@ static asc_status compare_columns(const merge_job *job, const h5file *dataset, c
     return status;
 }
 
-static asc_status compare_with_dataset(const merge_job *job, const char *path, asc_error *err)
+static asc_status compare_with_dataset(const merge_job *job, const h5file *copy, asc_error *err)
 {
-    h5file *dataset = NULL, *copy = NULL;
-    asc_status status = h5file_open(job->dataset_path, &dataset, err);
-    if (status == ASC_OK)
-        status = merge_check_dataset(job, dataset, err);
-    if (status == ASC_OK)
-        status = as_failed_write(h5file_open(path, &copy, err), err);
+    h5file *dataset = NULL;
+    TRY(h5file_open(job->dataset_path, &dataset, err));
+    asc_status status = merge_check_dataset(job, dataset, err);
     if (status == ASC_OK)
         status = compare_columns(job, dataset, copy, err);
-    h5file_close(copy);
     h5file_close(dataset);
     return status;
 }
@@ -176,10 +159,16 @@ static asc_status compare_with_dataset(const merge_job *job, const char *path, a
 asc_status result_compare(const merge_job *job, const char *path, asc_error *err)
 {
     asc_result *result = NULL;
+    h5file *copy = NULL;
     TRY(as_failed_write(result_open_here(path, &result, err), err));
     asc_status status = compare_facts(job, result, err);
     if (status == ASC_OK)
-        status = compare_parts(job, result, err);
+        status = as_failed_write(h5file_open(path, &copy, err), err);
+    if (status == ASC_OK)
+        status = compare_parts(job, result, copy, err);
+    if (status == ASC_OK)
+        status = compare_with_dataset(job, copy, err);
+    h5file_close(copy);
     asc_result_close(result);
-    return status == ASC_OK ? compare_with_dataset(job, path, err) : status;
+    return status;
 }
