@@ -20,27 +20,40 @@ static asc_status as_failed_write(asc_status status, asc_error *err)
     return ASC_IO_ERROR;
 }
 
-// The lines of the result's column that follow the `done` before.
-static asc_status compare_column(const merge_job *job, const h5set *set, const row_block *block, block_column column, size_t done,
-                                 asc_error *err)
-{
-    const size_t n_lines = row_block_lines(block, job, column);
-    void *found = NULL;
-    if (n_lines > set->n_rows - done)
-        return fail(err, ASC_IO_ERROR, "%s: '%s' read back has %zu entries, fewer than the parts", job->out_path, set->name, set->n_rows);
-    TRY(as_failed_write(h5set_read_new(set, done, n_lines, &found, err), err));
-    const bool same = block->used[column] == 0 || memcmp(found, block->bytes[column], block->used[column]) == 0;
-    free(found);
-    if (same)
-        return ASC_OK;
-    return fail(err, ASC_IO_ERROR, "%s: '%s' read back is not what was written, in entries %zu to %zu", job->out_path, set->name, done,
-                done + n_lines);
-}
-
 typedef struct result_columns {
     h5set sets[N_BLOCK_COLUMNS];
     size_t n_done[N_BLOCK_COLUMNS];
+    uint8_t *found; // owned: what was read last
+    size_t room;
 } result_columns;
+
+static asc_status make_room(result_columns *columns, size_t bytes, asc_error *err)
+{
+    if (bytes <= columns->room)
+        return ASC_OK;
+    uint8_t *grown = realloc(columns->found, bytes);
+    if (!grown)
+        return fail_memory(err, "a column of results", bytes);
+    columns->found = grown;
+    columns->room = bytes;
+    return ASC_OK;
+}
+
+// The lines of the result's column that follow those compared before.
+static asc_status compare_column(const merge_job *job, result_columns *columns, const row_block *block, block_column column, asc_error *err)
+{
+    const h5set *set = &columns->sets[column];
+    const size_t first = columns->n_done[column], n_lines = row_block_lines(block, job, column), bytes = block->used[column];
+    if (n_lines > set->n_rows - first)
+        return fail(err, ASC_IO_ERROR, "%s: '%s' read back has %zu entries, fewer than the parts", job->out_path, set->name, set->n_rows);
+    TRY(make_room(columns, bytes, err));
+    TRY(as_failed_write(h5set_read(set, first, n_lines, columns->found, err), err));
+    if (bytes > 0 && memcmp(columns->found, block->bytes[column], bytes) != 0)
+        return fail(err, ASC_IO_ERROR, "%s: '%s' read back is not what was written, in entries %zu to %zu", job->out_path, set->name, first,
+                    first + n_lines);
+    columns->n_done[column] += n_lines;
+    return ASC_OK;
+}
 
 static asc_status open_columns(const merge_job *job, const h5file *copy, result_columns *columns, asc_error *err)
 {
@@ -53,11 +66,16 @@ static asc_status open_columns(const merge_job *job, const h5file *copy, result_
 
 static asc_status compare_block(const merge_job *job, result_columns *columns, const row_block *block, asc_error *err)
 {
-    for (block_column column = 0; column < block_columns_end(job); column++) {
-        TRY(compare_column(job, &columns->sets[column], block, column, columns->n_done[column], err));
-        columns->n_done[column] += row_block_lines(block, job, column);
-    }
+    for (block_column column = 0; column < block_columns_end(job); column++)
+        TRY(compare_column(job, columns, block, column, err));
     return ASC_OK;
+}
+
+static void close_columns(result_columns *columns)
+{
+    for (block_column column = 0; column < N_BLOCK_COLUMNS; column++)
+        h5set_close(&columns->sets[column]);
+    free(columns->found);
 }
 
 // The rows are the parts' rows, so that the digest of these is the digest of those.
@@ -91,8 +109,7 @@ static asc_status compare_parts(const merge_job *job, const asc_result *result, 
     }
     if (status == ASC_OK)
         status = compare_end(job, result, &columns, parts, err);
-    for (block_column column = 0; column < N_BLOCK_COLUMNS; column++)
-        h5set_close(&columns.sets[column]);
+    close_columns(&columns);
     part_stream_close(parts);
     return status;
 }
