@@ -46,7 +46,7 @@ static asc_status check_part(const merge_job *job, const char *path, const part_
     return ASC_OK;
 }
 
-asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_position, part_reader **out,
+asc_status merge_open_part(const merge_job *job, part_opener *opener, int64_t index, int64_t first_position, part_reader **out,
                            asc_error *err)
 {
     char *path = NULL;
@@ -54,7 +54,7 @@ asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_po
     part_header expected = {.index = index};
     memcpy(expected.manifest_hash, job->manifest_hash, HASH_BYTES);
     TRY(merge_part_path(job->parts_folder, index, &path, err));
-    asc_status status = part_open(path, &expected, &part, err);
+    asc_status status = opener(path, &expected, &part, err);
     if (status == ASC_OK)
         status = check_part(job, path, part_reader_header(part), first_position, err);
     free(path);

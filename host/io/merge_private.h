@@ -12,7 +12,7 @@
 #define RESULT_CREATED_BY "ascribe " ASC_VERSION
 
 // Opens part `index`, which must belong to the job and begin at `first_position`. The caller closes it.
-asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_position, part_reader **out,
+asc_status merge_open_part(const merge_job *job, part_opener *opener, int64_t index, int64_t first_position, part_reader **out,
                            asc_error *err);
 
 // The selection's rows must all have been seen after the last part.

@@ -367,8 +367,8 @@ static asc_status check_identity(const char *path, const part_header *expected, 
     return ASC_OK;
 }
 
-// Walks over the records: each must lie inside the body, agree with its checksum and be the row of its place.
-static asc_status load_rows(const char *path, part_reader *reader, asc_error *err)
+// Walks over the records: each must lie inside the body, agree with its checksum (unless the caller knows) and be the row of its place.
+static asc_status load_rows(const char *path, bool check_sums, part_reader *reader, asc_error *err)
 {
     const part_header *header = &reader->header;
     const size_t n_rows = (size_t)header->n_rows;
@@ -384,7 +384,7 @@ static asc_status load_rows(const char *path, part_reader *reader, asc_error *er
             left < size || left - size < CHECKSUM_BYTES)
             return fail(err, ASC_MALFORMED,
                         "%s: row %zu: its record reaches beyond the file: the file is damaged", path, row);
-        if (!checksum_agrees(record, size))
+        if (check_sums && !checksum_agrees(record, size))
             return fail(err, ASC_MALFORMED, "%s: row %zu: its checksum does not agree: the file is damaged",
                         path, row);
         const int64_t position = (int64_t)load_le64(record + 8);
@@ -423,7 +423,7 @@ static asc_status read_header(int descriptor, const char *path, uint8_t head[HEA
     return load_header(path, head, reader, err);
 }
 
-static asc_status load_part(int descriptor, const char *path, const part_header *expected,
+static asc_status load_part(int descriptor, const char *path, const part_header *expected, bool check_sums,
                             part_reader *reader, asc_error *err)
 {
     uint8_t head[HEADER_BYTES];
@@ -434,12 +434,12 @@ static asc_status load_part(int descriptor, const char *path, const part_header 
         return fail_memory(err, path, reader->size);
     memcpy(reader->bytes, head, HEADER_BYTES);
     TRY(file_read_exactly(descriptor, path, reader->bytes + HEADER_BYTES, reader->size - HEADER_BYTES, err));
-    TRY(load_rows(path, reader, err));
+    TRY(load_rows(path, check_sums, reader, err));
     TRY(check_trailer(path, reader, err));
     return ASC_OK;
 }
 
-asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+static asc_status open_part(const char *path, const part_header *expected, bool check_sums, part_reader **out, asc_error *err)
 {
     assert(path && out);
     int descriptor = -1;
@@ -450,7 +450,7 @@ asc_status part_open(const char *path, const part_header *expected, part_reader 
     asc_status status = file_open(path, &descriptor, &reader->size, err);
     if (status != ASC_OK)
         goto done;
-    status = load_part(descriptor, path, expected, reader, err);
+    status = load_part(descriptor, path, expected, check_sums, reader, err);
     if (status != ASC_OK)
         goto done;
     *out = reader;
@@ -461,6 +461,16 @@ done:
         close(descriptor);
     part_close(reader);
     return status;
+}
+
+asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+{
+    return open_part(path, expected, true, out, err);
+}
+
+asc_status part_open_again(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+{
+    return open_part(path, expected, false, out, err);
 }
 
 asc_status part_peek(const char *path, const part_header *expected, part_facts *out, asc_error *err)

@@ -58,6 +58,9 @@ typedef struct part_reader part_reader;
 // Opens and checks everything (length, checksums, digest, end mark). ASC_NOT_FOUND, ASC_MALFORMED; ASC_DIFFERENT_RUN when the
 // manifest hash or the index is not `expected`'s (NULL: any).
 asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err);
+typedef asc_status part_opener(const char *path, const part_header *expected, part_reader **out, asc_error *err);
+// The same, without the rows' own checksums: for a file that part_open has accepted. That it is the same still, its digest tells.
+asc_status part_open_again(const char *path, const part_header *expected, part_reader **out, asc_error *err);
 
 // What the header alone says; `bytes` is the file's size, which agrees with it. Errors as part_open, but for damage further on.
 typedef struct part_facts {

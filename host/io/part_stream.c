@@ -10,6 +10,7 @@ enum { BLOCK_BYTES = 4 << 20 }; // and what its last part has beyond
 
 struct part_stream {
     const merge_job *job;
+    part_opener *opener;
     background *reader;
     hash_state *digest;
     row_block blocks[2];
@@ -21,7 +22,7 @@ static asc_status add_part(part_stream *s, asc_error *err)
 {
     const merge_job *job = s->job;
     part_reader *part = NULL;
-    TRY(merge_open_part(job, s->index, job->first_position + s->n_rows, &part, err));
+    TRY(merge_open_part(job, s->opener, s->index, job->first_position + s->n_rows, &part, err));
     part_digest(part, s->digest);
     const asc_status status = row_block_add(&s->blocks[s->filled], job, part, &s->n_features, err);
     s->n_rows += part_reader_header(part)->n_rows;
@@ -40,12 +41,13 @@ static asc_status fill_block(void *context, asc_error *err)
     return ASC_OK;
 }
 
-asc_status part_stream_open(const merge_job *job, part_stream **out, asc_error *err)
+asc_status part_stream_open(const merge_job *job, part_opener *opener, part_stream **out, asc_error *err)
 {
     part_stream *s = calloc(1, sizeof *s);
     if (!s)
         return fail_memory(err, "the parts of a run", sizeof *s);
     s->job = job;
+    s->opener = opener;
     asc_status status = hash_open(&s->digest, err);
     if (status == ASC_OK)
         status = background_create(&s->reader, err);

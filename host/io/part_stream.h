@@ -9,8 +9,8 @@
 
 typedef struct part_stream part_stream;
 
-// Begins with the first part. `job` must outlive the stream.
-asc_status part_stream_open(const merge_job *job, part_stream **out, asc_error *err);
+// Begins with the first part; opener: part_open, or part_open_again. `job` must outlive the stream.
+asc_status part_stream_open(const merge_job *job, part_opener *opener, part_stream **out, asc_error *err);
 
 // The next block, valid until the next call; *block = NULL after the last one. A part's own error when it is not the job's or does not begin
 // where the one before ended; ASC_MALFORMED when all parts together do not hold the job's rows.

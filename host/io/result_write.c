@@ -19,7 +19,7 @@ typedef struct result_writer {
     h5set source_ids, source_features; // of the dataset: the parts must fit them
     h5set sets[N_BLOCK_COLUMNS];
     copied_column *columns;
-    size_t n_columns;
+    size_t n_columns, n_copied;
     int64_t first_feature; // of the dataset's, where the selection begins
     size_t n_features; // of all rows
     part_stream *parts;
@@ -127,17 +127,33 @@ static asc_status check_source(const result_writer *w, const row_block *block, a
     return status;
 }
 
+static asc_status copy_next(result_writer *w, asc_error *err)
+{
+    if (w->n_copied == w->n_columns)
+        return ASC_OK;
+    return result_copy_column(w->dataset, &w->columns[w->n_copied++], w->out, err);
+}
+
+static asc_status append_block(result_writer *w, const row_block *block, asc_error *err)
+{
+    TRY(check_source(w, block, err));
+    for (block_column column = 0; column < block_columns_end(w->job); column++)
+        TRY(h5set_append(&w->sets[column], row_block_lines(block, w->job, column), block->bytes[column], err));
+    return ASC_OK;
+}
+
+// The copied columns come between the blocks: there the parts' reader, which has more to do, gains on this thread.
 static asc_status append_blocks(result_writer *w, asc_error *err)
 {
     const row_block *block = NULL;
-    TRY(part_stream_open(w->job, &w->parts, err));
     TRY(part_stream_next(w->parts, &block, err));
     while (block) {
-        TRY(check_source(w, block, err));
-        for (block_column column = 0; column < block_columns_end(w->job); column++)
-            TRY(h5set_append(&w->sets[column], row_block_lines(block, w->job, column), block->bytes[column], err));
+        TRY(append_block(w, block, err));
+        TRY(copy_next(w, err));
         TRY(part_stream_next(w->parts, &block, err));
     }
+    while (w->n_copied < w->n_columns)
+        TRY(copy_next(w, err));
     return ASC_OK;
 }
 
@@ -198,8 +214,6 @@ static asc_status write_file(result_writer *w, const char *path, asc_error *err)
     TRY(create_columns(w, err));
     TRY(append_blocks(w, err));
     TRY(finish_columns(w, err));
-    for (size_t i = 0; i < w->n_columns; i++)
-        TRY(result_copy_column(w->dataset, &w->columns[i], w->out, err));
     TRY(write_class_names(w, err));
     TRY(write_attributes(w, err));
     return h5file_finish(w->out, err);
@@ -221,6 +235,7 @@ static asc_status explain_failure(const result_writer *w, asc_status status, asc
 asc_status result_write(const merge_job *job, const char *path, asc_error *err)
 {
     result_writer w = {.job = job};
+    TRY(part_stream_open(job, part_open, &w.parts, err));
     TRY(open_dataset(&w, err));
     TRY(count_space(&w, err));
     TRY(check_space(&w, err));
