@@ -341,6 +341,8 @@ static void expect_refusal(const uint8_t *bytes, size_t size, asc_status status,
     assert_null(reader);
     expect_words(&err, path);
     expect_words(&err, words);
+    assert_int_equal(part_open_again(path, &header, &reader, &err), status);
+    assert_null(reader);
 }
 
 static void every_flipped_bit(void **state)
