@@ -492,6 +492,11 @@ const part_header *part_reader_header(const part_reader *reader)
     return &reader->header;
 }
 
+size_t part_reader_features(const part_reader *reader)
+{
+    return (size_t)reader->sum_features;
+}
+
 part_row part_read(const part_reader *reader, size_t row)
 {
     assert(reader && row < (size_t)reader->header.n_rows);

@@ -71,6 +71,7 @@ typedef struct part_facts {
 asc_status part_peek(const char *path, const part_header *expected, part_facts *out, asc_error *err);
 
 const part_header *part_reader_header(const part_reader *reader);
+size_t part_reader_features(const part_reader *reader); // of all rows
 // Row `row` of the part; pointers stay valid until part_close.
 part_row part_read(const part_reader *reader, size_t row);
 void part_close(part_reader *reader); // accepts NULL

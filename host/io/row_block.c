@@ -114,10 +114,7 @@ static asc_status reserve(row_block *block, block_column column, size_t more, as
 // The sizes below fit: the part is in memory, and a block holds what it holds.
 static asc_status reserve_part(row_block *block, const merge_job *job, const part_reader *part, asc_error *err)
 {
-    const size_t n_rows = (size_t)part_reader_header(part)->n_rows;
-    size_t n_features = 0;
-    for (size_t i = 0; i < n_rows; i++)
-        n_features += part_read(part, i).n_features;
+    const size_t n_rows = (size_t)part_reader_header(part)->n_rows, n_features = part_reader_features(part);
     for (block_column column = 0; column < block_columns_end(job); column++) {
         const bool flat = column == BLOCK_VALUES || column == BLOCK_STD_ERRORS;
         const size_t n_lines = flat ? n_features : n_rows + (column == BLOCK_OFFSETS);

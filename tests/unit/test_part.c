@@ -145,6 +145,7 @@ static void round_trip(void **state)
     assert_int_equal(found->n_targets, header.n_targets);
     assert_int_equal(found->n_classes, header.n_classes);
     assert_string_equal(found->kernel_set, header.kernel_set);
+    assert_int_equal(part_reader_features(reader), 5);
     part_facts facts;
     assert_int_equal(part_peek(path, &header, &facts, &err), ASC_OK);
     assert_memory_equal(&facts.header, found, sizeof *found);
