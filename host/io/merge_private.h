@@ -44,7 +44,7 @@ asc_status result_compare_column(const h5file *dataset, const copied_column *col
 asc_status result_copy_bytes(const h5file *dataset, const copied_column *column, size_t *bytes,
                              asc_error *err);
 
-// Writes the whole result to `path`, two parts in memory at a time. On failure all HDF5 objects are left as
+// Writes the whole result to `path`, a few blocks of rows in memory at a time. On failure all HDF5 objects are left as
 // they are, since closing them may crash: the process must report and _exit. ASC_IO_ERROR, ASC_CANNOT_CREATE,
 // a part's or the dataset's error.
 asc_status result_write(const merge_job *job, const char *path, asc_error *err);
