@@ -90,7 +90,7 @@ typedef struct h5set {
     size_t n_columns; // 0: one dimension
     size_t position; // rows appended so far
     size_t stored_bytes; // on disk, as read
-    size_t chunk_rows, chunk_columns; // as read; 0: not in chunks
+    size_t chunk_rows, chunk_columns; // 0: not in chunks
 } h5set;
 
 // What is expected, or made. n_rows = H5SET_ANY_ROWS: whatever is there.
@@ -128,6 +128,13 @@ asc_status h5set_create(h5file *file, const char *name, h5set_plan plan, h5set *
 asc_status h5set_append(h5set *set, size_t count, const void *buffer, asc_error *err);
 // Closes; the number of rows promised must have been appended (assert). ASC_IO_ERROR.
 asc_status h5set_finish(h5set *set, asc_error *err);
+
+// Do both store the same elements the same way (type, size, chunks, filters), so that a chunk's stored bytes mean the same in both?
+bool h5set_stored_alike(const h5set *a, const h5set *b);
+// Fills `to`, new and stored alike, with what `from` stores, as it lies there: nothing is inflated or checked. ASC_MALFORMED, ASC_IO_ERROR.
+asc_status h5set_copy_chunks(const h5set *from, h5set *to, asc_error *err);
+// Do two that are stored alike hold the same stored bytes? ASC_MALFORMED.
+asc_status h5set_compare_chunks(const h5set *a, const h5set *b, bool *same, asc_error *err);
 
 const char *column_type_name(column_type type);
 

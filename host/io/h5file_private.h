@@ -1,4 +1,4 @@
-// What h5file.c and h5set.c share and nobody else sees.
+// What h5file.c, h5set.c and h5chunks.c share and nobody else sees.
 #ifndef ASCRIBE_IO_H5FILE_PRIVATE_H
 #define ASCRIBE_IO_H5FILE_PRIVATE_H
 
@@ -22,5 +22,9 @@ static inline hid_t h5_text_type(size_t size, H5T_str_t padding, H5T_cset_t char
     }
     return type;
 }
+
+// The chunk at `place`, which is about to be read: what is stored of it (*stored bytes; 0: nothing) is no more than a compressor makes of a
+// full chunk, so that it inflates to a thousand chunks at worst. ASC_MALFORMED.
+asc_status h5set_check_chunk(const h5set *set, const hsize_t place[2], size_t *stored, asc_error *err);
 
 #endif

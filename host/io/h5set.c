@@ -340,24 +340,23 @@ static void close_selection(hid_t file_space, hid_t memory_space)
         H5Sclose(file_space);
 }
 
-// One chunk that is about to be read: what is stored of it is no more than a compressor makes of a full chunk, so that it
-// inflates to a thousand chunks at worst.
-static asc_status check_chunk(const h5set *set, const hsize_t place[2], asc_error *err)
+asc_status h5set_check_chunk(const h5set *set, const hsize_t place[2], size_t *stored, asc_error *err)
 {
     unsigned skipped = 0;
     haddr_t address = HADDR_UNDEF;
-    hsize_t stored = 0;
+    hsize_t size = 0;
     const size_t bytes = set->chunk_rows * set->chunk_columns * set->element_size;
-    if (H5Dget_chunk_info_by_coord(set->id, place, &skipped, &address, &stored) < 0)
+    if (H5Dget_chunk_info_by_coord(set->id, place, &skipped, &address, &size) < 0)
         return h5_fail(err, ASC_MALFORMED, "%s: dataset '%s': its chunks cannot be read", set->file->path,
                        set->name);
     if (skipped != 0)
         return fail(err, ASC_MALFORMED, "%s: dataset '%s': expected the same filters for all chunks, found others",
                     set->file->path, set->name);
-    if (address != HADDR_UNDEF && stored > bytes + bytes / 1024 + MAX_CHUNK_OVERHEAD)
+    if (address != HADDR_UNDEF && size > bytes + bytes / 1024 + MAX_CHUNK_OVERHEAD)
         return fail(err, ASC_MALFORMED,
                     "%s: dataset '%s': a chunk of %zu bytes takes %llu in the file, more than a compressor makes of it",
-                    set->file->path, set->name, bytes, (unsigned long long)stored);
+                    set->file->path, set->name, bytes, (unsigned long long)size);
+    *stored = address == HADDR_UNDEF ? 0 : (size_t)size;
     return ASC_OK;
 }
 
@@ -367,7 +366,8 @@ static asc_status check_chunks_of_rows(const h5set *set, size_t first, size_t co
     for (size_t row = first / set->chunk_rows; row <= (first + count - 1) / set->chunk_rows; row++)
         for (size_t column = 0; column < n_columns; column += set->chunk_columns) {
             const hsize_t place[2] = {row * set->chunk_rows, column};
-            TRY(check_chunk(set, place, err));
+            size_t stored = 0;
+            TRY(h5set_check_chunk(set, place, &stored, err));
         }
     return ASC_OK;
 }
@@ -467,7 +467,9 @@ asc_status h5set_create(h5file *file, const char *name, h5set_plan plan, h5set *
     *set = (h5set){.file = file,
                    .type = plan.shape.type,
                    .n_rows = plan.shape.n_rows,
-                   .n_columns = plan.shape.n_columns};
+                   .n_columns = plan.shape.n_columns,
+                   .chunk_rows = (size_t)rows_per_chunk(&plan),
+                   .chunk_columns = plan.shape.n_columns ? plan.shape.n_columns : 1};
     snprintf(set->name, sizeof set->name, "%s", name);
     if (set->type == COLUMN_TEXT) {
         const size_t size = plan.text_size ? plan.text_size : 1;

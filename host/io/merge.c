@@ -18,7 +18,7 @@
 #include <malloc.h>
 #endif
 
-enum { LARGE_BYTES = 1 << 20 }; // more than a chunk of HDF5's
+enum { LARGE_BYTES = 1 << 20, KEPT_BYTES = 8 << 20 }; // LARGE: more than a chunk of HDF5's
 
 asc_status merge_part_path(const char *parts_folder, int64_t index, char **path, asc_error *err)
 {
@@ -46,7 +46,7 @@ static asc_status check_part(const merge_job *job, const char *path, const part_
     return ASC_OK;
 }
 
-asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_position, part_reader **out,
+asc_status merge_open_part(const merge_job *job, part_opener *opener, int64_t index, int64_t first_position, part_reader **out,
                            asc_error *err)
 {
     char *path = NULL;
@@ -54,7 +54,7 @@ asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_po
     part_header expected = {.index = index};
     memcpy(expected.manifest_hash, job->manifest_hash, HASH_BYTES);
     TRY(merge_part_path(job->parts_folder, index, &path, err));
-    asc_status status = part_open(path, &expected, &part, err);
+    asc_status status = opener(path, &expected, &part, err);
     if (status == ASC_OK)
         status = check_part(job, path, part_reader_header(part), first_position, err);
     free(path);
@@ -102,11 +102,13 @@ typedef struct step_call {
     const char *path;
 } step_call;
 
-// Parts come and go in two threads: what is freed is given back, instead of staying in the heap of each. In the child only.
+// Parts come and go in two threads: what is large and freed is given back, instead of staying in the heap of each; what is small stays, or every
+// chunk would cost the system's work for fresh pages. In the child only.
 static void give_memory_back(void)
 {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 #endif
 }
 

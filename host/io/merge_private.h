@@ -12,7 +12,7 @@
 #define RESULT_CREATED_BY "ascribe " ASC_VERSION
 
 // Opens part `index`, which must belong to the job and begin at `first_position`. The caller closes it.
-asc_status merge_open_part(const merge_job *job, int64_t index, int64_t first_position, part_reader **out,
+asc_status merge_open_part(const merge_job *job, part_opener *opener, int64_t index, int64_t first_position, part_reader **out,
                            asc_error *err);
 
 // The selection's rows must all have been seen after the last part.
@@ -44,7 +44,7 @@ asc_status result_compare_column(const h5file *dataset, const copied_column *col
 asc_status result_copy_bytes(const h5file *dataset, const copied_column *column, size_t *bytes,
                              asc_error *err);
 
-// Writes the whole result to `path`, two parts in memory at a time. On failure all HDF5 objects are left as
+// Writes the whole result to `path`, a few blocks of rows in memory at a time. On failure all HDF5 objects are left as
 // they are, since closing them may crash: the process must report and _exit. ASC_IO_ERROR, ASC_CANNOT_CREATE,
 // a part's or the dataset's error.
 asc_status result_write(const merge_job *job, const char *path, asc_error *err);

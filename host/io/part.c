@@ -43,8 +43,9 @@ enum {
     HEADER_CHECKSUM_AT = 352,
     RECORD_HEAD_BYTES = 32,
     TRAILER_BYTES = HASH_BYTES + MAGIC_BYTES,
-    PIECE_WORDS = 1024,
 };
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a record's arrays are used and hashed where they lie");
 
 // As in PNG: a byte that is no ASCII, both line ends and a control-Z show what a text-mode copy has done.
 static const uint8_t start_mark[MAGIC_BYTES] = {0x89, 'A', 'S', 'P', '\r', '\n', 0x1a, '\n'};
@@ -63,7 +64,7 @@ struct part_reader {
     uint64_t sum_features;
     uint8_t *bytes; // the whole file
     size_t size;
-    uint8_t **rows; // [n_rows] where each record begins
+    uint8_t **rows; // [n_rows + 1] where each record begins, and the end of the last one's checksum
 };
 
 // ---- Sizes and small fields
@@ -124,16 +125,6 @@ static void store_record_head(uint8_t head[RECORD_HEAD_BYTES], const part_row *r
     store_le32(head + 28, row->n_features);
 }
 
-// Copies 32-bit numbers of any type to little-endian bytes.
-static void store_words(uint8_t *bytes, const void *words, size_t n_words)
-{
-    for (size_t i = 0; i < n_words; i++) {
-        uint32_t word;
-        memcpy(&word, (const uint8_t *)words + 4 * i, sizeof word);
-        store_le32(bytes + 4 * i, word);
-    }
-}
-
 typedef struct word_array {
     const void *words;
     size_t n_words;
@@ -157,19 +148,13 @@ static void list_arrays(const part_row *row, part_shape shape, word_array arrays
 
 void part_row_digest(hash_state *state, const part_row *row, part_shape shape)
 {
-    uint8_t piece[4 * PIECE_WORDS];
+    uint8_t head[RECORD_HEAD_BYTES];
     word_array arrays[N_ARRAYS];
-    store_record_head(piece, row);
-    hash_add(state, piece, RECORD_HEAD_BYTES);
+    store_record_head(head, row);
+    hash_add(state, head, sizeof head);
     list_arrays(row, shape, arrays);
-    for (size_t array = 0; array < N_ARRAYS; array++) {
-        for (size_t at = 0; at < arrays[array].n_words; at += PIECE_WORDS) {
-            const size_t left = arrays[array].n_words - at;
-            const size_t n_words = left < PIECE_WORDS ? left : PIECE_WORDS;
-            store_words(piece, (const uint8_t *)arrays[array].words + 4 * at, n_words);
-            hash_add(state, piece, 4 * n_words);
-        }
-    }
+    for (size_t array = 0; array < N_ARRAYS; array++)
+        hash_add(state, arrays[array].words, 4 * arrays[array].n_words);
 }
 
 // ---- Writing
@@ -253,8 +238,10 @@ asc_status part_append(part_writer *writer, const part_row *row, asc_error *err)
     store_record_head(record, row);
     list_arrays(row, shape_of(header), arrays);
     for (size_t array = 0; array < N_ARRAYS; array++) {
-        store_words(next, arrays[array].words, arrays[array].n_words);
-        next += 4 * arrays[array].n_words;
+        const size_t bytes = 4 * arrays[array].n_words;
+        if (bytes > 0)
+            memcpy(next, arrays[array].words, bytes);
+        next += bytes;
     }
     assert(next == record + size);
     checksum(record, size, next);
@@ -380,12 +367,12 @@ static asc_status check_identity(const char *path, const part_header *expected, 
     return ASC_OK;
 }
 
-// Walks over the records: each must lie inside the body, agree with its checksum and be the row of its place.
-static asc_status load_rows(const char *path, part_reader *reader, asc_error *err)
+// Walks over the records: each must lie inside the body, agree with its checksum (unless the caller knows) and be the row of its place.
+static asc_status load_rows(const char *path, bool check_sums, part_reader *reader, asc_error *err)
 {
     const part_header *header = &reader->header;
     const size_t n_rows = (size_t)header->n_rows;
-    reader->rows = calloc(n_rows > 0 ? n_rows : 1, sizeof *reader->rows);
+    reader->rows = calloc(n_rows + 1, sizeof *reader->rows);
     if (!reader->rows)
         return fail_memory(err, "the rows of a part", n_rows * sizeof *reader->rows);
     uint8_t *record = reader->bytes + HEADER_BYTES;
@@ -397,7 +384,7 @@ static asc_status load_rows(const char *path, part_reader *reader, asc_error *er
             left < size || left - size < CHECKSUM_BYTES)
             return fail(err, ASC_MALFORMED,
                         "%s: row %zu: its record reaches beyond the file: the file is damaged", path, row);
-        if (!checksum_agrees(record, size))
+        if (check_sums && !checksum_agrees(record, size))
             return fail(err, ASC_MALFORMED, "%s: row %zu: its checksum does not agree: the file is damaged",
                         path, row);
         const int64_t position = (int64_t)load_le64(record + 8);
@@ -408,6 +395,7 @@ static asc_status load_rows(const char *path, part_reader *reader, asc_error *er
         record += size + CHECKSUM_BYTES;
         left -= size + CHECKSUM_BYTES;
     }
+    reader->rows[n_rows] = record;
     if (left != 0)
         return fail(err, ASC_MALFORMED, "%s: %zu bytes belong to no row: the file is damaged", path, left);
     return ASC_OK;
@@ -425,23 +413,6 @@ static asc_status check_trailer(const char *path, const part_reader *reader, asc
     return ASC_OK;
 }
 
-// Turns all arrays into the machine's own numbers, in place: every record starts at a multiple of four.
-static void adopt_byte_order(part_reader *reader)
-{
-    const part_header *header = &reader->header;
-    for (size_t row = 0; row < (size_t)header->n_rows; row++) {
-        uint8_t *record = reader->rows[row];
-        size_t size = 0;
-        const bool counted = record_size(load_le32(record + 28), shape_of(header), &size);
-        assert(counted);
-        (void)counted;
-        for (size_t at = RECORD_HEAD_BYTES; at < size; at += 4) {
-            const uint32_t word = load_le32(record + at);
-            memcpy(record + at, &word, sizeof word);
-        }
-    }
-}
-
 static asc_status read_header(int descriptor, const char *path, uint8_t head[HEADER_BYTES], part_reader *reader, asc_error *err)
 {
     if (reader->size < HEADER_BYTES + TRAILER_BYTES)
@@ -452,7 +423,7 @@ static asc_status read_header(int descriptor, const char *path, uint8_t head[HEA
     return load_header(path, head, reader, err);
 }
 
-static asc_status load_part(int descriptor, const char *path, const part_header *expected,
+static asc_status load_part(int descriptor, const char *path, const part_header *expected, bool check_sums,
                             part_reader *reader, asc_error *err)
 {
     uint8_t head[HEADER_BYTES];
@@ -463,13 +434,12 @@ static asc_status load_part(int descriptor, const char *path, const part_header 
         return fail_memory(err, path, reader->size);
     memcpy(reader->bytes, head, HEADER_BYTES);
     TRY(file_read_exactly(descriptor, path, reader->bytes + HEADER_BYTES, reader->size - HEADER_BYTES, err));
-    TRY(load_rows(path, reader, err));
+    TRY(load_rows(path, check_sums, reader, err));
     TRY(check_trailer(path, reader, err));
-    adopt_byte_order(reader);
     return ASC_OK;
 }
 
-asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+static asc_status open_part(const char *path, const part_header *expected, bool check_sums, part_reader **out, asc_error *err)
 {
     assert(path && out);
     int descriptor = -1;
@@ -480,7 +450,7 @@ asc_status part_open(const char *path, const part_header *expected, part_reader 
     asc_status status = file_open(path, &descriptor, &reader->size, err);
     if (status != ASC_OK)
         goto done;
-    status = load_part(descriptor, path, expected, reader, err);
+    status = load_part(descriptor, path, expected, check_sums, reader, err);
     if (status != ASC_OK)
         goto done;
     *out = reader;
@@ -491,6 +461,16 @@ done:
         close(descriptor);
     part_close(reader);
     return status;
+}
+
+asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+{
+    return open_part(path, expected, true, out, err);
+}
+
+asc_status part_open_again(const char *path, const part_header *expected, part_reader **out, asc_error *err)
+{
+    return open_part(path, expected, false, out, err);
 }
 
 asc_status part_peek(const char *path, const part_header *expected, part_facts *out, asc_error *err)
@@ -510,6 +490,11 @@ asc_status part_peek(const char *path, const part_header *expected, part_facts *
 const part_header *part_reader_header(const part_reader *reader)
 {
     return &reader->header;
+}
+
+size_t part_reader_features(const part_reader *reader)
+{
+    return (size_t)reader->sum_features;
 }
 
 part_row part_read(const part_reader *reader, size_t row)
@@ -535,6 +520,12 @@ part_row part_read(const part_reader *reader, size_t row)
     found.scores = next + n_targets;
     found.fit = found.scores + reader->header.n_classes;
     return found;
+}
+
+void part_digest(const part_reader *reader, hash_state *state)
+{
+    for (size_t row = 0; row < (size_t)reader->header.n_rows; row++)
+        hash_add(state, reader->rows[row], (size_t)(reader->rows[row + 1] - reader->rows[row]) - CHECKSUM_BYTES);
 }
 
 void part_close(part_reader *reader)

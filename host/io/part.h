@@ -58,6 +58,9 @@ typedef struct part_reader part_reader;
 // Opens and checks everything (length, checksums, digest, end mark). ASC_NOT_FOUND, ASC_MALFORMED; ASC_DIFFERENT_RUN when the
 // manifest hash or the index is not `expected`'s (NULL: any).
 asc_status part_open(const char *path, const part_header *expected, part_reader **out, asc_error *err);
+typedef asc_status part_opener(const char *path, const part_header *expected, part_reader **out, asc_error *err);
+// The same, without the rows' own checksums: for a file that part_open has accepted. That it is the same still, its digest tells.
+asc_status part_open_again(const char *path, const part_header *expected, part_reader **out, asc_error *err);
 
 // What the header alone says; `bytes` is the file's size, which agrees with it. Errors as part_open, but for damage further on.
 typedef struct part_facts {
@@ -68,6 +71,7 @@ typedef struct part_facts {
 asc_status part_peek(const char *path, const part_header *expected, part_facts *out, asc_error *err);
 
 const part_header *part_reader_header(const part_reader *reader);
+size_t part_reader_features(const part_reader *reader); // of all rows
 // Row `row` of the part; pointers stay valid until part_close.
 part_row part_read(const part_reader *reader, size_t row);
 void part_close(part_reader *reader); // accepts NULL
@@ -82,5 +86,6 @@ typedef struct part_shape {
     uint32_t n_targets, n_classes, n_fit;
 } part_shape;
 void part_row_digest(hash_state *state, const part_row *row, part_shape shape);
+void part_digest(const part_reader *reader, hash_state *state); // the same for all rows of a part
 
 #endif

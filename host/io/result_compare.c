@@ -20,96 +20,6 @@ static asc_status as_failed_write(asc_status status, asc_error *err)
     return ASC_IO_ERROR;
 }
 
-static bool same(const void *a, const void *b, size_t count)
-{
-    return count == 0 || memcmp(a, b, count * sizeof(float)) == 0;
-}
-
-// The name of the first member that differs; NULL when the rows are the same, NaN bits included.
-static const char *difference(const part_row *expected, const part_row *found, const merge_job *job)
-{
-    const size_t n_targets = job->n_targets;
-    if (found->n_features != expected->n_features)
-        return "features/offsets";
-    const size_t n_values = expected->n_features * n_targets;
-    const struct {
-        const char *name;
-        bool agrees;
-    } members[] = {
-        {"rows/id", found->id == expected->id},
-        {"rows/position", found->position == expected->position},
-        {"evaluations", found->evaluations == expected->evaluations},
-        {"status", found->status == expected->status},
-        {"values", same(found->values, expected->values, n_values)},
-        {"std_errors", same(found->std_errors, expected->std_errors, n_values)},
-        {"base_values", same(found->base_values, expected->base_values, n_targets)},
-        {"outputs", same(found->outputs, expected->outputs, n_targets)},
-        {"efficiency_residual", same(found->efficiency_residual, expected->efficiency_residual, n_targets)},
-        {"targets", same(found->targets, expected->targets, n_targets)},
-        {"scores", same(found->scores, expected->scores, job->n_classes)},
-        {"lime", same(found->fit, expected->fit, job->n_fit * n_targets)},
-    };
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (!members[i].agrees)
-            return members[i].name;
-    }
-    return NULL;
-}
-
-static asc_status compare_rows(const merge_job *job, const part_reader *part, const asc_result_info *info,
-                               const asc_result_rows *rows, asc_error *err)
-{
-    for (size_t i = 0; i < rows->n_rows; i++) {
-        const part_row expected = part_read(part, i);
-        const part_row found = result_row(info, rows, i);
-        const char *name = difference(&expected, &found, job);
-        if (name)
-            return fail(err, ASC_IO_ERROR, "%s: position %lld: '%s' read back is not what was written",
-                        job->out_path, (long long)expected.position, name);
-    }
-    return ASC_OK;
-}
-
-static asc_status compare_part(const merge_job *job, asc_result *result, const part_reader *part, asc_error *err)
-{
-    asc_result_rows *rows = NULL;
-    const part_header *header = part_reader_header(part);
-    const size_t first = (size_t)(header->first_position - job->first_position);
-    TRY(as_failed_write(asc_result_read(result, first, (size_t)header->n_rows, &rows, err), err));
-    const asc_status status = compare_rows(job, part, asc_result_describe(result), rows, err);
-    asc_result_rows_free(rows);
-    return status;
-}
-
-// The rows are the parts' rows, so that the digest of these is the digest of those.
-static asc_status compare_digest(const merge_job *job, const asc_result *result, part_stream *parts, asc_error *err)
-{
-    char expected[HASH_HEX_SIZE];
-    part_stream_digest(parts, expected);
-    if (strcmp(expected, result_stored_digest(result)) == 0)
-        return ASC_OK;
-    return fail(err, ASC_IO_ERROR, "%s: attribute 'digest' read back is not what was written", job->out_path);
-}
-
-static asc_status compare_parts(const merge_job *job, asc_result *result, asc_error *err)
-{
-    part_stream *parts = NULL;
-    part_reader *part = NULL;
-    TRY(part_stream_open(job, &parts, err));
-    asc_status status = part_stream_next(parts, &part, err);
-    while (status == ASC_OK && part) {
-        status = compare_part(job, result, part, err);
-        part_close(part);
-        part = NULL;
-        if (status == ASC_OK)
-            status = part_stream_next(parts, &part, err);
-    }
-    if (status == ASC_OK)
-        status = compare_digest(job, result, parts, err);
-    part_stream_close(parts);
-    return status;
-}
-
 static asc_status compare_facts(const merge_job *job, const asc_result *result, asc_error *err)
 {
     char hash[HASH_HEX_SIZE];
@@ -146,40 +56,124 @@ static asc_status compare_facts(const merge_job *job, const asc_result *result, 
     return ASC_OK;
 }
 
-static asc_status compare_columns(const merge_job *job, const h5file *dataset, const h5file *copy,
-                                  asc_error *err)
+typedef struct comparison {
+    const merge_job *job;
+    part_stream *parts;
+    asc_result *result;
+    h5file *copy, *dataset;
+    h5set sets[N_BLOCK_COLUMNS]; // of the copy
+    size_t n_done[N_BLOCK_COLUMNS]; // lines of them that agree
+    uint8_t *found; // what was read last
+    size_t room;
+    copied_column *columns;
+    size_t n_columns, n_compared;
+} comparison;
+
+static asc_status open_files(comparison *c, const char *path, asc_error *err)
 {
-    copied_column *columns = NULL;
-    size_t n_columns = 0;
-    asc_status status = result_copy_list(dataset, job, &columns, &n_columns, err);
-    for (size_t i = 0; i < n_columns && status == ASC_OK; i++)
-        status = result_compare_column(dataset, &columns[i], copy, err);
-    free(columns);
-    return status;
+    const merge_job *job = c->job;
+    TRY(part_stream_open(job, part_open_again, &c->parts, err));
+    TRY(as_failed_write(result_open_here(path, &c->result, err), err));
+    TRY(compare_facts(job, c->result, err));
+    TRY(as_failed_write(h5file_open(path, &c->copy, err), err));
+    for (block_column column = 0; column < block_columns_end(job); column++) {
+        const h5set_shape shape = block_column_plan(job, column, H5SET_ANY_ROWS).shape;
+        TRY(as_failed_write(h5set_open_as(c->copy, block_column_name(column), shape, &c->sets[column], err), err));
+    }
+    TRY(h5file_open(job->dataset_path, &c->dataset, err));
+    TRY(merge_check_dataset(job, c->dataset, err));
+    return result_copy_list(c->dataset, job, &c->columns, &c->n_columns, err);
 }
 
-static asc_status compare_with_dataset(const merge_job *job, const char *path, asc_error *err)
+static asc_status make_room(comparison *c, size_t bytes, asc_error *err)
 {
-    h5file *dataset = NULL, *copy = NULL;
-    asc_status status = h5file_open(job->dataset_path, &dataset, err);
-    if (status == ASC_OK)
-        status = merge_check_dataset(job, dataset, err);
-    if (status == ASC_OK)
-        status = as_failed_write(h5file_open(path, &copy, err), err);
-    if (status == ASC_OK)
-        status = compare_columns(job, dataset, copy, err);
-    h5file_close(copy);
-    h5file_close(dataset);
-    return status;
+    if (bytes <= c->room)
+        return ASC_OK;
+    uint8_t *grown = realloc(c->found, bytes);
+    if (!grown)
+        return fail_memory(err, "a column of results", bytes);
+    c->found = grown;
+    c->room = bytes;
+    return ASC_OK;
+}
+
+// The lines of the result's column that follow those compared before.
+static asc_status compare_lines(comparison *c, const row_block *block, block_column column, asc_error *err)
+{
+    const h5set *set = &c->sets[column];
+    const size_t first = c->n_done[column], n_lines = row_block_lines(block, c->job, column), bytes = block->used[column];
+    if (n_lines > set->n_rows - first)
+        return fail(err, ASC_IO_ERROR, "%s: '%s' read back has %zu entries, fewer than the parts", c->job->out_path, set->name, set->n_rows);
+    TRY(make_room(c, bytes, err));
+    TRY(as_failed_write(h5set_read(set, first, n_lines, c->found, err), err));
+    if (bytes > 0 && memcmp(c->found, block->bytes[column], bytes) != 0)
+        return fail(err, ASC_IO_ERROR, "%s: '%s' read back is not what was written, in entries %zu to %zu", c->job->out_path, set->name,
+                    first, first + n_lines);
+    c->n_done[column] += n_lines;
+    return ASC_OK;
+}
+
+static asc_status compare_block(comparison *c, const row_block *block, asc_error *err)
+{
+    for (block_column column = 0; column < block_columns_end(c->job); column++)
+        TRY(compare_lines(c, block, column, err));
+    return ASC_OK;
+}
+
+static asc_status compare_next_column(comparison *c, asc_error *err)
+{
+    if (c->n_compared == c->n_columns)
+        return ASC_OK;
+    return result_compare_column(c->dataset, &c->columns[c->n_compared++], c->copy, err);
+}
+
+// The rows are the parts' rows, so that the digest of these is the digest of those.
+static asc_status compare_end(const comparison *c, asc_error *err)
+{
+    char expected[HASH_HEX_SIZE];
+    for (block_column column = 0; column < block_columns_end(c->job); column++)
+        if (c->n_done[column] != c->sets[column].n_rows)
+            return fail(err, ASC_IO_ERROR, "%s: '%s' read back has %zu entries, expected %zu", c->job->out_path, c->sets[column].name,
+                        c->sets[column].n_rows, c->n_done[column]);
+    part_stream_digest(c->parts, expected);
+    if (strcmp(expected, result_stored_digest(c->result)) == 0)
+        return ASC_OK;
+    return fail(err, ASC_IO_ERROR, "%s: attribute 'digest' read back is not what was written", c->job->out_path);
+}
+
+// The dataset's columns come between the blocks, while the parts' reader is at the next.
+static asc_status compare_all(comparison *c, asc_error *err)
+{
+    const row_block *block = NULL;
+    TRY(part_stream_next(c->parts, &block, err));
+    while (block) {
+        TRY(compare_block(c, block, err));
+        TRY(compare_next_column(c, err));
+        TRY(part_stream_next(c->parts, &block, err));
+    }
+    while (c->n_compared < c->n_columns)
+        TRY(compare_next_column(c, err));
+    return compare_end(c, err);
+}
+
+static void close_files(comparison *c)
+{
+    free(c->columns);
+    free(c->found);
+    h5file_close(c->dataset);
+    for (block_column column = 0; column < N_BLOCK_COLUMNS; column++)
+        h5set_close(&c->sets[column]);
+    h5file_close(c->copy);
+    asc_result_close(c->result);
+    part_stream_close(c->parts);
 }
 
 asc_status result_compare(const merge_job *job, const char *path, asc_error *err)
 {
-    asc_result *result = NULL;
-    TRY(as_failed_write(result_open_here(path, &result, err), err));
-    asc_status status = compare_facts(job, result, err);
+    comparison c = {.job = job};
+    asc_status status = open_files(&c, path, err);
     if (status == ASC_OK)
-        status = compare_parts(job, result, err);
-    asc_result_close(result);
-    return status == ASC_OK ? compare_with_dataset(job, path, err) : status;
+        status = compare_all(&c, err);
+    close_files(&c);
+    return status;
 }

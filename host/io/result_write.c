@@ -1,4 +1,4 @@
-// Writing `ascribe-result` v1 from the parts of a run and the dataset, in one pass with two parts in memory.
+// Writing `ascribe-result` v1 from the parts of a run and the dataset, in one pass over blocks of rows.
 //
 // No step cleans up HDF5 objects after a failure: closing a file that could not be written loses rows
 // silently or crashes (libhdf5 1.10, measured), so whoever calls this reports the error and ends its process.
@@ -12,65 +12,19 @@
 
 enum { SPACE_OF_METADATA = 128 << 10 };
 
-// The arrays of a part's rows that the result holds as they are, all of 32-bit words.
-typedef enum row_array {
-    VALUES,
-    STD_ERRORS,
-    BASE_VALUES,
-    OUTPUTS,
-    RESIDUALS,
-    TARGETS,
-    SCORES,
-    INTERCEPTS, // lime's, there when the parts have a fit
-    FIT_SCORES,
-    LOCAL_PREDICTIONS,
-    N_ROW_ARRAYS
-} row_array;
-
 typedef struct result_writer {
     const merge_job *job;
     h5file *dataset;
     h5file *out;
     h5set source_ids, source_features; // of the dataset: the parts must fit them
-    h5set ids, positions, evaluations, status, feature_offsets;
-    h5set arrays[N_ROW_ARRAYS];
+    h5set sets[N_BLOCK_COLUMNS];
     copied_column *columns;
-    size_t n_columns;
+    size_t n_columns, n_copied;
+    int64_t first_feature; // of the dataset's, where the selection begins
     size_t n_features; // of all rows
-    int64_t n_features_done;
     part_stream *parts;
     size_t space_needed; // bytes on disk, about
 } result_writer;
-
-// The arrays of this job are those before.
-static row_array arrays_end(const merge_job *job)
-{
-    return job->n_fit ? N_ROW_ARRAYS : INTERCEPTS;
-}
-
-static const void *array_of(const part_row *row, row_array which, size_t n_targets)
-{
-    switch (which) {
-    case VALUES: return row->values;
-    case STD_ERRORS: return row->std_errors;
-    case BASE_VALUES: return row->base_values;
-    case OUTPUTS: return row->outputs;
-    case RESIDUALS: return row->efficiency_residual;
-    case TARGETS: return row->targets;
-    case SCORES: return row->scores;
-    case INTERCEPTS: return row->fit;
-    case FIT_SCORES: return row->fit + n_targets;
-    case LOCAL_PREDICTIONS: return row->fit + 2 * n_targets;
-    case N_ROW_ARRAYS: break;
-    }
-    return NULL;
-}
-
-// Lines that one row adds to the array.
-static size_t lines_of(const part_row *row, row_array which)
-{
-    return which == VALUES || which == STD_ERRORS ? row->n_features : 1;
-}
 
 static asc_status open_dataset(result_writer *w, asc_error *err)
 {
@@ -92,6 +46,7 @@ static asc_status open_dataset(result_writer *w, asc_error *err)
         return fail(err, ASC_MALFORMED,
                     "%s: dataset 'features/offsets': expected rising offsets, found %lld before %lld",
                     w->job->dataset_path, (long long)ends[0], (long long)ends[1]);
+    w->first_feature = ends[0];
     w->n_features = (size_t)(ends[1] - ends[0]);
     return merge_check_dataset(w->job, w->dataset, err);
 }
@@ -142,158 +97,70 @@ static asc_status check_space(const result_writer *w, asc_error *err)
     return fail_full(w, "not enough room on the disk", n_free, err);
 }
 
-static asc_status create_numbers(result_writer *w, asc_error *err)
+static asc_status create_columns(result_writer *w, asc_error *err)
 {
-    const size_t n_rows = (size_t)w->job->n_rows;
-    h5set_plan plan = {{COLUMN_UINT64, n_rows, 0}, 0, H5SET_ROWS_PER_CHUNK, true};
-    TRY(h5set_create(w->out, "rows/id", plan, &w->ids, err));
-    plan.shape.type = COLUMN_INT64;
-    TRY(h5set_create(w->out, "rows/position", plan, &w->positions, err));
-    TRY(h5set_create(w->out, "evaluations", plan, &w->evaluations, err));
-    plan.shape.n_rows = n_rows + 1;
-    TRY(h5set_create(w->out, "features/offsets", plan, &w->feature_offsets, err));
-    plan.shape = (h5set_shape){COLUMN_UINT32, n_rows, 0};
-    return h5set_create(w->out, "status", plan, &w->status, err);
-}
-
-static asc_status create_arrays(result_writer *w, asc_error *err)
-{
-    static const char *const names[N_ROW_ARRAYS] = {
-        [VALUES] = "values",   [STD_ERRORS] = "std_errors",         [BASE_VALUES] = "base_values",
-        [OUTPUTS] = "outputs", [RESIDUALS] = "efficiency_residual", [TARGETS] = "targets",
-        [SCORES] = "scores",   [INTERCEPTS] = "lime/intercept", [FIT_SCORES] = "lime/score",
-        [LOCAL_PREDICTIONS] = "lime/local_prediction"};
-    for (row_array which = VALUES; which < arrays_end(w->job); which++) {
-        const bool flat = which == VALUES || which == STD_ERRORS;
-        const h5set_plan plan = {
-            .shape = {which == TARGETS ? COLUMN_INT32 : COLUMN_FLOAT32,
-                      flat ? w->n_features : (size_t)w->job->n_rows,
-                      which == SCORES ? w->job->n_classes : w->job->n_targets},
-            .chunk = which == TARGETS ? H5SET_ROWS_PER_CHUNK : H5SET_FLAT_PER_CHUNK,
-            .compress = which == TARGETS,
-        };
-        TRY(h5set_create(w->out, names[which], plan, &w->arrays[which], err));
-    }
+    for (block_column column = 0; column < block_columns_end(w->job); column++)
+        TRY(h5set_create(w->out, block_column_name(column), block_column_plan(w->job, column, w->n_features), &w->sets[column], err));
     return ASC_OK;
 }
 
-// Gathers one array of all rows of a part and appends it.
-static asc_status append_array(result_writer *w, const part_reader *part, row_array which, asc_error *err)
+// The dataset must still be the one that the block's rows were made of.
+static asc_status check_source(const result_writer *w, const row_block *block, asc_error *err)
 {
-    const size_t n_rows = (size_t)part_reader_header(part)->n_rows;
-    const size_t line_bytes = w->arrays[which].n_columns * sizeof(float);
-    size_t n_lines = 0, filled = 0;
-    for (size_t i = 0; i < n_rows; i++) {
-        const part_row row = part_read(part, i);
-        n_lines += lines_of(&row, which);
-    }
-    char *buffer = malloc(n_lines * line_bytes + 1);
-    if (!buffer)
-        return fail_memory(err, "an array of results", n_lines * line_bytes);
-    for (size_t i = 0; i < n_rows; i++) {
-        const part_row row = part_read(part, i);
-        const size_t bytes = lines_of(&row, which) * line_bytes;
-        memcpy(buffer + filled, array_of(&row, which, w->job->n_targets), bytes);
-        filled += bytes;
-    }
-    const asc_status status = h5set_append(&w->arrays[which], n_lines, buffer, err);
-    free(buffer);
-    return status;
-}
-
-typedef struct row_numbers {
-    uint64_t *id;
-    int64_t *position, *evaluations, *feature_end;
-    uint32_t *status;
-} row_numbers;
-
-// The dataset must still be the one that the part was made of.
-static asc_status check_source(const result_writer *w, const row_numbers *rows, size_t n_rows, asc_error *err)
-{
+    const size_t n_rows = row_block_lines(block, w->job, BLOCK_IDS), n_ends = row_block_lines(block, w->job, BLOCK_OFFSETS);
+    const uint64_t *expected_ids = (const uint64_t *)(const void *)block->bytes[BLOCK_IDS];
+    const int64_t *ends = (const int64_t *)(const void *)block->bytes[BLOCK_OFFSETS] + (n_ends - n_rows);
+    const int64_t *positions = (const int64_t *)(const void *)block->bytes[BLOCK_POSITIONS];
+    const size_t first = (size_t)positions[0];
     uint64_t *ids = NULL;
     int64_t *offsets = NULL;
-    const size_t first = (size_t)rows->position[0];
-    const int64_t done = w->n_features_done;
     TRY(h5set_read_new(&w->source_ids, first, n_rows, &ids, err));
     asc_status status = h5set_read_new(&w->source_features, first, n_rows + 1, &offsets, err);
     for (size_t i = 0; i < n_rows && status == ASC_OK; i++) {
-        if (ids[i] != rows->id[i] || offsets[i + 1] - offsets[0] != rows->feature_end[i] - done)
+        if (ids[i] != expected_ids[i] || offsets[i + 1] - w->first_feature != ends[i])
             status = fail(err, ASC_DIFFERENT_RUN,
                           "%s: row %zu is not the row that was explained (id %llu): the dataset has changed",
-                          w->job->dataset_path, first + i, (unsigned long long)rows->id[i]);
+                          w->job->dataset_path, first + i, (unsigned long long)expected_ids[i]);
     }
     free(offsets);
     free(ids);
     return status;
 }
 
-static asc_status append_numbers(result_writer *w, const row_numbers *rows, size_t n_rows, asc_error *err)
+static asc_status copy_next(result_writer *w, asc_error *err)
 {
-    TRY(h5set_append(&w->ids, n_rows, rows->id, err));
-    TRY(h5set_append(&w->positions, n_rows, rows->position, err));
-    TRY(h5set_append(&w->evaluations, n_rows, rows->evaluations, err));
-    TRY(h5set_append(&w->status, n_rows, rows->status, err));
-    return h5set_append(&w->feature_offsets, n_rows, rows->feature_end, err);
+    if (w->n_copied == w->n_columns)
+        return ASC_OK;
+    return result_copy_column(w->dataset, &w->columns[w->n_copied++], w->out, err);
 }
 
-static asc_status append_rows(result_writer *w, const part_reader *part, asc_error *err)
+static asc_status append_block(result_writer *w, const row_block *block, asc_error *err)
 {
-    const size_t n_rows = (size_t)part_reader_header(part)->n_rows;
-    char *memory = malloc(n_rows * (4 * sizeof(int64_t) + sizeof(uint32_t)));
-    if (!memory)
-        return fail_memory(err, "numbers of rows", n_rows * (4 * sizeof(int64_t) + sizeof(uint32_t)));
-    row_numbers rows = {.id = (uint64_t *)(void *)memory};
-    rows.position = (int64_t *)(void *)memory + n_rows;
-    rows.evaluations = rows.position + n_rows;
-    rows.feature_end = rows.evaluations + n_rows;
-    rows.status = (uint32_t *)(void *)(rows.feature_end + n_rows);
-    int64_t n_features = w->n_features_done;
-    for (size_t i = 0; i < n_rows; i++) {
-        const part_row row = part_read(part, i);
-        rows.id[i] = row.id;
-        rows.position[i] = row.position;
-        rows.evaluations[i] = row.evaluations;
-        rows.status[i] = row.status;
-        rows.feature_end[i] = n_features += row.n_features;
-    }
-    asc_status status = check_source(w, &rows, n_rows, err);
-    if (status == ASC_OK)
-        status = append_numbers(w, &rows, n_rows, err);
-    free(memory);
-    w->n_features_done = n_features;
-    return status;
-}
-
-static asc_status append_part(result_writer *w, const part_reader *part, asc_error *err)
-{
-    TRY(append_rows(w, part, err));
-    for (row_array which = VALUES; which < arrays_end(w->job); which++)
-        TRY(append_array(w, part, which, err));
+    TRY(check_source(w, block, err));
+    for (block_column column = 0; column < block_columns_end(w->job); column++)
+        TRY(h5set_append(&w->sets[column], row_block_lines(block, w->job, column), block->bytes[column], err));
     return ASC_OK;
 }
 
-static asc_status append_parts(result_writer *w, asc_error *err)
+// The copied columns come between the blocks: there the parts' reader, which has more to do, gains on this thread.
+static asc_status append_blocks(result_writer *w, asc_error *err)
 {
-    const int64_t zero = 0;
-    part_reader *part = NULL;
-    TRY(h5set_append(&w->feature_offsets, 1, &zero, err));
-    TRY(part_stream_open(w->job, &w->parts, err));
-    TRY(part_stream_next(w->parts, &part, err));
-    while (part) {
-        TRY(append_part(w, part, err));
-        part_close(part);
-        TRY(part_stream_next(w->parts, &part, err));
+    const row_block *block = NULL;
+    TRY(part_stream_next(w->parts, &block, err));
+    while (block) {
+        TRY(append_block(w, block, err));
+        TRY(copy_next(w, err));
+        TRY(part_stream_next(w->parts, &block, err));
     }
+    while (w->n_copied < w->n_columns)
+        TRY(copy_next(w, err));
     return ASC_OK;
 }
 
-static asc_status finish_numbers(result_writer *w, asc_error *err)
+static asc_status finish_columns(result_writer *w, asc_error *err)
 {
-    h5set *const sets[] = {&w->ids, &w->positions, &w->evaluations, &w->status, &w->feature_offsets};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        TRY(h5set_finish(sets[i], err));
-    for (row_array which = VALUES; which < arrays_end(w->job); which++)
-        TRY(h5set_finish(&w->arrays[which], err));
+    for (block_column column = 0; column < block_columns_end(w->job); column++)
+        TRY(h5set_finish(&w->sets[column], err));
     return ASC_OK;
 }
 
@@ -344,12 +211,9 @@ static asc_status write_attributes(result_writer *w, asc_error *err)
 static asc_status write_file(result_writer *w, const char *path, asc_error *err)
 {
     TRY(h5file_create(path, &w->out, err));
-    TRY(create_numbers(w, err));
-    TRY(create_arrays(w, err));
-    TRY(append_parts(w, err));
-    TRY(finish_numbers(w, err));
-    for (size_t i = 0; i < w->n_columns; i++)
-        TRY(result_copy_column(w->dataset, &w->columns[i], w->out, err));
+    TRY(create_columns(w, err));
+    TRY(append_blocks(w, err));
+    TRY(finish_columns(w, err));
     TRY(write_class_names(w, err));
     TRY(write_attributes(w, err));
     return h5file_finish(w->out, err);
@@ -371,6 +235,7 @@ static asc_status explain_failure(const result_writer *w, asc_status status, asc
 asc_status result_write(const merge_job *job, const char *path, asc_error *err)
 {
     result_writer w = {.job = job};
+    TRY(part_stream_open(job, part_open, &w.parts, err));
     TRY(open_dataset(&w, err));
     TRY(count_space(&w, err));
     TRY(check_space(&w, err));

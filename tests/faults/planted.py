@@ -115,7 +115,7 @@ BUGS = [
     {"what": "the same, and several start at once", "file": RUN_FOLDER, "check": of_parts(lambda fixture: parts.same_run(fixture, 8)),
      "old": "flock(descriptor, operation | LOCK_NB) != 0", "new": "operation < 0"},
     {"what": "a damaged part is taken", "file": PART, "check": of_parts(lambda fixture: parts.wrong_part_in_run(fixture, "a flipped bit")),
-     "edits": [("if (!checksum_agrees(record, size))", "if (!checksum_agrees(record, size) && !path)"),
+     "edits": [("if (check_sums && !checksum_agrees(record, size))", "if (check_sums && !checksum_agrees(record, size) && !path)"),
                ("if (memcmp(trailer, digest, HASH_BYTES) != 0)", "if (memcmp(trailer, digest, HASH_BYTES) != 0 && !path)")]},
     {"what": "another run's part is merged", "file": PART, "check": of_parts(lambda fixture: parts.wrong_part_in_merge(fixture, "another run's part")),
      "old": "if (memcmp(expected->manifest_hash, found->manifest_hash, HASH_BYTES) != 0) {", "new": "if (!path) {"},
@@ -140,7 +140,7 @@ def is_caught(job, number, bug, build):
 
 BUGS_OF_PARTS = [
     {"what": "a part's row checksums and digest are not looked at", "file": PART, "goal": "test_part_damage",
-     "edits": [("if (!checksum_agrees(record, size))", "if (!checksum_agrees(record, size) && !path)"),
+     "edits": [("if (check_sums && !checksum_agrees(record, size))", "if (check_sums && !checksum_agrees(record, size) && !path)"),
                ("if (memcmp(trailer, digest, HASH_BYTES) != 0)", "if (memcmp(trailer, digest, HASH_BYTES) != 0 && !path)")]},
     {"what": "a part's header checksum and digest are not looked at", "file": PART, "goal": "test_part_damage",
      "edits": [("if (memcmp(trailer, digest, HASH_BYTES) != 0)", "if (memcmp(trailer, digest, HASH_BYTES) != 0 && !path)"),

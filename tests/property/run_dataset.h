@@ -69,7 +69,8 @@ static inline void run_row_usual(size_t row, size_t n_features, run_row *out)
 // ---- Streams: one array of the file each ------------------------------------------------------------------
 
 enum {
-    STREAM_ELEMENTS = 65536
+    STREAM_ELEMENTS = 131072,
+    STREAM_ROWS = 65536, // of what has one element per row
 }; // as `ascribe prepare` has them: a run's chunk caches are full after a few thousand rows
 
 typedef struct run_stream {
@@ -89,6 +90,7 @@ static inline void run_stream_open(run_stream *s, hid_t file, const char *name, 
     H5Pset_chunk(create, 1, &chunk);
     H5Pset_shuffle(create);
     H5Pset_deflate(create, 1);
+    H5Pset_fletcher32(create);
     H5Pset_obj_track_times(create, false);
     *s = (run_stream){.type = type, .element_size = H5Tget_size(type)};
     s->set = H5Dcreate2(file, name, type, space, links, create, H5P_DEFAULT);
@@ -163,7 +165,7 @@ typedef struct run_sets {
 
 static inline void run_file_open(run_sets *f, hid_t file, const run_plan *plan)
 {
-    const hsize_t chunk = plan->n_rows < STREAM_ELEMENTS / 8 ? 8 * (plan->n_rows + 1) : STREAM_ELEMENTS;
+    const bool is_small = plan->n_rows < STREAM_ELEMENTS / 8;
     const struct {
         const char *name;
         hid_t type;
@@ -186,8 +188,11 @@ static inline void run_file_open(run_sets *f, hid_t file, const run_plan *plan)
         [META_CITY] = {"meta/city", fixture_text_type(RUN_KEY_SIZE)},
     };
     *f = (run_sets){.n_arrays = plan->bare ? ROW_KEY : N_RUN_ARRAYS};
-    for (size_t i = 0; i < f->n_arrays; i++)
+    for (size_t i = 0; i < f->n_arrays; i++) {
+        const bool per_row = i == ROW_ID || i == ROW_TRUNCATED || i >= ROW_KEY;
+        const hsize_t chunk = is_small ? 8 * (plan->n_rows + 1) : per_row ? STREAM_ROWS : STREAM_ELEMENTS;
         run_stream_open(&f->arrays[i], file, arrays[i].name, arrays[i].type, chunk);
+    }
 }
 
 static inline void run_file_put(run_sets *f, run_array which, const void *elements, size_t count)

@@ -114,6 +114,23 @@ static void bad_parts_are_refused(void **state)
     assert_merge_fails(&job, ASC_MALFORMED, "expected 3 targets");
 }
 
+static void name_no_class(made_row *made)
+{
+    if (made->row.position == FIRST + 40)
+        made->targets[1] = C;
+}
+
+// Whole by its checksums, and yet a result that no reader would take.
+static void a_row_without_sense_is_refused(void **state)
+{
+    (void)state;
+    const merge_job job = make_job();
+    write_part(1, 0xab, name_no_class);
+    assert_merge_fails(&job, ASC_MALFORMED, "position 60: expected evaluations of at least 0, targets from -1 to 2");
+    write_part(1, 0xab, NULL);
+    merge_well(&job);
+}
+
 static void shift_id(made_row *made)
 {
     made->row.id += made->row.position == FIRST + 40;
@@ -288,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RESULT_TEST(a_file_that_differs_in_one_bit_is_found),
         RESULT_TEST(bad_parts_are_refused),
+        RESULT_TEST(a_row_without_sense_is_refused),
         RESULT_TEST(a_changed_dataset_is_refused),
         RESULT_TEST(what_appears_meanwhile_is_kept),
         RESULT_TEST(a_missing_folder_is_named),

@@ -145,6 +145,7 @@ static void round_trip(void **state)
     assert_int_equal(found->n_targets, header.n_targets);
     assert_int_equal(found->n_classes, header.n_classes);
     assert_string_equal(found->kernel_set, header.kernel_set);
+    assert_int_equal(part_reader_features(reader), 5);
     part_facts facts;
     assert_int_equal(part_peek(path, &header, &facts, &err), ASC_OK);
     assert_memory_equal(&facts.header, found, sizeof *found);
@@ -341,6 +342,8 @@ static void expect_refusal(const uint8_t *bytes, size_t size, asc_status status,
     assert_null(reader);
     expect_words(&err, path);
     expect_words(&err, words);
+    assert_int_equal(part_open_again(path, &header, &reader, &err), status);
+    assert_null(reader);
 }
 
 static void every_flipped_bit(void **state)
