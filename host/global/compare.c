@@ -12,29 +12,9 @@
 
 static const double called = 0.05; // a discovery, by q-value
 
-// Two means with standard errors and degrees of freedom, taken as independent (Welch, Biometrika 34, 1947).
-typedef struct estimate {
-    double mean, std_error, degrees;
-} estimate;
-
-typedef struct gap {
-    double difference, std_error, p_value;
-} gap;
-
-static gap compare_means(estimate a, estimate b)
+static student_mean estimate_of(const asc_global_word *word)
 {
-    const double va = a.std_error * a.std_error, vb = b.std_error * b.std_error;
-    gap out = {b.mean - a.mean, sqrt(va + vb), NAN};
-    if (out.std_error > 0) {
-        const double degrees = (va + vb) * (va + vb) / (va * va / a.degrees + vb * vb / b.degrees);
-        out.p_value = student_p_value(out.difference / out.std_error, degrees);
-    }
-    return out;
-}
-
-static estimate estimate_of(const asc_global_word *word)
-{
-    return (estimate){word->mean, word->std_error, (double)word->n_rows - 1};
+    return (student_mean){word->mean, word->std_error, (double)word->n_rows - 1};
 }
 
 // ---- Words ----
@@ -62,7 +42,7 @@ static void join(asc_comparison *out)
         } else if (order > 0) {
             out->only_b[out->n_only_b++] = k++;
         } else {
-            const gap g = compare_means(estimate_of(a), estimate_of(b));
+            const student_gap g = student_compare(estimate_of(a), estimate_of(b));
             out->shifts[out->n_shifts++] = (asc_shift){a, b, g.difference, g.std_error, g.p_value, NAN};
             i++;
             k++;
@@ -147,10 +127,10 @@ static double stability_index(const asc_global_score *a, const asc_global_score 
     return index;
 }
 
-static estimate mean_score(const asc_global_score *score)
+static student_mean mean_score(const asc_global_score *score)
 {
     const double n = (double)score->n_rows;
-    return (estimate){score->mean, sqrt(score->variance / n), n - 1};
+    return (student_mean){score->mean, sqrt(score->variance / n), n - 1};
 }
 
 static asc_status compare_outputs(const asc_global_info *a, const asc_global_info *b, asc_comparison *out, asc_error *err)
@@ -161,7 +141,7 @@ static asc_status compare_outputs(const asc_global_info *a, const asc_global_inf
         return fail_memory(err, "a comparison", a->n_classes * sizeof *out->classes);
     out->stability_index = NAN;
     for (size_t c = 0; c < a->n_classes; c++) {
-        const gap g = compare_means(mean_score(&a->scores[c]), mean_score(&b->scores[c]));
+        const student_gap g = student_compare(mean_score(&a->scores[c]), mean_score(&b->scores[c]));
         asc_class_shift *shift = &out->classes[c];
         *shift = (asc_class_shift){.mean_a = a->scores[c].mean,
                                    .mean_b = b->scores[c].mean,

@@ -1,0 +1,18 @@
+// Reading an `ascribe-evaluation` v1; see evaluation_columns.h for what stands in it.
+#ifndef ASCRIBE_EVALUATE_EVALUATION_READ_H
+#define ASCRIBE_EVALUATE_EVALUATION_READ_H
+
+#include "evaluate/scores.h"
+
+struct asc_evaluation {
+    row_scores *rows; // [summary.n_evaluated] in ascending order of their ids, which differ
+    char **class_names;
+    char *manifest, *settings;
+    asc_evaluation_summary summary;
+    asc_evaluation_info info; // of these
+};
+
+// asc_evaluation_open without the child process: in one, or where the file is our own.
+asc_status evaluation_read_here(const char *path, asc_evaluation **out, asc_error *err);
+
+#endif
