@@ -65,6 +65,11 @@ static void take_statistics(const asc_comparison *c, double statistics[COMPARE_N
     statistics[COMPARE_DIFFERENCE] = larger(statistics[COMPARE_DIFFERENCE], c->largest_difference);
 }
 
+typedef struct compared {
+    asc_global *a, *b;
+    asc_global *pairs; // NULL: two samples
+} compared;
+
 // The group by A's names, which must be B's too.
 static asc_status find_group(const compare_print *print, const compare_values *values, asc_global_query *query, asc_error *err)
 {
@@ -77,7 +82,7 @@ static asc_status find_group(const compare_print *print, const compare_values *v
     return status;
 }
 
-static asc_status compare_classes(const asc_global *a, const asc_global *b, compare_print *print, const compare_values *values, asc_error *err)
+static asc_status compare_classes(const compared *files, compare_print *print, const compare_values *values, asc_error *err)
 {
     asc_global_query query = asc_global_query_default();
     double statistics[COMPARE_N_STATISTICS];
@@ -91,7 +96,7 @@ static asc_status compare_classes(const asc_global *a, const asc_global *b, comp
     for (size_t c = first; c < end && status == ASC_OK; c++) {
         asc_comparison comparison;
         query.class_index = (int32_t)c;
-        status = asc_global_compare(a, b, &query, &comparison, err);
+        status = asc_global_compare(files->a, files->b, files->pairs, &query, &comparison, err);
         if (status == ASC_OK && c == first)
             compare_print_begin(print, &comparison);
         if (status == ASC_OK && (comparison.a.n_words + comparison.b.n_words > 0 || end == first + 1)) {
@@ -117,26 +122,29 @@ static asc_status compare_words(const char *const *paths, const compare_values *
     const global_input inputs[2] = {{.paths = paths, .n_paths = 1, .fold_case = values->fold_case},
                                     {.paths = paths + 1, .n_paths = 1, .fold_case = values->fold_case}};
     const compare_limits limits = limits_of(values);
-    asc_global *a = NULL, *b = NULL;
+    compared files = {0};
     asc_status status = compare_limits_check(&limits, err);
     if (status == ASC_OK)
-        status = global_input_open(&inputs[0], &a, err);
+        status = global_input_open(&inputs[0], &files.a, err);
     if (status == ASC_OK)
-        status = global_input_open(&inputs[1], &b, err);
+        status = global_input_open(&inputs[1], &files.b, err);
+    if (status == ASC_OK)
+        status = global_input_pairs(paths, values->fold_case, &files.pairs, err);
     if (status == ASC_OK) {
         compare_print print = {.out = stdout,
                                .form = form_of(values),
-                               .a = asc_global_describe(a),
-                               .b = asc_global_describe(b),
+                               .a = asc_global_describe(files.a),
+                               .b = asc_global_describe(files.b),
                                .a_path = paths[0],
                                .b_path = paths[1],
                                .group = values->group,
                                .top = (size_t)values->top,
                                .min_count = (uint64_t)values->min_count};
-        status = compare_classes(a, b, &print, values, err);
+        status = compare_classes(&files, &print, values, err);
     }
-    asc_global_close(b);
-    asc_global_close(a);
+    asc_global_close(files.pairs);
+    asc_global_close(files.b);
+    asc_global_close(files.a);
     return status;
 }
 
@@ -170,7 +178,8 @@ const cli_command command_compare = {
          .description =
              "A and B are results, or files of 'ascribe global', of one method, masking and output; model, rows and time may differ. Prints mean score "
              "and predicted share of every class, rank correlations of mean |phi|, the words whose mean phi moved, the least likely by chance first "
-             "(Welch's test: rows of A and B are taken as independent samples; on the same rows it is cautious), with Benjamini-Hochberg's q-value, and "
+             "(row by row where both are results of the same rows; else Welch's test, which takes rows of A and B as independent samples and on the same rows "
+             "is cautious), with Benjamini-Hochberg's q-value, and "
              "words that only one side has often enough. Or both are files of 'ascribe evaluate': then how faithfulness moved, metric by metric, row by row "
              "where they are of one dataset and share at least half of the smaller one's rows, with 95 % intervals.",
          .operands = "A B",

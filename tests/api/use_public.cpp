@@ -175,7 +175,7 @@ void use_global(const char *path)
     const asc_global_query query = asc_global_query_default();
     expect(asc_global_describe(global)->n_words > 0, "global.h: there are words");
     expect(asc_global_rank(global, &query, &table, &err) == ASC_OK && table.n_words > 0 && table.words[0].mean_abs > 0, "global.h: words are ranked", &err);
-    expect(asc_global_compare(global, global, &query, &comparison, &err) == ASC_OK && comparison.n_shifts == table.n_words, "global.h: it compares", &err);
+    expect(asc_global_compare(global, global, nullptr, &query, &comparison, &err) == ASC_OK && comparison.n_shifts == table.n_words, "global.h: it compares", &err);
     asc_comparison_free(&comparison);
     asc_global_table_free(&table);
     asc_global_close(global);
