@@ -11,6 +11,7 @@ import unittest
 import h5py
 import numpy as np
 
+import ascribe_results
 from test_global import student_quantile, student_tail
 
 PROGRAM = os.environ.get("ASCRIBE_PROGRAM")
@@ -221,6 +222,38 @@ class CompareTest(Folder):
             with h5py.File(path, "r+") as file:
                 damage(file)
             self.assertIn(message, self.run_program("compare", good, path, code=65).stderr)
+
+
+class PythonReaderTest(Folder):
+    def test_reads_what_stands_there(self):
+        path, scores = self.write("a.h5", list(range(10, 40)), 1)
+        with ascribe_results.load_evaluation(path) as found:
+            self.assertEqual([len(found), found.ids.tolist(), found.class_names, found.metrics], [30, list(range(10, 40)), ["bad", "good"], NAMES])
+            self.assertEqual([found.manifest, found.settings], [MANIFEST, SETTINGS])
+            for m, name in enumerate(NAMES):
+                for order in ("attribution", "random"):
+                    np.testing.assert_array_equal(found.scores(name, order), scores[order][:, m])
+                    self.assertAlmostEqual(found.means[name][order]["mean"], np.nanmean(scores[order][:, m].astype(float)), delta=1e-12)
+            self.assertEqual(sorted(found.curves), ["deletion", "fractions", "insertion", "random_deletion", "random_insertion"])
+            with self.assertRaises(KeyError):
+                found.scores("accuracy")
+            try:
+                import pandas  # noqa: F401
+            except ImportError:
+                return
+            table = found.to_pandas()
+            self.assertEqual(list(table.columns), ["id", "class", "features", *NAMES])
+            self.assertEqual(table["class"].tolist(), ["bad", "good"] * 15)
+            np.testing.assert_array_equal(table["auprc"].to_numpy(), scores["attribution"][:, -1])
+
+    def test_refused(self):
+        path, _ = self.write("a.h5", list(range(5)), 1)
+        with self.assertRaisesRegex(ascribe_results.ResultError, "expected an ascribe-result file, found 'ascribe-evaluation'"):
+            ascribe_results.load(path)
+        with h5py.File(path, "r+") as file:
+            file.attrs["format_version"] = np.bytes_("2.0")
+        with self.assertRaisesRegex(ascribe_results.ResultError, "expected format version 1, found '2.0'"):
+            ascribe_results.load_evaluation(path)
 
 
 @unittest.skipUnless(PROGRAM, "ASCRIBE_PROGRAM: expected the program's path")
