@@ -119,10 +119,9 @@ static bool same_mean(const asc_mean *a, const asc_mean *b)
     return same_number(a->mean, b->mean) && same_number(a->std_error, b->std_error);
 }
 
-// The file's own means and curves, in `found`, are those of its rows, which come into the summary.
-static asc_status check_means(const char *path, asc_evaluation *e, const asc_evaluation_summary *found, asc_error *err)
+asc_status evaluation_check_means(const char *path, const asc_evaluation *e, asc_error *err)
 {
-    scores_summarise(e->rows, e->summary.n_evaluated, &e->summary);
+    const asc_evaluation_summary *found = &e->stated;
     for (size_t m = 0; m < ASC_EVALUATION_METRICS; m++) {
         const asc_evaluation_metric *own = &e->summary.metrics[m], *there = &found->metrics[m];
         if (!same_mean(&own->attribution, &there->attribution) || !same_mean(&own->random, &there->random) ||
@@ -183,16 +182,16 @@ static asc_status read_names(const column_source *source, asc_evaluation *e, asc
 
 static asc_status read_all(const column_source *source, asc_evaluation *e, asc_error *err)
 {
-    asc_evaluation_summary found = {0};
     TRY(read_counts(source, &e->summary, err));
     TRY(read_documents(source, e, err));
     TRY(read_names(source, e, err));
     TRY(read_rows(source, e, err));
-    TRY(read_members(source, (member_target){evaluation_metric_columns, EVALUATION_METRIC_COLUMNS, ASC_EVALUATION_METRICS, found.metrics,
-                                             sizeof *found.metrics}, err));
-    TRY(read_members(source, (member_target){evaluation_curves, EVALUATION_CURVES, ASC_EVALUATION_POINTS, &found, sizeof *found.deletion}, err));
+    TRY(read_members(source, (member_target){evaluation_metric_columns, EVALUATION_METRIC_COLUMNS, ASC_EVALUATION_METRICS, e->stated.metrics,
+                                             sizeof *e->stated.metrics}, err));
+    TRY(read_members(source, (member_target){evaluation_curves, EVALUATION_CURVES, ASC_EVALUATION_POINTS, &e->stated, sizeof *e->stated.deletion}, err));
     TRY(check_rows(column_source_path(source), e, err));
-    return check_means(column_source_path(source), e, &found, err);
+    scores_summarise(e->rows, e->summary.n_evaluated, &e->summary);
+    return ASC_OK;
 }
 
 asc_status evaluation_read_here(const char *path, asc_evaluation **out, asc_error *err)
@@ -218,6 +217,7 @@ static asc_status try_read(void *context, asc_error *err)
 {
     asc_evaluation *e = NULL;
     TRY(evaluation_read_here(context, &e, err));
+    TRY(evaluation_check_means(context, e, err));
     asc_evaluation_close(e);
     return ASC_OK;
 }

@@ -38,7 +38,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     hdf5_arrays_load(path, 40);
-    FUZZ_REQUIRE(evaluation_read_here(path, &e, NULL) == ASC_OK);
+    FUZZ_REQUIRE(evaluation_read_here(path, &e, NULL) == ASC_OK && evaluation_check_means(path, e, NULL) == ASC_OK);
     check_evaluation(e);
     asc_evaluation_close(e);
     return 0;
