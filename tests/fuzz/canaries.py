@@ -114,7 +114,6 @@ CANARIES = [
     evaluation("a class that is none", "(size_t)row->class_index >= e->info.n_classes || ", ""),
     evaluation("scores beyond 1", "(double)fabsf(score) <= 1 + rounding", "true"),
     evaluation("probabilities below 0", "!(curve[i] >= 0 && curve[i] <= 1)", "!(curve[i] <= 1)"),
-    evaluation("fractions that do not grow", "!(fractions[i] > fractions[i - 1])", "isnan(fractions[i])"),
     evaluation("an id twice", "e->rows[i].id == e->rows[i - 1].id", "0"),
     evaluation("no features", " || row->n_features < 1", ""),
     probe("attention of another size than its row", "expected != found", "0"),
