@@ -117,8 +117,8 @@ CANARIES = [
     evaluation("an id twice", "e->rows[i].id == e->rows[i - 1].id", "0"),
     evaluation("no features", " || row->n_features < 1", ""),
     probe("attention of another size than its row", "expected != found", "0"),
-    probe("a token that is none", "|| token[i] >= (int64_t)f->n_vocabulary", ""),
-    probe("a position before the first", "position[i] < -1 || ", ""),
+    probe("a token that is none", "|| index[i] > most", ""),
+    probe("a position before the first", "index[i] < -1 || ", ""),
     probe("a share that is none", "!(share >= 0 && share <= 1)", "0"),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
 ]
