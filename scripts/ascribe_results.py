@@ -1,4 +1,4 @@
-"""Reads result files of ascribe. Needs numpy and h5py; to_pandas() also pandas, explanation() shap.
+"""Reads results and evaluations of ascribe. Needs numpy and h5py; to_pandas() also pandas, explanation() shap.
 
     import ascribe_results
 
@@ -7,6 +7,10 @@
         print(row.text, row.prediction, row.as_list()[:5])
         table = result.to_pandas()           # a line for every feature of every explained class
         shap.plots.text(result.explanation(rows=slice(0, 5), class_="positive"))
+
+    with ascribe_results.load_evaluation("eval.h5") as evaluation:
+        print(evaluation.means["comprehensiveness_aopc"]["difference"]["mean"])
+        table = evaluation.to_pandas()       # a line for every row, a column for every metric
 
 Nothing is read before it is asked for, and then for a block of rows at once, so a loop over a result of any size needs
 little memory. M = features of a row, K = explained classes of a row, C = classes of the model.
@@ -20,7 +24,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 import h5py
 import numpy as np
 
-__all__ = ["ResultError", "Result", "Row", "load"]
+__all__ = ["ResultError", "Result", "Row", "Evaluation", "load", "load_evaluation"]
 
 BLOCK_ROWS = 512
 NOT_LABELLED = 255
@@ -54,6 +58,26 @@ def load(path: Any) -> "Result":
         raise
 
 
+def load_evaluation(path: Any) -> "Evaluation":
+    """Opens what `ascribe evaluate -o` kept. FileNotFoundError, ResultError, OSError (no HDF5 file)."""
+    file = h5py.File(path, "r")
+    try:
+        return Evaluation(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _check_format(file: h5py.File, expected: str) -> None:
+    found, version = (_text(file.attrs.get(name, "")) for name in ("format", "format_version"))
+    if found != expected:
+        raise ResultError("%s: expected an %s file, found %r" % (file.filename, expected, found))
+    if version.split(".")[0] != "1":
+        raise ResultError("%s: expected format version 1, found %r" % (file.filename, version))
+    if int(file.attrs.get("complete", 0)) != 1:
+        raise ResultError("%s: the file is not complete" % file.filename)
+
+
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
@@ -64,14 +88,7 @@ class Result(Sequence):
     def __init__(self, file: h5py.File):
         self._file = file
         self._block: Optional[_Block] = None
-        found = _text(self._attribute("format", ""))
-        if found != "ascribe-result":
-            raise ResultError("%s: expected an ascribe-result file, found %r" % (file.filename, found))
-        version = _text(self._attribute("format_version", ""))
-        if version.split(".")[0] != "1":
-            raise ResultError("%s: expected format version 1, found %r" % (file.filename, version))
-        if int(self._attribute("complete", 0)) != 1:
-            raise ResultError("%s: the file is not complete" % file.filename)
+        _check_format(file, "ascribe-result")
         self._n_rows = len(file["rows/id"])
         self._ids: Optional[Dict[Any, int]] = None
         self.class_names: List[str] = [_text(name) for name in file["class_names"][:]]
@@ -491,3 +508,60 @@ class Row:
         lines["base"] = np.repeat(self.base_value, n_features)
         lines["output"] = np.repeat(self.output, n_features)
         return {name: lines[name] for name in _COLUMNS if name in lines}
+
+
+class Evaluation:
+    """An open evaluation: how faithful a result's attributions are."""
+
+    def __init__(self, file: h5py.File):
+        self._file = file
+        _check_format(file, "ascribe-evaluation")
+        self.class_names: List[str] = [_text(name) for name in file["class_names"][:]]
+        self.metrics: List[str] = [_text(name) for name in file["all/metric"][:]]
+        self.ids: np.ndarray = file["rows/id"][:]  # of the evaluated rows
+
+    manifest = property(lambda self: json.loads(_text(self._file.attrs["manifest"])), doc="of the result")
+    settings = property(lambda self: json.loads(_text(self._file.attrs["settings"])), doc="how it was evaluated")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> "Evaluation":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def means(self) -> Dict[str, Dict[str, Dict[str, float]]]:
+        """means[metric][order][number]: order attribution, random or difference; number mean, std_error, ci_low or ci_high."""
+        orders, numbers = ("attribution", "random", "difference"), ("mean", "std_error", "ci_low", "ci_high")
+        columns = {(order, name): self._file["all/%s/%s" % (order, name)][:] for order in orders for name in numbers}
+        return {metric: {order: {name: float(columns[order, name][i]) for name in numbers} for order in orders} for i, metric in enumerate(self.metrics)}
+
+    @property
+    def curves(self) -> Dict[str, np.ndarray]:
+        """Mean curves over `fractions` of the features: deletion, insertion, random_deletion, random_insertion."""
+        return {name: column[:] for name, column in self._file["curves"].items()}
+
+    def scores(self, metric: str, order: str = "attribution") -> np.ndarray:
+        """A metric of every row [rows], in attribution order or the mean over random ones; NaN: the row has none. KeyError."""
+        if metric not in self.metrics:
+            raise KeyError(metric)
+        name, at, fraction = metric.partition("@")
+        if not at:
+            return self._file["%s/%s" % (order, metric)][:]
+        place = ["%.2f" % one for one in self.settings["aopc_thresholds"]].index(fraction)
+        return self._file["%s/%s_aopc_points" % (order, name)][:, place]
+
+    def to_pandas(self, order: str = "attribution") -> Any:
+        """A pandas.DataFrame: id, class, features and every metric of every row."""
+        import pandas
+
+        names = np.array(self.class_names, object)
+        columns: Dict[str, Any] = {"id": self.ids, "class": names[self._file["rows/class"][:]], "features": self._file["rows/features"][:]}
+        columns.update({metric: self.scores(metric, order) for metric in self.metrics})
+        return pandas.DataFrame(columns)

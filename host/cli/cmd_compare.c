@@ -1,10 +1,13 @@
-// `ascribe compare`: how the importance of words and the outputs differ between two runs.
+// `ascribe compare`: how the importance of words, the outputs or the faithfulness differ between two runs.
 #include "command.h"
+#include "compare_evaluations.h"
+#include "compare_limits.h"
 #include "compare_print.h"
 #include "global_input.h"
-#include "numbers.h"
 #include "report_error.h"
 #include "stop_signals.h"
+
+#include <ascribe/evaluate.h>
 
 #include <math.h>
 #include <string.h>
@@ -28,7 +31,7 @@ static const option_spec options[] = {
      .help = "words that differ in case only count as one (A and B are results)"},
     {.name = "fail-above", .kind = OPTION_LIST, .argument = "NAME=X", .offset = offsetof(compare_values, fail_above),
      .group = "How", .help = "exit code 1 when this statistic is larger than X, or cannot be told; repeat for more. NAME: stability, rate, score, rank, "
-                            "movers or difference, as printed at the end"},
+                            "movers or difference, as printed at the end; of evaluations a metric's name (how much it got worse) or worse (how many did, q <= 0.05)"},
     {.name = "top", .letter = 'k', .kind = OPTION_INT64, .argument = "K", .low = 0, .offset = offsetof(compare_values, top),
      .help = "so many words of each class at most; 0: all"},
     {.name = "csv", .kind = OPTION_SET, .offset = offsetof(compare_values, csv), .help = "a line for each class and word that is in both"},
@@ -41,32 +44,9 @@ static void set_defaults(void *values)
     *(compare_values *)values = (compare_values){.group = "all", .top = 15, .min_count = 3};
 }
 
-// "NAME=X".
-static asc_status parse_limit(const char *text, size_t *statistic, double *limit, asc_error *err)
+static compare_limits limits_of(const compare_values *values)
 {
-    const char *equals = strchr(text, '=');
-    const size_t length = equals ? (size_t)(equals - text) : 0;
-    for (*statistic = 0; *statistic < COMPARE_N_STATISTICS; ++*statistic) {
-        const char *name = compare_statistic_names[*statistic];
-        if (strlen(name) == length && strncmp(name, text, length) == 0)
-            break;
-    }
-    *limit = 0;
-    if (*statistic < COMPARE_N_STATISTICS && (strcmp(equals, "=0") == 0 || parse_positive(equals + 1, limit)))
-        return ASC_OK;
-    return cli_fail(err, ASC_USAGE, "--fail-above: expected stability, rate, score, rank, movers or difference, then = and a number, found '%s'", text);
-}
-
-static asc_status check_choices(const compare_values *values, asc_error *err)
-{
-    size_t statistic;
-    double limit;
-    asc_status status = ASC_OK;
-    if (values->csv && values->json)
-        return cli_fail(err, ASC_USAGE, "compare: expected one of --csv and --json, found both");
-    for (size_t i = 0; i < values->fail_above.count && status == ASC_OK; i++)
-        status = parse_limit(values->fail_above.items[i], &statistic, &limit, err);
-    return status;
+    return (compare_limits){&values->fail_above, compare_statistic_names, COMPARE_N_STATISTICS};
 }
 
 static double larger(double a, double b)
@@ -85,21 +65,10 @@ static void take_statistics(const asc_comparison *c, double statistics[COMPARE_N
     statistics[COMPARE_DIFFERENCE] = larger(statistics[COMPARE_DIFFERENCE], c->largest_difference);
 }
 
-static asc_status judge(const compare_values *values, const double *statistics, asc_error *err)
-{
-    for (size_t i = 0; i < values->fail_above.count; i++) {
-        size_t statistic;
-        double limit;
-        if (parse_limit(values->fail_above.items[i], &statistic, &limit, err) != ASC_OK)
-            return err->status;
-        const double found = statistics[statistic];
-        if (isnan(found))
-            return cli_fail(err, ASC_FAILED_CHECK, "--fail-above: %s cannot be told here", compare_statistic_names[statistic]);
-        if (found > limit)
-            return cli_fail(err, ASC_FAILED_CHECK, "--fail-above: %s is %.6g, above %.6g", compare_statistic_names[statistic], found, limit);
-    }
-    return ASC_OK;
-}
+typedef struct compared {
+    asc_global *a, *b;
+    asc_global *pairs; // NULL: two samples
+} compared;
 
 // The group by A's names, which must be B's too.
 static asc_status find_group(const compare_print *print, const compare_values *values, asc_global_query *query, asc_error *err)
@@ -113,7 +82,7 @@ static asc_status find_group(const compare_print *print, const compare_values *v
     return status;
 }
 
-static asc_status compare_classes(const asc_global *a, const asc_global *b, compare_print *print, const compare_values *values, asc_error *err)
+static asc_status compare_classes(const compared *files, compare_print *print, const compare_values *values, asc_error *err)
 {
     asc_global_query query = asc_global_query_default();
     double statistics[COMPARE_N_STATISTICS];
@@ -127,7 +96,7 @@ static asc_status compare_classes(const asc_global *a, const asc_global *b, comp
     for (size_t c = first; c < end && status == ASC_OK; c++) {
         asc_comparison comparison;
         query.class_index = (int32_t)c;
-        status = asc_global_compare(a, b, &query, &comparison, err);
+        status = asc_global_compare(files->a, files->b, files->pairs, &query, &comparison, err);
         if (status == ASC_OK && c == first)
             compare_print_begin(print, &comparison);
         if (status == ASC_OK && (comparison.a.n_words + comparison.b.n_words > 0 || end == first + 1)) {
@@ -139,37 +108,66 @@ static asc_status compare_classes(const asc_global *a, const asc_global *b, comp
     if (status != ASC_OK)
         return status;
     compare_print_end(print, statistics);
-    return judge(values, statistics, err);
+    const compare_limits limits = limits_of(values);
+    return compare_limits_judge(&limits, statistics, err);
+}
+
+static global_form form_of(const compare_values *values)
+{
+    return values->csv ? GLOBAL_AS_CSV : values->json ? GLOBAL_AS_JSON : GLOBAL_FOR_PEOPLE;
+}
+
+static asc_status compare_words(const char *const *paths, const compare_values *values, asc_error *err)
+{
+    const global_input inputs[2] = {{.paths = paths, .n_paths = 1, .fold_case = values->fold_case},
+                                    {.paths = paths + 1, .n_paths = 1, .fold_case = values->fold_case}};
+    const compare_limits limits = limits_of(values);
+    compared files = {0};
+    asc_status status = compare_limits_check(&limits, err);
+    if (status == ASC_OK)
+        status = global_input_open(&inputs[0], &files.a, err);
+    if (status == ASC_OK)
+        status = global_input_open(&inputs[1], &files.b, err);
+    if (status == ASC_OK)
+        status = global_input_pairs(paths, values->fold_case, &files.pairs, err);
+    if (status == ASC_OK) {
+        compare_print print = {.out = stdout,
+                               .form = form_of(values),
+                               .a = asc_global_describe(files.a),
+                               .b = asc_global_describe(files.b),
+                               .a_path = paths[0],
+                               .b_path = paths[1],
+                               .group = values->group,
+                               .top = (size_t)values->top,
+                               .min_count = (uint64_t)values->min_count};
+        status = compare_classes(&files, &print, values, err);
+    }
+    asc_global_close(files.pairs);
+    asc_global_close(files.b);
+    asc_global_close(files.a);
+    return status;
+}
+
+static asc_status compare_faithfulness(const char *const *paths, const compare_values *values, asc_error *err)
+{
+    const compare_evaluations_call call = {paths, &values->fail_above, form_of(values)};
+    if (values->class_name || values->fold_case || strcmp(values->group, "all") != 0)
+        return cli_fail(err, ASC_USAGE, "compare: expected none of --class, --group and --fold-case with files of 'ascribe evaluate', which know no words");
+    return compare_evaluations(&call, err);
 }
 
 static asc_status run(const command_call *call, asc_error *err)
 {
     const compare_values *values = call->values;
     const char *const *paths = (const char *const *)call->operands;
-    const global_input inputs[2] = {{.paths = paths, .n_paths = 1, .fold_case = values->fold_case},
-                                    {.paths = paths + 1, .n_paths = 1, .fold_case = values->fold_case}};
-    asc_global *a = NULL, *b = NULL;
-    asc_status status = check_choices(values, err);
+    int is_evaluation = 0;
+    if (values->csv && values->json)
+        return cli_fail(err, ASC_USAGE, "compare: expected one of --csv and --json, found both");
     stop_signals_begin();
-    if (status == ASC_OK)
-        status = global_input_open(&inputs[0], &a, err);
-    if (status == ASC_OK)
-        status = global_input_open(&inputs[1], &b, err);
-    if (status == ASC_OK) {
-        compare_print print = {.out = stdout,
-                               .form = values->csv ? GLOBAL_AS_CSV : values->json ? GLOBAL_AS_JSON : GLOBAL_FOR_PEOPLE,
-                               .a = asc_global_describe(a),
-                               .b = asc_global_describe(b),
-                               .a_path = paths[0],
-                               .b_path = paths[1],
-                               .group = values->group,
-                               .top = (size_t)values->top,
-                               .min_count = (uint64_t)values->min_count};
-        status = compare_classes(a, b, &print, values, err);
-    }
-    asc_global_close(b);
-    asc_global_close(a);
-    return status;
+    const asc_status status = asc_evaluation_is(paths[0], &is_evaluation, err);
+    if (status != ASC_OK)
+        return status;
+    return is_evaluation ? compare_faithfulness(paths, values, err) : compare_words(paths, values, err);
 }
 
 const cli_command command_compare = {
@@ -180,11 +178,14 @@ const cli_command command_compare = {
          .description =
              "A and B are results, or files of 'ascribe global', of one method, masking and output; model, rows and time may differ. Prints mean score "
              "and predicted share of every class, rank correlations of mean |phi|, the words whose mean phi moved, the least likely by chance first "
-             "(Welch's test: rows of A and B are taken as independent samples; on the same rows it is cautious), with Benjamini-Hochberg's q-value, and "
-             "words that only one side has often enough.",
+             "(row by row where both are results of the same rows; else Welch's test, which takes rows of A and B as independent samples and on the same rows "
+             "is cautious), with Benjamini-Hochberg's q-value, and "
+             "words that only one side has often enough. Or both are files of 'ascribe evaluate': then how faithfulness moved, metric by metric, row by row "
+             "where they are of one dataset and share at least half of the smaller one's rows, with 95 % intervals.",
          .operands = "A B",
          .n_operands = 2,
          .examples = "  ascribe compare old/result.h5 new/result.h5 --fold-case\n"
+                     "  ascribe compare old-eval.h5 new-eval.h5 --fail-above comprehensiveness_aopc=0.05\n"
                      "  ascribe compare may.h5 june.h5 --fail-above stability=0.2 --fail-above rank=0.3\n"
                      "  ascribe compare a.h5 b.h5 --class positive --csv --top 0 > shifts.csv",
          .options = options,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct global_values {
-    const char *out, *class_name, *group, *sort;
+    const char *out, *by, *data, *class_name, *group, *sort;
     int64_t top, min_count, position;
     size_t memory;
     bool fold_case, force, csv, json, quiet;
@@ -21,6 +21,10 @@ static const option_spec options[] = {
     {.name = "force", .kind = OPTION_SET, .offset = offsetof(global_values, force), .help = "replaces FILE when it exists"},
     {.name = "fold-case", .kind = OPTION_SET, .offset = offsetof(global_values, fold_case),
      .help = "words that differ in case only count as one"},
+    {.name = "by", .kind = OPTION_STRING, .argument = "WHAT", .choices = "text|token", .offset = offsetof(global_values, by),
+     .help = "features are one word when their texts are the same, or their token ids, which --data holds"},
+    {.name = "data", .letter = 'd', .kind = OPTION_STRING, .argument = "DATASET.h5", .zero = "none", .offset = offsetof(global_values, data),
+     .help = "with --by token: the dataset that the results were made of"},
     {.name = "memory", .kind = OPTION_SIZE, .argument = "BYTES", .zero = "256M", .offset = offsetof(global_values, memory),
      .help = "memory for counting; what does not fit is sorted on the disk of FILE, without --out of $TMPDIR"},
     {.name = "class", .letter = 'c', .kind = OPTION_STRING, .argument = "NAME|INDEX", .zero = "every class", .offset = offsetof(global_values, class_name),
@@ -44,7 +48,7 @@ static const option_spec options[] = {
 
 static void set_defaults(void *values)
 {
-    *(global_values *)values = (global_values){.group = "all", .sort = "importance", .top = 20, .min_count = 3};
+    *(global_values *)values = (global_values){.by = "text", .group = "all", .sort = "importance", .top = 20, .min_count = 3};
 }
 
 static asc_global_order order_of(const char *word)
@@ -66,6 +70,11 @@ static asc_status check_choices(const global_values *values, asc_error *err)
         return cli_fail(err, ASC_USAGE, "global: expected one of --csv and --json, found both");
     if (values->position > ASC_GLOBAL_POSITIONS)
         return cli_fail(err, ASC_USAGE, "--position: expected a number from 1 to %d, found %lld", ASC_GLOBAL_POSITIONS, (long long)values->position);
+    const bool by_token = strcmp(values->by, "token") == 0;
+    if (by_token != (values->data != NULL))
+        return cli_fail(err, ASC_USAGE, by_token ? "--by token: expected --data beside it: results hold no token ids" : "--data: expected --by token beside it");
+    if (by_token && values->fold_case)
+        return cli_fail(err, ASC_USAGE, "--fold-case: token ids have no case to fold");
     if (values->quiet && !values->out)
         return cli_fail(err, ASC_USAGE, "--quiet: expected --out beside it: nothing would be left of the sums");
     if (values->force && !values->out)
@@ -121,6 +130,7 @@ static asc_status run(const command_call *call, asc_error *err)
     const global_input input = {.paths = (const char *const *)call->operands,
                                 .n_paths = call->n_operands,
                                 .out = values->out,
+                                .dataset = values->data,
                                 .fold_case = values->fold_case,
                                 .force = values->force,
                                 .memory_bytes = values->memory};
@@ -144,12 +154,14 @@ const cli_command command_global = {
              "Takes results of different rows of one run, or files that --out kept, and sums up what every word does: occurrences, rows, mean phi with "
              "its 95 % interval (the rows are the sample: occurrences in one row are no independent evidence), mean |phi|, and a test of "
              "\"mean phi is 0\" with Benjamini-Hochberg's q-value over the words of the table. The result is the same, bit for bit, however the rows "
-             "were divided. Results of different models, methods, masking or outputs are refused.",
+             "were divided. Results of different models, methods, masking or outputs are refused. By token ids, a feature of several tokens is the word "
+             "\"4895 8638\": a word for each token id takes features of one token each (prepare --features token).",
          .operands = "RESULT|GLOBAL",
          .n_operands = 1,
          .more_operands = true,
          .examples = "  ascribe global result.h5 --fold-case\n"
                      "  ascribe global part-*.h5 -o global.h5\n"
+                     "  ascribe global result.h5 --by token --data reviews.h5\n"
                      "  ascribe global global.h5 --class positive --group wrong --sort mean --top 50\n"
                      "  ascribe global global.h5 --csv --top 0 > words.csv",
          .options = options,

@@ -188,6 +188,30 @@ static json_t *describe_probe(const char *path, const asc_probe_info *info)
     return facts;
 }
 
+static json_t *describe_evaluation(const char *path, const asc_evaluation_info *info)
+{
+    const asc_evaluation_summary *summary = info->summary;
+    json_t *facts = json_object(), *means = json_object();
+
+    add_text(facts, "kind", "evaluation");
+    add_text(facts, "path", path);
+    add_count(facts, "rows", summary->n_rows);
+    add_count(facts, "rows_evaluated", summary->n_evaluated);
+    add_count(facts, "rows_unexplained", summary->n_unexplained);
+    add_count(facts, "rows_without_features", summary->n_no_features);
+    add_count(facts, "rows_other_class", summary->n_not_explained_class);
+    add_count(facts, "rows_not_finite", summary->n_non_finite);
+    add_count(facts, "random_orders", summary->n_orders);
+    add_names(facts, "classes", info->class_names, info->n_classes);
+    for (size_t m = 0; m < ASC_EVALUATION_METRICS; m++)
+        if (summary->metrics[m].n_rows > 0)
+            json_object_set_new(means, summary->metrics[m].name, json_number(summary->metrics[m].attribution.mean));
+    json_object_set_new(facts, "means", means);
+    add_document(facts, "settings", info->settings);
+    add_document(facts, "manifest", info->manifest);
+    return facts;
+}
+
 static json_t *describe_masks(const char *path, const asc_masks_info *info)
 {
     json_t *facts = json_object();
@@ -320,6 +344,8 @@ static asc_status describe_file(const char *path, json_t **facts, asc_error *err
         *facts = describe_global(path, asc_global_describe(file.global));
     else if (file.probe)
         *facts = describe_probe(path, asc_probe_describe(file.probe));
+    else if (file.evaluation)
+        *facts = describe_evaluation(path, asc_evaluation_describe(file.evaluation));
     else if (file.is_masks)
         *facts = describe_masks(path, &file.masks);
     else
@@ -349,7 +375,7 @@ const cli_command command_inspect = {
     .summary = "Says what a model, dataset, result, plan or run is",
     .table = {.command = "inspect",
               .usage = "inspect FILE|DIR [--json]",
-              .description = "Tells a model folder, a dataset, a result, a file of global importance, a probe, a mask file, a plan and the folder of a run's parts apart and prints "
+              .description = "Tells a model folder, a dataset, a result, a file of global importance, an evaluation, a probe, a mask file, a plan and the folder of a run's parts apart and prints "
                              "the facts.",
               .operands = "FILE|DIR",
               .n_operands = 1,

@@ -123,6 +123,17 @@ static asc_status verify_probe(const char *path, const asc_probe_info *info, boo
     return ASC_OK;
 }
 
+static asc_status verify_evaluation(const char *path, const asc_evaluation_summary *summary, bool as_json, asc_error *err)
+{
+    if (as_json)
+        return print_json(json_pack("{s:o, s:s, s:b, s:I}", "path", json_text(path), "kind", "evaluation", "ok", 1, "rows",
+                                    (json_int_t)summary->n_evaluated),
+                          err);
+    printf("%s: an evaluation, %zu rows\n", path, summary->n_evaluated);
+    verify_print_check(true, "every row was read, its numbers checked, and the means and curves are those of the rows");
+    return ASC_OK;
+}
+
 static asc_status verify_masks(const char *path, const asc_masks_info *info, bool as_json, asc_error *err)
 {
     if (as_json)
@@ -173,6 +184,8 @@ static asc_status run(const command_call *call, asc_error *err)
         status = verify_global(path, asc_global_describe(file.global), values->json, err);
     } else if (file.probe) {
         status = verify_probe(path, asc_probe_describe(file.probe), values->json, err);
+    } else if (file.evaluation) {
+        status = verify_evaluation(path, asc_evaluation_describe(file.evaluation)->summary, values->json, err);
     } else if (file.is_masks) {
         status = verify_masks(path, &file.masks, values->json, err);
     } else {

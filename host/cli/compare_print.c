@@ -35,6 +35,10 @@ static void people_outputs(const compare_print *print, const asc_comparison *com
     FILE *out = print->out;
     fprintf(out, "A  %s: %" PRIu64 " rows, %zu different words\n", print->a_path, print->a->n_rows, print->a->n_words);
     fprintf(out, "B  %s: %" PRIu64 " rows, %zu different words\n", print->b_path, print->b->n_rows, print->b->n_words);
+    if (comparison->n_pairs > 0)
+        fprintf(out, "compared row by row: the same %" PRIu64 " rows\n", comparison->n_pairs);
+    else
+        fputs("compared as two independent samples: not two results of the same rows, or a group by prediction\n", out);
     fprintf(out, "\noutputs (all rows)\n  %-*s %9s %9s %9s %9s %6s %9s %9s %9s\n", NAME_COLUMNS, "class", "score A", "score B", "B - A", "std error", "p",
             "share A", "share B", "stability");
     for (size_t c = 0; c < comparison->n_classes; c++) {
@@ -123,7 +127,8 @@ static void json_outputs(const compare_print *print, const asc_comparison *compa
     json_word(out, print->a_path);
     fputs(",\"b\":", out);
     json_word(out, print->b_path);
-    fprintf(out, ",\"rows_a\":%" PRIu64 ",\"rows_b\":%" PRIu64 ",\"outputs\":[", print->a->n_rows, print->b->n_rows);
+    fprintf(out, ",\"rows_a\":%" PRIu64 ",\"rows_b\":%" PRIu64 ",\"rows_paired\":%" PRIu64 ",\"outputs\":[", print->a->n_rows, print->b->n_rows,
+            comparison->n_pairs);
     for (size_t c = 0; c < comparison->n_classes; c++) {
         const asc_class_shift *shift = &comparison->classes[c];
         fprintf(out, "%s\n{\"class\":", c ? "," : "");

@@ -66,7 +66,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
     asc_error as_result, as_dataset, as_masks;
     struct stat facts;
     bool is_hdf5;
-    int is_global, is_probe;
+    int is_global, is_probe, is_evaluation;
 
     *file = (opened_file){0};
     if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
@@ -81,6 +81,8 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
         return asc_global_open(path, &file->global, err);
     if (asc_probe_is(path, &is_probe, &as_result) == ASC_OK && is_probe)
         return asc_probe_open(path, &file->probe, err);
+    if (asc_evaluation_is(path, &is_evaluation, &as_result) == ASC_OK && is_evaluation)
+        return asc_evaluation_open(path, &file->evaluation, err);
     if (asc_result_open(path, &file->result, &as_result) == ASC_OK)
         return ASC_OK;
     if (asc_dataset_open(path, &file->dataset, &as_dataset) == ASC_OK)
@@ -91,6 +93,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
 
 void file_kind_close(opened_file *file)
 {
+    asc_evaluation_close(file->evaluation);
     asc_probe_close(file->probe);
     asc_global_close(file->global);
     asc_result_close(file->result);

@@ -3,6 +3,7 @@
 #define ASCRIBE_CLI_FILE_KIND_H
 
 #include <ascribe/dataset.h>
+#include <ascribe/evaluate.h>
 #include <ascribe/global.h>
 #include <ascribe/masks.h>
 #include <ascribe/model.h>
@@ -12,18 +13,19 @@
 
 #include <stdbool.h>
 
-// Exactly one of the five is open, or it is a mask file, whose facts are known.
+// Exactly one of the six is open, or it is a mask file, whose facts are known.
 typedef struct opened_file {
     asc_model *model;
     asc_dataset *dataset;
     asc_result *result;
     asc_global *global;
     asc_probe *probe;
+    asc_evaluation *evaluation;
     bool is_masks;
     asc_masks_info masks;
 } opened_file;
 
-// Opens a model folder, a dataset, a result a file of global importance or a probe, or reads a mask file. ASC_NOT_FOUND, ASC_MALFORMED (says what each reader found),
+// Opens a model folder, a dataset, a result, a file of global importance, a probe or an evaluation, or reads a mask file. ASC_NOT_FOUND, ASC_MALFORMED (says what each reader found),
 // ASC_OUT_OF_MEMORY.
 asc_status file_kind_open(const char *path, opened_file *file, asc_error *err);
 void file_kind_close(opened_file *file);

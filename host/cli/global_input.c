@@ -10,26 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-static asc_status make(const global_input *input, const char *out, asc_error *err)
+static asc_global_job job_of(const global_input *input, const char *out)
 {
-    const asc_global_job job = {.paths = input->paths,
-                                .n_paths = input->n_paths,
-                                .out_path = out,
-                                .fold_case = input->fold_case,
-                                .overwrite = input->force,
-                                .memory_bytes = input->memory_bytes,
-                                .should_stop = stop_signals_asked};
-    return asc_global_make(&job, err);
+    return (asc_global_job){.paths = input->paths,
+                            .n_paths = input->n_paths,
+                            .out_path = out,
+                            .fold_case = input->fold_case,
+                            .dataset_path = input->dataset,
+                            .overwrite = input->force,
+                            .memory_bytes = input->memory_bytes,
+                            .should_stop = stop_signals_asked};
 }
 
-static asc_status make_and_open(const global_input *input, const char *out, asc_global **global, asc_error *err)
+// Makes OUT and opens it; or finds that there is nothing to make, and leaves *global alone.
+typedef asc_status make_step(const global_input *input, const char *out, asc_global **global, asc_error *err);
+
+static asc_status make_sum(const global_input *input, const char *out, asc_global **global, asc_error *err)
 {
-    const asc_status status = make(input, out, err);
+    const asc_global_job job = job_of(input, out);
+    const asc_status status = asc_global_make(&job, err);
     return status == ASC_OK ? asc_global_open(out, global, err) : status;
 }
 
+static asc_status make_pairs(const global_input *input, const char *out, asc_global **global, asc_error *err)
+{
+    const asc_global_job job = job_of(input, out);
+    int are_pairs = 0;
+    const asc_status status = asc_global_make_pairs(&job, &are_pairs, err);
+    return status == ASC_OK && are_pairs ? asc_global_open(out, global, err) : status;
+}
+
 // The file is open when its folder goes: its blocks stay until it is closed.
-static asc_status through_scratch(const global_input *input, asc_global **global, asc_error *err)
+static asc_status through_scratch(const global_input *input, make_step *make, asc_global **global, asc_error *err)
 {
     char *folder = NULL, *out = NULL;
     asc_status status = scratch_folder_make(&folder, err);
@@ -38,7 +50,7 @@ static asc_status through_scratch(const global_input *input, asc_global **global
         status = cli_fail(err, ASC_OUT_OF_MEMORY, "no memory for a file name");
     }
     if (status == ASC_OK)
-        status = make_and_open(input, out, global, err);
+        status = make(input, out, global, err);
     scratch_folder_remove(folder);
     free(out);
     free(folder);
@@ -52,10 +64,22 @@ asc_status global_input_open(const global_input *input, asc_global **global, asc
         asc_status status = asc_global_is(input->paths[0], &is_global, err);
         if (status != ASC_OK)
             return status;
-        if (is_global && !input->fold_case)
+        if (is_global && !input->fold_case && !input->dataset)
             return asc_global_open(input->paths[0], global, err);
     }
-    return input->out ? make_and_open(input, input->out, global, err) : through_scratch(input, global, err);
+    return input->out ? make_sum(input, input->out, global, err) : through_scratch(input, make_sum, global, err);
+}
+
+asc_status global_input_pairs(const char *const paths[2], bool fold_case, asc_global **global, asc_error *err)
+{
+    *global = NULL;
+    for (size_t side = 0; side < 2; side++) {
+        int is_global = 0;
+        const asc_status status = asc_global_is(paths[side], &is_global, err);
+        if (status != ASC_OK || is_global)
+            return status;
+    }
+    return through_scratch(&(global_input){.paths = paths, .n_paths = 2, .fold_case = fold_case}, make_pairs, global, err);
 }
 
 // Index of a name of `length` bytes, or of the number that it is; -1.
@@ -104,7 +128,7 @@ static asc_status fail_group(const asc_global_info *info, const char *group, asc
     list_names(info->label_names, info->n_label_names, labels, sizeof labels);
     list_names(info->class_names, info->n_classes, classes, sizeof classes);
     (void)cli_fail(err, ASC_USAGE, "--group: expected all, correct, wrong, label:NAME, prediction:NAME or label:NAME,prediction:NAME, found '%s'", group);
-    return cli_hint(err, "labels: %s; predictions: %s", labels, classes);
+    return cli_hint(err, "labels: %s; predictions: %s (several labels a row, or numbers, make no groups)", labels, classes);
 }
 
 asc_status global_input_group(const asc_global_info *info, const char *group, asc_global_query *query, asc_error *err)

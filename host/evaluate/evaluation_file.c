@@ -1,6 +1,7 @@
-// See evaluation_file.h. rows/, attribution/ and random/ have a line for each row; all/ one for each metric, curves/ one for each point.
+// See evaluation_file.h; its arrays stand in evaluation_columns.c.
 #include "evaluate/evaluation_file.h"
 
+#include "evaluate/evaluation_columns.h"
 #include "io/column_file.h"
 
 #include <ascribe/version.h>
@@ -8,56 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRIC_BYTES = sizeof(asc_evaluation_metric) };
-
-// A member of row_scores.
-typedef struct row_column {
-    const char *name;
-    column_type type;
-    size_t n_columns, offset;
-} row_column;
-
-#define ROW(member) offsetof(row_scores, member)
-#define ORDER_COLUMNS(group, member)                                                                            \
-    {group "/comprehensiveness_aopc", COLUMN_FLOAT32, 0, ROW(member.metrics[0])},                               \
-    {group "/sufficiency_aopc", COLUMN_FLOAT32, 0, ROW(member.metrics[1])},                                     \
-    {group "/deletion_auc", COLUMN_FLOAT32, 0, ROW(member.metrics[2])},                                         \
-    {group "/insertion_auc", COLUMN_FLOAT32, 0, ROW(member.metrics[3])},                                        \
-    {group "/token_f1", COLUMN_FLOAT32, 0, ROW(member.metrics[SCORES_PLAUSIBILITY + PLAUSIBILITY_TOKEN_F1])},   \
-    {group "/iou_f1", COLUMN_FLOAT32, 0, ROW(member.metrics[SCORES_PLAUSIBILITY + PLAUSIBILITY_IOU_F1])},       \
-    {group "/auprc", COLUMN_FLOAT32, 0, ROW(member.metrics[SCORES_PLAUSIBILITY + PLAUSIBILITY_AUPRC])},         \
-    {group "/comprehensiveness_aopc_points", COLUMN_FLOAT32, PLAN_N_BINS, ROW(member.metrics[4])},              \
-    {group "/sufficiency_aopc_points", COLUMN_FLOAT32, PLAN_N_BINS, ROW(member.metrics[4 + PLAN_N_BINS])},      \
-    {group "/deletion", COLUMN_FLOAT32, PLAN_MOST_POINTS, ROW(member.deletion)},                                \
-    {group "/insertion", COLUMN_FLOAT32, PLAN_MOST_POINTS, ROW(member.insertion)}
-
-static const row_column row_columns[] = {
-    {"rows/id", COLUMN_UINT64, 0, ROW(id)},
-    {"rows/class", COLUMN_INT32, 0, ROW(class_index)},
-    {"rows/features", COLUMN_UINT32, 0, ROW(n_features)},
-    {"rows/output", COLUMN_FLOAT32, 0, ROW(output)},
-    {"rows/base_value", COLUMN_FLOAT32, 0, ROW(base_value)},
-    {"rows/fractions", COLUMN_FLOAT32, PLAN_MOST_POINTS, ROW(fractions)},
-    ORDER_COLUMNS("attribution", attribution),
-    ORDER_COLUMNS("random", random),
-};
-
-#define METRIC(member) offsetof(asc_evaluation_metric, member)
-#define MEAN_COLUMNS(group, member)                                                     \
-    {group "/mean", COLUMN_FLOAT64, 0, METRIC(member.mean)},                            \
-    {group "/std_error", COLUMN_FLOAT64, 0, METRIC(member.std_error)},                  \
-    {group "/ci_low", COLUMN_FLOAT64, 0, METRIC(member.low)},                           \
-    {group "/ci_high", COLUMN_FLOAT64, 0, METRIC(member.high)}
-
-static const row_column metric_columns[] = {
-    MEAN_COLUMNS("all/attribution", attribution),
-    MEAN_COLUMNS("all/random", random),
-    MEAN_COLUMNS("all/difference", difference),
-};
-
-enum { N_ROW_COLUMNS = sizeof row_columns / sizeof *row_columns, N_METRIC_COLUMNS = sizeof metric_columns / sizeof *metric_columns, N_CURVES = 5 };
 typedef struct column_list {
-    file_column columns[N_ROW_COLUMNS + N_METRIC_COLUMNS + 2 + N_CURVES];
+    file_column columns[EVALUATION_ROW_COLUMNS + EVALUATION_METRIC_COLUMNS + 2 + EVALUATION_CURVES];
     size_t count;
 } column_list;
 
@@ -86,26 +39,30 @@ static void list_texts(column_list *list, const char *name, const padded *texts)
     list->columns[list->count++] = (file_column){name, COLUMN_TEXT, texts->count, 0, texts->block, texts->size + 1, texts->size};
 }
 
+// [n_columns] members of the structures that stand at `data`, `stride` apart.
+typedef struct member_list {
+    const member_column *columns;
+    size_t n_columns, n_rows;
+    const void *data;
+    size_t stride;
+} member_list;
+
+static void list_members(column_list *list, member_list members)
+{
+    for (size_t i = 0; i < members.n_columns; i++) {
+        const member_column *column = &members.columns[i];
+        list->columns[list->count++] = (file_column){column->name, column->type, members.n_rows, column->n_columns,
+                                                     (const char *)members.data + column->offset, members.stride, 0};
+    }
+}
+
 static void list_numbers(const evaluation_file *file, column_list *list)
 {
     const asc_evaluation_summary *summary = file->summary;
-    const struct {
-        const char *name;
-        const double *points;
-    } curves[N_CURVES] = {{"curves/fractions", summary->fractions},
-                          {"curves/deletion", summary->deletion},
-                          {"curves/insertion", summary->insertion},
-                          {"curves/random_deletion", summary->random_deletion},
-                          {"curves/random_insertion", summary->random_insertion}};
-    for (size_t i = 0; i < N_ROW_COLUMNS; i++)
-        list->columns[list->count++] = (file_column){row_columns[i].name, row_columns[i].type, file->n_rows, row_columns[i].n_columns,
-                                                     (const char *)file->rows + row_columns[i].offset, sizeof(row_scores), 0};
-    for (size_t i = 0; i < N_METRIC_COLUMNS; i++)
-        list->columns[list->count++] = (file_column){metric_columns[i].name, metric_columns[i].type, ASC_EVALUATION_METRICS, 0,
-                                                     (const char *)summary->metrics + metric_columns[i].offset, METRIC_BYTES, 0};
-    for (size_t i = 0; i < N_CURVES; i++)
-        list->columns[list->count++] =
-            (file_column){curves[i].name, COLUMN_FLOAT64, ASC_EVALUATION_POINTS, 0, curves[i].points, sizeof(double), 0};
+    list_members(list, (member_list){evaluation_row_columns, EVALUATION_ROW_COLUMNS, file->n_rows, file->rows, sizeof *file->rows});
+    list_members(list, (member_list){evaluation_metric_columns, EVALUATION_METRIC_COLUMNS, ASC_EVALUATION_METRICS, summary->metrics,
+                                     sizeof *summary->metrics});
+    list_members(list, (member_list){evaluation_curves, EVALUATION_CURVES, ASC_EVALUATION_POINTS, summary, sizeof *summary->deletion});
 }
 
 asc_status evaluation_file_check(const evaluation_file *file, asc_error *err)
@@ -115,24 +72,23 @@ asc_status evaluation_file_check(const evaluation_file *file, asc_error *err)
 
 static asc_status write_columns(const evaluation_file *file, const column_list *list, asc_error *err)
 {
-    const asc_evaluation_summary *summary = file->summary;
-    const file_text texts[] = {{"format", "ascribe-evaluation"},
+    const file_text texts[] = {{"format", EVALUATION_FORMAT},
                                {"format_version", "1.0"},
                                {"created_by", "ascribe " ASC_VERSION},
                                {"manifest", file->manifest},
                                {"settings", file->settings}};
-    const file_number numbers[] = {{"n_rows", (int64_t)summary->n_rows},
-                                   {"n_evaluated", (int64_t)summary->n_evaluated},
-                                   {"n_unexplained", (int64_t)summary->n_unexplained},
-                                   {"n_no_features", (int64_t)summary->n_no_features},
-                                   {"n_not_explained_class", (int64_t)summary->n_not_explained_class},
-                                   {"n_non_finite", (int64_t)summary->n_non_finite}};
+    file_number numbers[EVALUATION_COUNTS];
+    for (size_t i = 0; i < EVALUATION_COUNTS; i++) {
+        size_t count;
+        memcpy(&count, (const char *)file->summary + evaluation_counts[i].offset, sizeof count);
+        numbers[i] = (file_number){evaluation_counts[i].name, (int64_t)count};
+    }
     const column_file plan = {.path = file->path,
                               .what = "the evaluation",
                               .texts = texts,
                               .n_texts = sizeof texts / sizeof *texts,
                               .numbers = numbers,
-                              .n_numbers = sizeof numbers / sizeof *numbers,
+                              .n_numbers = EVALUATION_COUNTS,
                               .columns = list->columns,
                               .n_columns = list->count,
                               .force = file->force,

@@ -2,11 +2,12 @@
 #include "global/collect.h"
 
 #include "global/cell.h"
+#include "global/collect_row.h"
 #include "global/exact.h"
 #include "global/fold.h"
 #include "global/settings.h"
 #include "global/tally.h"
-#include "io/result_read.h"
+#include "global/token_texts.h"
 #include "io/trial.h"
 
 #include <assert.h>
@@ -25,6 +26,7 @@ typedef struct occurrence {
 
 struct collector {
     bool fold_case;
+    token_texts *tokens; // NULL: features go by their texts
     tally *tally;
     runs words, ids;
     uint64_t *id_buffer; // [IDS_IN_MEMORY]
@@ -53,6 +55,8 @@ asc_status collect_create(const asc_global_job *job, collector **out, asc_error 
     asc_status status = tally_create(job->memory_bytes ? job->memory_bytes : default_memory, &c->tally, err);
     if (status == ASC_OK && !c->id_buffer)
         status = fail_memory(err, "row ids", IDS_IN_MEMORY * sizeof *c->id_buffer);
+    if (status == ASC_OK && job->dataset_path)
+        status = token_texts_open(job->dataset_path, &c->words.stop, &c->tokens, err);
     if (status == ASC_OK)
         *out = c;
     else
@@ -74,6 +78,7 @@ void collect_free(collector *c)
     runs_close(&c->ids);
     runs_close(&c->words);
     tally_free(c->tally);
+    token_texts_close(c->tokens);
     free(c);
 }
 
@@ -92,13 +97,6 @@ static asc_status check_names(const collector *c, const char *path, const char *
     return fail(err, ASC_DIFFERENT_RUN, "%.300s and %.300s differ in: %s (%zu and %zu, or other names)", c->first_path, path, what, n_known, n_names);
 }
 
-// What an input says of itself; the path outlives the collector.
-typedef struct input_facts {
-    const char *path, *settings;
-    const char *const *class_names, *const *label_names;
-    size_t n_classes, n_label_names;
-} input_facts;
-
 static asc_status take_first(collector *c, const input_facts *input, asc_error *err)
 {
     global_facts *facts = &c->facts;
@@ -115,7 +113,7 @@ static asc_status take_first(collector *c, const input_facts *input, asc_error *
     return ASC_OK;
 }
 
-static asc_status check_facts(collector *c, const input_facts *input, asc_error *err)
+asc_status collect_facts(collector *c, const input_facts *input, asc_error *err)
 {
     if (!c->facts.settings)
         return take_first(c, input, err);
@@ -124,8 +122,9 @@ static asc_status check_facts(collector *c, const input_facts *input, asc_error 
     return check_names(c, input->path, "labels", input->label_names, input->n_label_names, err);
 }
 
-static asc_status add_source(global_facts *facts, const char *name, const char *digest, uint64_t rows, asc_error *err)
+asc_status collect_source(collector *c, const char *name, const char *digest, uint64_t rows, asc_error *err)
 {
+    global_facts *facts = &c->facts;
     global_source *sources = realloc(facts->sources, (facts->n_sources + 1) * sizeof *sources);
     char *copy = strdup(name);
     if (sources)
@@ -226,14 +225,6 @@ static asc_status add_ids(collector *c, const uint64_t *ids, size_t count, asc_e
 
 // ---- One row ----
 
-typedef struct row_at_hand {
-    const float *values; // [M, K]
-    const int32_t *targets;
-    size_t n_features, n_targets;
-    uint64_t id;
-    int32_t label, prediction;
-} row_at_hand;
-
 static asc_status reserve_row(collector *c, size_t n_features, size_t n_bytes, asc_error *err)
 {
     if (n_features > c->feature_capacity || !c->occurrences) {
@@ -256,14 +247,13 @@ static asc_status reserve_row(collector *c, size_t n_features, size_t n_bytes, a
 }
 
 // The row's words, as they are counted, and then their numbers.
-static asc_status find_words(collector *c, const asc_feature_spans *spans, const row_at_hand *row, asc_error *err)
+static asc_status find_words(collector *c, const row_at_hand *row, asc_error *err)
 {
-    TRY(asc_feature_texts_build(&c->texts, spans, err));
-    const size_t n = row->n_features, *offsets = c->texts.offsets;
+    const size_t n = row->n_features, *offsets = row->text_offsets;
     TRY(reserve_row(c, n, FOLD_MOST_GROWTH * offsets[n], err));
     c->folded_offsets[0] = 0;
     for (size_t f = 0; f < n; f++) {
-        const char *text = c->texts.bytes + offsets[f];
+        const char *text = row->texts + offsets[f];
         char *to = c->folded + c->folded_offsets[f];
         size_t size = offsets[f + 1] - offsets[f];
         if (c->fold_case)
@@ -325,10 +315,10 @@ static asc_status check_targets(collector *c, const row_at_hand *row, asc_error 
     return ASC_OK;
 }
 
-static asc_status count_row(collector *c, const asc_feature_spans *spans, const row_at_hand *row, asc_error *err)
+static asc_status count_words(collector *c, const row_at_hand *row, asc_error *err)
 {
     TRY(check_targets(c, row, err));
-    TRY(find_words(c, spans, row, err));
+    TRY(find_words(c, row, err));
     qsort(c->occurrences, row->n_features, sizeof *c->occurrences, by_word);
     for (size_t first = 0, end; first < row->n_features; first = end) {
         for (end = first + 1; end < row->n_features && c->occurrences[end].word == c->occurrences[first].word;)
@@ -340,14 +330,32 @@ static asc_status count_row(collector *c, const asc_feature_spans *spans, const 
     return ASC_OK;
 }
 
+asc_status collect_row(collector *c, const row_at_hand *row, asc_error *err)
+{
+    add_scores(&c->facts, row->scores);
+    c->facts.n_unexplained += row->unexplained;
+    TRY(add_ids(c, &row->id, 1, err));
+    TRY(add_group(&c->facts, (global_group){row->label, row->prediction, 1}, err));
+    return count_words(c, row, err);
+}
+
+asc_status collect_poll(const collector *c, asc_error *err)
+{
+    return stop_poll(&c->words.stop, err);
+}
+
+bool collect_folds_case(const collector *c)
+{
+    return c->fold_case;
+}
+
 // ---- One input ----
 
-static asc_status count_slice_row(collector *c, const asc_result_info *info, const asc_result_rows *rows, size_t i, asc_error *err)
+asc_status row_texts_of(asc_feature_texts *texts, const asc_result_rows *rows, size_t i, row_at_hand *row, asc_error *err)
 {
-    const part_row part = result_row(info, rows, i);
     const size_t span = (size_t)rows->span_offsets[i], text = (size_t)rows->text_offsets[i];
     const asc_feature_spans spans = {
-        .n_features = part.n_features,
+        .n_features = row->n_features,
         .n_spans = (size_t)rows->span_offsets[i + 1] - span,
         .text_size = (size_t)rows->text_offsets[i + 1] - text,
         .begin = rows->span_begin + span,
@@ -355,19 +363,31 @@ static asc_status count_slice_row(collector *c, const asc_result_info *info, con
         .feature = rows->span_feature + span,
         .text = rows->text + text,
     };
-    const row_at_hand row = {
+    TRY(asc_feature_texts_build(texts, &spans, err));
+    row->texts = texts->bytes;
+    row->text_offsets = texts->offsets;
+    return ASC_OK;
+}
+
+static asc_status count_slice_row(collector *c, const asc_result_info *info, const asc_result_rows *rows, size_t i, asc_error *err)
+{
+    const part_row part = result_row(info, rows, i);
+    row_at_hand row = {
         .values = part.values,
         .targets = part.targets,
+        .scores = part.scores,
         .n_features = part.n_features,
         .n_targets = info->n_targets,
+        .unexplained = (part.status & ASC_ROW_UNEXPLAINED) != 0,
         .id = part.id,
         .label = rows->labels ? rows->labels[i] : -1,
         .prediction = asc_top_class(part.scores, info->n_classes),
     };
-    add_scores(&c->facts, part.scores);
-    c->facts.n_unexplained += (part.status & ASC_ROW_UNEXPLAINED) != 0;
-    TRY(add_group(&c->facts, (global_group){row.label, row.prediction, 1}, err));
-    return count_row(c, &spans, &row, err);
+    if (c->tokens)
+        TRY(token_texts_of(c->tokens, rows->position[i], &row, err));
+    else
+        TRY(row_texts_of(&c->texts, rows, i, &row, err));
+    return collect_row(c, &row, err);
 }
 
 static asc_status count_rows(collector *c, asc_result *result, asc_error *err)
@@ -375,11 +395,13 @@ static asc_status count_rows(collector *c, asc_result *result, asc_error *err)
     const asc_result_info *info = asc_result_describe(result);
     const size_t at_once = trial_rows_at_once(info->n_rows, info->n_values * info->n_targets);
     for (size_t first = 0; first < info->n_rows; first += at_once) {
-        const size_t left = info->n_rows - first;
+        const size_t left = info->n_rows - first, count = left < at_once ? left : at_once;
         asc_result_rows *rows = NULL;
-        TRY(stop_poll(&c->words.stop, err));
-        TRY(asc_result_read(result, first, left < at_once ? left : at_once, &rows, err));
-        asc_status status = add_ids(c, rows->id, rows->n_rows, err);
+        asc_status status = ASC_OK;
+        TRY(collect_poll(c, err));
+        TRY(asc_result_read(result, first, count, &rows, err));
+        if (c->tokens && count > 0)
+            status = token_texts_read(c->tokens, rows->position[0], count, err);
         for (size_t i = 0; i < rows->n_rows && status == ASC_OK; i++)
             status = count_slice_row(c, info, rows, i, err);
         asc_result_rows_free(rows);
@@ -392,21 +414,23 @@ static asc_status take_result(collector *c, const char *path, asc_result *result
 {
     const asc_result_info *info = asc_result_describe(result);
     char *settings = NULL;
-    if (!info->has_text) {
+    if (!info->has_text && !c->tokens) {
         (void)fail(err, ASC_MALFORMED, "%s: the result holds no text: its words are not known", path);
-        return fail_hint(err, ASC_MALFORMED, "explain again without --no-text");
+        return fail_hint(err, ASC_MALFORMED, "explain again without --no-text, or sum up by token ids: --by token --data DATASET.h5");
     }
     TRY(asc_result_check(result, 0, info->n_rows, err));
-    TRY(settings_of_result(info, c->fold_case, &settings, err));
+    if (c->tokens)
+        TRY(token_texts_check(c->tokens, path, info->manifest, err));
+    TRY(settings_of_result(info, c->tokens ? SETTINGS_TOKENS : c->fold_case ? SETTINGS_FOLDED : SETTINGS_KEPT, &settings, err));
     const input_facts input = {path, settings, info->class_names, info->has_labels ? info->label_names : NULL, info->n_classes,
                                info->has_labels ? info->n_label_names : 0};
-    asc_status status = check_facts(c, &input, err);
+    asc_status status = collect_facts(c, &input, err);
     free(settings);
     if (status == ASC_OK)
         status = count_rows(c, result, err);
     if (status != ASC_OK)
         return status;
-    return add_source(&c->facts, path, result_stored_digest(result), info->n_rows, err);
+    return collect_source(c, path, result_stored_digest(result), info->n_rows, err);
 }
 
 static asc_status take_words(collector *c, const global_file *file, asc_error *err)
@@ -449,7 +473,9 @@ static asc_status take_global(collector *c, const char *path, const global_file 
                                (const char *const *)from->label_names,
                                from->n_classes,
                                from->n_label_names};
-    TRY(check_facts(c, &input, err));
+    if (c->tokens && !settings_tokens(from->settings))
+        return fail(err, ASC_USAGE, "%s: expected a result: words that are summed up already have no token ids", path);
+    TRY(collect_facts(c, &input, err));
     TRY(take_words(c, file, err));
     TRY(take_ids(c, file, err));
     c->facts.n_unexplained += from->n_unexplained;
@@ -465,7 +491,7 @@ static asc_status take_global(collector *c, const char *path, const global_file 
     for (size_t i = 0; i < from->n_groups; i++)
         TRY(add_group(&c->facts, from->groups[i], err));
     for (size_t i = 0; i < from->n_sources; i++)
-        TRY(add_source(&c->facts, from->sources[i].name, from->sources[i].digest, from->sources[i].rows, err));
+        TRY(collect_source(c, from->sources[i].name, from->sources[i].digest, from->sources[i].rows, err));
     return ASC_OK;
 }
 

@@ -12,29 +12,9 @@
 
 static const double called = 0.05; // a discovery, by q-value
 
-// Two means with standard errors and degrees of freedom, taken as independent (Welch, Biometrika 34, 1947).
-typedef struct estimate {
-    double mean, std_error, degrees;
-} estimate;
-
-typedef struct gap {
-    double difference, std_error, p_value;
-} gap;
-
-static gap compare_means(estimate a, estimate b)
+static student_mean estimate_of(const asc_global_word *word)
 {
-    const double va = a.std_error * a.std_error, vb = b.std_error * b.std_error;
-    gap out = {b.mean - a.mean, sqrt(va + vb), NAN};
-    if (out.std_error > 0) {
-        const double degrees = (va + vb) * (va + vb) / (va * va / a.degrees + vb * vb / b.degrees);
-        out.p_value = student_p_value(out.difference / out.std_error, degrees);
-    }
-    return out;
-}
-
-static estimate estimate_of(const asc_global_word *word)
-{
-    return (estimate){word->mean, word->std_error, (double)word->n_rows - 1};
+    return (student_mean){word->mean, word->std_error, (double)word->n_rows - 1};
 }
 
 // ---- Words ----
@@ -62,12 +42,44 @@ static void join(asc_comparison *out)
         } else if (order > 0) {
             out->only_b[out->n_only_b++] = k++;
         } else {
-            const gap g = compare_means(estimate_of(a), estimate_of(b));
+            const student_gap g = student_compare(estimate_of(a), estimate_of(b));
             out->shifts[out->n_shifts++] = (asc_shift){a, b, g.difference, g.std_error, g.p_value, NAN};
             i++;
             k++;
         }
     }
+}
+
+static bool can_pair(const asc_global *pairs, const asc_global_query *query)
+{
+    return pairs && query->prediction == ASC_GLOBAL_ANY && query->agreement == ASC_GLOBAL_ALL;
+}
+
+// Both are ascending by text. A word that no row has in both runs keeps no p-value.
+static void take_pairs(asc_comparison *out, const asc_global_table *pairs)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < out->n_shifts; i++) {
+        asc_shift *shift = &out->shifts[i];
+        int order = 1;
+        while (k < pairs->n_words && (order = global_word_compare(pairs->words[k].text, pairs->words[k].size, shift->a->text, shift->a->size)) < 0)
+            k++;
+        const asc_global_word *pair = k < pairs->n_words && order == 0 ? &pairs->words[k] : NULL;
+        shift->difference = pair ? pair->mean : shift->difference;
+        shift->std_error = pair ? pair->std_error : NAN;
+        shift->p_value = pair ? pair->p_value : NAN;
+    }
+}
+
+static asc_status pair_words(const asc_global *pairs, const asc_global_query *query, asc_comparison *out, asc_error *err)
+{
+    asc_global_query all = *query;
+    asc_global_table table;
+    all.min_count = 1;
+    TRY(asc_global_rank(pairs, &all, &table, err));
+    take_pairs(out, &table);
+    asc_global_table_free(&table);
+    return ASC_OK;
 }
 
 // The least likely by chance first; those without a p-value last.
@@ -147,13 +159,21 @@ static double stability_index(const asc_global_score *a, const asc_global_score 
     return index;
 }
 
-static estimate mean_score(const asc_global_score *score)
+static student_mean mean_score(const asc_global_score *score)
 {
     const double n = (double)score->n_rows;
-    return (estimate){score->mean, sqrt(score->variance / n), n - 1};
+    return (student_mean){score->mean, sqrt(score->variance / n), n - 1};
 }
 
-static asc_status compare_outputs(const asc_global_info *a, const asc_global_info *b, asc_comparison *out, asc_error *err)
+// B - A of a class's score, within rows.
+static student_gap paired_gap(const asc_global_score *pair)
+{
+    const student_mean mean = mean_score(pair);
+    const double p_value = mean.std_error > 0 ? student_p_value(mean.mean / mean.std_error, mean.degrees) : NAN;
+    return (student_gap){mean.mean, mean.std_error, mean.degrees, p_value};
+}
+
+static asc_status compare_outputs(const asc_global_info *a, const asc_global_info *b, const asc_global_info *pairs, asc_comparison *out, asc_error *err)
 {
     out->n_classes = a->n_classes;
     out->classes = calloc(a->n_classes, sizeof *out->classes);
@@ -161,7 +181,7 @@ static asc_status compare_outputs(const asc_global_info *a, const asc_global_inf
         return fail_memory(err, "a comparison", a->n_classes * sizeof *out->classes);
     out->stability_index = NAN;
     for (size_t c = 0; c < a->n_classes; c++) {
-        const gap g = compare_means(mean_score(&a->scores[c]), mean_score(&b->scores[c]));
+        const student_gap g = pairs ? paired_gap(&pairs->scores[c]) : student_compare(mean_score(&a->scores[c]), mean_score(&b->scores[c]));
         asc_class_shift *shift = &out->classes[c];
         *shift = (asc_class_shift){.mean_a = a->scores[c].mean,
                                    .mean_b = b->scores[c].mean,
@@ -188,7 +208,8 @@ static asc_status check_same(const asc_global_info *a, const asc_global_info *b,
     return ASC_OK;
 }
 
-asc_status asc_global_compare(const asc_global *a, const asc_global *b, const asc_global_query *query, asc_comparison *out, asc_error *err)
+asc_status asc_global_compare(const asc_global *a, const asc_global *b, const asc_global *pairs, const asc_global_query *query,
+                              asc_comparison *out, asc_error *err)
 {
     asc_global_query by_text = *query;
     *out = (asc_comparison){0};
@@ -198,11 +219,15 @@ asc_status asc_global_compare(const asc_global *a, const asc_global *b, const as
     TRY(asc_global_rank(b, &by_text, &out->b, err));
     TRY(reserve(out, err));
     join(out);
+    if (can_pair(pairs, query)) {
+        out->n_pairs = asc_global_describe(pairs)->n_rows;
+        TRY(pair_words(pairs, &by_text, out, err));
+    }
     TRY(judge(out, err));
     qsort(out->shifts, out->n_shifts, sizeof *out->shifts, by_chance);
     qsort_r(out->only_a, out->n_only_a, sizeof *out->only_a, by_importance, out->a.words);
     qsort_r(out->only_b, out->n_only_b, sizeof *out->only_b, by_importance, out->b.words);
-    return compare_outputs(asc_global_describe(a), asc_global_describe(b), out, err);
+    return compare_outputs(asc_global_describe(a), asc_global_describe(b), pairs ? asc_global_describe(pairs) : NULL, out, err);
 }
 
 void asc_comparison_free(asc_comparison *comparison)

@@ -5,6 +5,7 @@
 #include "base/durable.h"
 #include "global/cell.h"
 #include "global/collect.h"
+#include "global/collect_pairs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,21 +198,49 @@ static asc_status write_out(const asc_global_job *job, const collected *all, asc
     return status;
 }
 
+static asc_status check_job(const asc_global_job *job, asc_error *err)
+{
+    if (job->n_paths == 0)
+        return fail(err, ASC_USAGE, "expected at least one result or file of global importance, found none");
+    if (job->fold_case && job->dataset_path)
+        return fail(err, ASC_USAGE, "token ids have no case to fold");
+    return durable_check_new(job->out_path, job->overwrite, err);
+}
+
+static asc_status finish(const asc_global_job *job, collector *c, asc_error *err)
+{
+    collected all = {0};
+    TRY(collect_finish(c, &all, err));
+    return write_out(job, &all, err);
+}
+
 asc_status asc_global_make(const asc_global_job *job, asc_error *err)
 {
     collector *c = NULL;
-    collected all = {0};
-    if (job->n_paths == 0)
-        return fail(err, ASC_USAGE, "expected at least one result or file of global importance, found none");
-    TRY(durable_check_new(job->out_path, job->overwrite, err));
+    TRY(check_job(job, err));
     TRY(collect_create(job, &c, err));
     asc_status status = ASC_OK;
     for (size_t i = 0; i < job->n_paths && status == ASC_OK; i++)
         status = collect_input(c, job->paths[i], err);
     if (status == ASC_OK)
-        status = collect_finish(c, &all, err);
-    if (status == ASC_OK)
-        status = write_out(job, &all, err);
+        status = finish(job, c, err);
+    collect_free(c);
+    return status;
+}
+
+asc_status asc_global_make_pairs(const asc_global_job *job, int *are_pairs, asc_error *err)
+{
+    collector *c = NULL;
+    bool is = false;
+    *are_pairs = 0;
+    if (job->n_paths != 2 || job->dataset_path)
+        return fail(err, ASC_USAGE, "expected two results, whose features go by their texts, found %zu", job->n_paths);
+    TRY(check_job(job, err));
+    TRY(collect_create(job, &c, err));
+    asc_status status = collect_pairs(c, job->paths, &is, err);
+    if (status == ASC_OK && is)
+        status = finish(job, c, err);
+    *are_pairs = is && status == ASC_OK;
     collect_free(c);
     return status;
 }

@@ -34,11 +34,12 @@ static json_t *as_string(const json_t *value)
     return string;
 }
 
-asc_status settings_of_result(const asc_result_info *info, bool fold, char **text, asc_error *err)
+asc_status settings_of_result(const asc_result_info *info, settings_words words, char **text, asc_error *err)
 {
+    static const char *const names[] = {[SETTINGS_KEPT] = "kept", [SETTINGS_FOLDED] = "folded", [SETTINGS_TOKENS] = "token ids"};
     json_t *manifest = json_loads(info->manifest, 0, NULL);
     json_t *settings = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "method", info->method, "estimator", info->estimator, "policy", info->policy,
-                                 "output", info->output, "features", info->granularity, "case", fold ? "folded" : "kept");
+                                 "output", info->output, "features", info->granularity, "case", names[words]);
     for (size_t i = 0; settings && i < sizeof from_manifest / sizeof *from_manifest; i++) {
         const setting *s = &from_manifest[i];
         const json_t *group = s->group ? json_object_get(manifest, s->group) : manifest;
@@ -50,13 +51,23 @@ asc_status settings_of_result(const asc_result_info *info, bool fold, char **tex
     return *text ? ASC_OK : fail_memory(err, "the settings of a result", strlen(info->manifest));
 }
 
-bool settings_fold_case(const char *settings)
+static bool case_is(const char *settings, const char *expected)
 {
     json_t *object = json_loads(settings, 0, NULL);
     const char *value = json_string_value(json_object_get(object, "case"));
-    const bool folded = value && strcmp(value, "folded") == 0;
+    const bool same = value && strcmp(value, expected) == 0;
     json_decref(object);
-    return folded;
+    return same;
+}
+
+bool settings_fold_case(const char *settings)
+{
+    return case_is(settings, "folded");
+}
+
+bool settings_tokens(const char *settings)
+{
+    return case_is(settings, "token ids");
 }
 
 static bool must_agree(const char *name, bool comparing)

@@ -8,11 +8,16 @@
 
 #include <stdbool.h>
 
+// What makes two features one word: their texts as they are, their case-folded texts, or their token ids.
+typedef enum settings_words { SETTINGS_KEPT, SETTINGS_FOLDED, SETTINGS_TOKENS } settings_words;
+
 // The settings of a result, from its manifest; the caller frees *text. ASC_OUT_OF_MEMORY.
-asc_status settings_of_result(const asc_result_info *info, bool fold_case, char **text, asc_error *err);
+asc_status settings_of_result(const asc_result_info *info, settings_words words, char **text, asc_error *err);
 
 // Whether `settings` says that case was folded.
 bool settings_fold_case(const char *settings);
+// Whether it says that words are token ids.
+bool settings_tokens(const char *settings);
 
 // ASC_DIFFERENT_RUN with the names of what differs and both values; `comparing`: what two runs may have of their own (the model, the budget) is
 // left out. ASC_MALFORMED when one is no JSON object of strings.

@@ -85,6 +85,17 @@ static int by_p(const void *left, const void *right)
     return (a->p > b->p) - (a->p < b->p);
 }
 
+student_gap student_compare(student_mean a, student_mean b)
+{
+    const double va = a.std_error * a.std_error, vb = b.std_error * b.std_error;
+    student_gap out = {b.mean - a.mean, sqrt(va + vb), NAN, NAN};
+    if (out.std_error > 0) {
+        out.degrees = (va + vb) * (va + vb) / (va * va / a.degrees + vb * vb / b.degrees);
+        out.p_value = student_p_value(out.difference / out.std_error, out.degrees);
+    }
+    return out;
+}
+
 asc_status benjamini_hochberg(const double *p, size_t n, double *q, size_t *n_tested, asc_error *err)
 {
     tested *sorted = malloc((n + 1) * sizeof *sorted);

@@ -17,6 +17,17 @@ typedef struct student_table {
 void student_table_fill(student_table *table);
 double student_quantile(const student_table *table, double degrees);
 
+// A mean, its standard error, and the degrees of freedom of that.
+typedef struct student_mean {
+    double mean, std_error, degrees;
+} student_mean;
+
+// b - a of independent samples (Welch, Biometrika 34, 1947). p_value and degrees are NaN where both standard errors are 0 or one is NaN.
+typedef struct student_gap {
+    double difference, std_error, degrees, p_value;
+} student_gap;
+student_gap student_compare(student_mean a, student_mean b);
+
 // q[i]: the smallest false discovery rate at which p[i] is called a discovery among all p that are numbers (Benjamini, Hochberg, J. R. Stat. Soc. B
 // 57, 1995, adjusted p-values made monotone); NaN where p is NaN. *n_tested = the numbers. ASC_OUT_OF_MEMORY.
 asc_status benjamini_hochberg(const double *p, size_t n, double *q, size_t *n_tested, asc_error *err);

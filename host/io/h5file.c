@@ -449,6 +449,27 @@ static long major_number(const char *version)
     return end == version || *end != '.' || major < 0 ? -1 : major;
 }
 
+// Another of our formats: what it is, and who reads it.
+static asc_status fail_other_format(const h5file *file, const char *expected, const char *found, asc_error *err)
+{
+    static const struct {
+        const char *format, *what, *readers;
+    } formats[] = {
+        {"ascribe-result", "a result", "show, export, global, compare, evaluate, report"},
+        {"ascribe-dataset", "a prepared dataset", "explain, plan and evaluate with --data"},
+        {"ascribe-masks", "coalitions", "explain with --masks"},
+        {"ascribe-global", "global importance", "global, compare, report"},
+        {"ascribe-evaluation", "an evaluation", "compare, report"},
+        {"ascribe-probe", "a probe", "report"},
+        {"ascribe-importance", "importance by prediction error", "importance, report"},
+    };
+    const asc_status status = fail(err, ASC_MALFORMED, "%s: expected format '%s', found '%.80s'", file->path, expected, found);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i].format, found) == 0)
+            return fail_hint(err, status, "this is %s, for the commands %s; 'ascribe inspect' says what is in it", formats[i].what, formats[i].readers);
+    return status;
+}
+
 asc_status h5file_check_format(const h5file *file, const char *format, long major, asc_error *err)
 {
     char *found = NULL, *version = NULL;
@@ -461,7 +482,7 @@ asc_status h5file_check_format(const h5file *file, const char *format, long majo
         status =
             fail(err, ASC_MALFORMED, "%s: expected attribute format = '%s', found none", file->path, format);
     else if (strcmp(found, format) != 0)
-        status = fail(err, ASC_MALFORMED, "%s: expected format '%s', found '%s'", file->path, format, found);
+        status = fail_other_format(file, format, found, err);
     else if (!version || major_number(version) < 1)
         status = fail(err, ASC_MALFORMED, "%s: expected format_version %ld.x, found '%s'", file->path, major,
                       version ? version : "");

@@ -18,6 +18,8 @@ typedef struct asc_global_job {
     size_t n_paths;
     const char *out_path;
     int fold_case;       // words that differ in case only are one (Unicode's full case folding)
+    // Features go by their token ids in this dataset, which the results were made of ("2204"; "4895 8638": a feature of two tokens); NULL: by text.
+    const char *dataset_path;
     int overwrite;       // OUT may exist
     size_t memory_bytes; // for counting; what does not fit is sorted on disk beside OUT. 0: 256 MiB
     int (*should_stop)(void *user); // as in asc_explain_job; NULL: never. Nothing is left then
@@ -29,6 +31,10 @@ typedef struct asc_global_job {
 // outputs, named. ASC_MALFORMED: a row twice, a result without text, a damaged file.
 // ASC_STOPPED.
 asc_status asc_global_make(const asc_global_job *job, asc_error *err) ASC_MUST_USE;
+
+// The same of what B's attributions and scores are more than A's, feature by feature: for asc_global_compare. paths: A and B, both results.
+// *are_pairs = 0, and nothing is written, when they are not of the same rows of one dataset.
+asc_status asc_global_make_pairs(const asc_global_job *job, int *are_pairs, asc_error *err) ASC_MUST_USE;
 
 // Whether the file says that it is one of global importance; contents are not looked at.
 asc_status asc_global_is(const char *path, int *is_global, asc_error *err) ASC_MUST_USE;
@@ -133,7 +139,8 @@ void asc_global_table_free(asc_global_table *table); // accepts a zeroed one
 
 // ---- Comparing ----
 
-// A word of both files. `difference` = B - A of the mean; its standard error and p-value take rows of A and B as independent (Welch).
+// A word of both files. `difference` = B - A of the mean; its standard error and p-value take rows of A and B as independent (Welch), or, where
+// the comparison is paired, are those of the mean of differences within rows (n - 1 degrees), which then is `difference`.
 typedef struct asc_shift {
     const asc_global_word *a, *b; // NULL: only in the other
     double difference, std_error, p_value, q_value;
@@ -158,12 +165,14 @@ typedef struct asc_comparison {
     size_t n_classes;
     double stability_index;   // the largest of the classes
     double rate_change;       // the largest |rate_b - rate_a|
+    uint64_t n_pairs;         // rows of both, compared row by row; 0: two independent samples
 } asc_comparison;
 
 // Both must have the same classes, method, masking, output and case rule: ASC_DIFFERENT_RUN names what differs. Models, data and labels may
-// differ. query->order is ignored. asc_comparison_free takes what this left, also after a failure.
-asc_status asc_global_compare(const asc_global *a, const asc_global *b, const asc_global_query *query, asc_comparison *out,
-                              asc_error *err) ASC_MUST_USE;
+// differ. `pairs`: what asc_global_make_pairs made of the two results; NULL: rows are independent samples. In a group by prediction, correct or
+// wrong they are anyway: A and B predict differently. query->order is ignored. asc_comparison_free takes what this left, also after a failure.
+asc_status asc_global_compare(const asc_global *a, const asc_global *b, const asc_global *pairs, const asc_global_query *query,
+                              asc_comparison *out, asc_error *err) ASC_MUST_USE;
 void asc_comparison_free(asc_comparison *comparison);
 
 #ifdef __cplusplus

@@ -26,7 +26,7 @@ Makes one HTML file of results: which words matter, in which rows, how surely, a
 network and opens from disk in any browser."""
 EPILOG = """\
 FILE is a result (several of one run: part-*.h5), what 'ascribe global -o', 'ascribe evaluate -o' or
-'ascribe probe -o' kept, or what 'ascribe compare --json' printed.
+'ascribe probe -o' kept, or what 'ascribe compare --json' printed, of results or of evaluations.
 Words are summed up by 'ascribe global'. Single rows are shown of results only.
 
 examples:

@@ -98,19 +98,39 @@ def kind_of(path: str) -> str:
 
 
 def read_comparison(path: str) -> Dict[str, Any]:
+    """Of words and outputs, or (it has `faithfulness`) of two evaluations."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             comparison = json.load(file)
-        for one in comparison["classes"]:
-            for line in one["words"]:
-                line["word"], line["difference"], line["q_value"]
-            one["class"], one["spearman"], one["kendall"], one["n_common"], one["n_moved"], one["only_a"], one["only_b"]
-        for one in comparison["outputs"]:
-            one["class"], one["score_a"], one["score_b"], one["share_a"], one["share_b"], one["stability_index"]
-        comparison["a"], comparison["b"], comparison["rows_a"], comparison["rows_b"], comparison["statistics"]["min_count"]
+        if "faithfulness" in comparison:
+            _check_faithfulness(comparison)
+        else:
+            _check_words(comparison)
+        comparison["a"], comparison["b"], comparison["rows_a"], comparison["rows_b"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise PrepareError(MALFORMED, quote(path, 200), "the output of 'ascribe compare A B --json'", "other JSON") from None
     return comparison
+
+
+def _check_words(comparison: Dict[str, Any]) -> None:
+    for one in comparison["classes"]:
+        for line in one["words"]:
+            line["word"], line["difference"], line["q_value"]
+        one["class"], one["spearman"], one["kendall"], one["n_common"], one["n_moved"], one["only_a"], one["only_b"]
+    for one in comparison["outputs"]:
+        one["class"], one["score_a"], one["score_b"], one["share_a"], one["share_b"], one["stability_index"]
+    comparison["statistics"]["min_count"]
+
+
+def _check_faithfulness(comparison: Dict[str, Any]) -> None:
+    for line in comparison["faithfulness"]:
+        line["metric"], line["higher_is_better"]
+        for which in ("score", "gain"):
+            for name in ("mean_a", "mean_b", "difference", "ci_low", "ci_high", "q_value"):
+                value = line[which][name]
+                if value is not None and not isinstance(value, (int, float)):
+                    raise TypeError(name)
+    comparison["paired"], comparison["rows_shared"], comparison["n_worse"]
 
 
 class Material:
@@ -125,10 +145,8 @@ class Material:
             if kind not in (RESULT, GLOBAL, COMPARISON, *known):
                 raise PrepareError(MALFORMED, quote(path, 200), "a result, a file of 'ascribe global' or of 'ascribe compare --json'", quote(kind or "a file of no format"))
             self.by_kind.setdefault(kind, []).append(path)
-        for kind in (GLOBAL, COMPARISON):
-            if len(self.by_kind.get(kind, ())) > 1:
-                raise PrepareError(USAGE, "arguments", "one %s at most" % ("file of 'ascribe global'" if kind == GLOBAL else kind), "%d" % len(self.by_kind[kind]),
-                                   "'ascribe global A B -o C' makes one of several" if kind == GLOBAL else "")
+        if len(self.by_kind.get(GLOBAL, ())) > 1:
+            raise PrepareError(USAGE, "arguments", "one file of 'ascribe global' at most", "%d" % len(self.by_kind[GLOBAL]), "'ascribe global A B -o C' makes one of several")
         self._folder = tempfile.mkdtemp(prefix="ascribe-report-")
         self.results: List[ascribe_results.Result] = []
         try:
@@ -150,7 +168,7 @@ class Material:
 
     def _open(self) -> None:
         paths = self.by_kind.get(RESULT, [])
-        self.comparison = read_comparison(self.by_kind[COMPARISON][0]) if COMPARISON in self.by_kind else None
+        self._read_comparisons(self.by_kind.get(COMPARISON, ()))
         self.global_path: Optional[str] = self.by_kind.get(GLOBAL, [None])[0]
         self.class_names: List[str] = []
         if paths or self.global_path:
@@ -166,6 +184,16 @@ class Material:
             self._survey = survey(self.results, self.label_classes) if self.results else None
             self._choose_classes()
             self._read_tables()
+
+    def _read_comparisons(self, paths: Sequence[str]) -> None:
+        found = [read_comparison(path) for path in paths]
+        of_words = [one for one in found if "faithfulness" not in one]
+        of_faithfulness = [one for one in found if "faithfulness" in one]
+        for kind, comparisons in (("words", of_words), ("evaluations", of_faithfulness)):
+            if len(comparisons) > 1:
+                raise PrepareError(USAGE, "arguments", "one %s of %s at most" % (COMPARISON, kind), "%d" % len(comparisons))
+        self.comparison: Optional[Dict[str, Any]] = of_words[0] if of_words else None
+        self.faithfulness: Optional[Dict[str, Any]] = of_faithfulness[0] if of_faithfulness else None
 
     survey = property(lambda self: self._survey, doc="of the results; None without any")
 

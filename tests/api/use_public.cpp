@@ -175,7 +175,9 @@ void use_global(const char *path)
     const asc_global_query query = asc_global_query_default();
     expect(asc_global_describe(global)->n_words > 0, "global.h: there are words");
     expect(asc_global_rank(global, &query, &table, &err) == ASC_OK && table.n_words > 0 && table.words[0].mean_abs > 0, "global.h: words are ranked", &err);
-    expect(asc_global_compare(global, global, &query, &comparison, &err) == ASC_OK && comparison.n_shifts == table.n_words, "global.h: it compares", &err);
+    int are_pairs = 1;
+    expect(asc_global_make_pairs(&job, &are_pairs, &err) == ASC_USAGE && !are_pairs, "global.h: a pair is two results");
+    expect(asc_global_compare(global, global, nullptr, &query, &comparison, &err) == ASC_OK && comparison.n_shifts == table.n_words, "global.h: it compares", &err);
     asc_comparison_free(&comparison);
     asc_global_table_free(&table);
     asc_global_close(global);
@@ -190,11 +192,26 @@ void use_evaluate(const char *model_path, const char *dataset_path, const char *
     job.model_path = model_path;
     job.dataset_path = dataset_path;
     job.result_path = result_path;
+    const std::string out = std::string(result_path) + ".evaluation.h5";
+    job.out_path = out.c_str();
+    job.force = true;
     job.n_orders = 2;
     job.options = asc_explain_options_default();
     job.options.n_rows = 4;
     expect(asc_evaluate(&job, &summary, &err) == ASC_OK && summary.n_rows > 0, "evaluate.h: it evaluates", &err);
     expect(std::strcmp(summary.metrics[0].name, "comprehensiveness_aopc") == 0, "evaluate.h: metrics have names");
+    int is_evaluation = 0;
+    asc_evaluation *evaluation = nullptr;
+    asc_evaluation_comparison comparison{};
+    expect(asc_evaluation_is(out.c_str(), &is_evaluation, &err) == ASC_OK && is_evaluation, "evaluate.h: it is an evaluation", &err);
+    expect(asc_evaluation_open(out.c_str(), &evaluation, &err) == ASC_OK, "evaluate.h: the file opens", &err);
+    if (evaluation) {
+        const size_t n_evaluated = asc_evaluation_describe(evaluation)->summary->n_evaluated;
+        expect(n_evaluated == summary.n_evaluated, "evaluate.h: its rows are there");
+        expect(asc_evaluation_compare(evaluation, evaluation, &comparison, &err) == ASC_OK && comparison.n_rows_a == n_evaluated, "evaluate.h: it compares", &err);
+    }
+    asc_evaluation_close(evaluation);
+    std::remove(out.c_str());
     job.n_orders = 0;
     expect(asc_evaluate(&job, &summary, &err) == ASC_USAGE, "evaluate.h: no orders are refused");
 }

@@ -37,6 +37,10 @@ def probe(what, old, new):
     return canary("probe", "host/io/probe_file.c", what, old, new)
 
 
+def evaluation(what, old, new):
+    return canary("evaluation", "host/evaluate/evaluation_read.c", what, old, new)
+
+
 def dataset(file, what, old, new):
     return canary("dataset", "host/io/" + file, what, old, new)
 
@@ -107,6 +111,11 @@ CANARIES = [
     words("cells in any order", "global_cell_compare(&word->cells[k - 1], &word->cells[k]) >= 0", "0"),
     words("row ids in any order", "(*ids)[i] <= (*ids)[i - 1]", "0"),
     words("a group of no label", "group->label < (int64_t)f->facts.n_label_names && ", ""),
+    evaluation("a class that is none", "(size_t)row->class_index >= e->info.n_classes || ", ""),
+    evaluation("scores beyond 1", "(double)fabsf(score) <= 1 + rounding", "true"),
+    evaluation("probabilities below 0", "!(curve[i] >= 0 && curve[i] <= 1)", "!(curve[i] <= 1)"),
+    evaluation("an id twice", "e->rows[i].id == e->rows[i - 1].id", "0"),
+    evaluation("no features", " || row->n_features < 1", ""),
     probe("attention of another size than its row", "expected != found", "0"),
     probe("a token that is none", "|| index[i] > most", ""),
     probe("a position before the first", "index[i] < -1 || ", ""),

@@ -1,6 +1,7 @@
 // Makes the seed files of the fuzz targets: make_corpus FOLDER. Their text forms (config, safetensors headers) are in the
-// corpus as they are; here is what takes a writer: datasets, a result, global importance, a probe, parts and masks. contiguous.h5 is chunked.h5 after
+// corpus as they are; here is what takes a writer: datasets, a result, global importance, an evaluation, a probe, parts and masks. contiguous.h5 is chunked.h5 after
 // `h5repack -l CONTI -f NONE`.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include <ascribe/global.h>
 
+#include "evaluate/evaluation_file.h"
 #include "io/mask_file.h"
 #include "io/merge.h"
 #include "io/part.h"
@@ -102,11 +104,35 @@ static void make_probe(const char *path)
     probe_content_free(&content);
 }
 
+// Three rows of two features, two points each, the last one without a rationale.
+static void make_evaluation(const char *path)
+{
+    enum { N_EVALUATED = 3 };
+    asc_error err = {0};
+    static const char *const classes[] = {"no", "yes"};
+    row_scores rows[N_EVALUATED];
+    asc_evaluation_summary summary = {.n_rows = N_EVALUATED, .n_evaluated = N_EVALUATED};
+    for (size_t i = 0; i < N_EVALUATED; i++) {
+        rows[i] = (row_scores){.id = 10 + i, .class_index = (int32_t)(i % 2), .n_features = 2, .output = 0.75f, .base_value = 0.5f};
+        for (size_t m = 0; m < ASC_EVALUATION_METRICS; m++)
+            rows[i].attribution.metrics[m] = m >= SCORES_PLAUSIBILITY && i + 1 == N_EVALUATED ? NAN : 0.25f + 0.125f * (float)i;
+        for (size_t k = 0; k < PLAN_MOST_POINTS; k++) {
+            rows[i].fractions[k] = k < 3 ? (float)k / 2 : NAN;
+            rows[i].attribution.deletion[k] = rows[i].attribution.insertion[k] = k < 3 ? 0.5f : NAN;
+        }
+        rows[i].random = rows[i].attribution;
+    }
+    scores_summarise(rows, N_EVALUATED, &summary);
+    const evaluation_file file = {.path = path, .manifest = "{\"policy\":\"remove\"}", .settings = "{\"random_orders\":2}", .class_names = classes,
+                                  .n_classes = 2, .rows = rows, .n_rows = N_EVALUATED, .summary = &summary};
+    assert_int_equal(evaluation_file_write(&file, &err), ASC_OK);
+}
+
 static void make_all(void **state)
 {
     const char *to = *state;
     char path[TEMP_PATH_SIZE];
-    static const char *const folders[] = {"dataset", "result", "part", "masks", "global", "probe"};
+    static const char *const folders[] = {"dataset", "result", "part", "masks", "global", "evaluation", "probe"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         temp_folder_join(to, folders[i], path);
         mkdir(path, 0777);
@@ -122,6 +148,8 @@ static void make_all(void **state)
     make_global(to, job);
     temp_folder_join(to, "masks/chunked.h5", path);
     make_masks(path);
+    temp_folder_join(to, "evaluation/chunked.h5", path);
+    make_evaluation(path);
     temp_folder_join(to, "probe/chunked.h5", path);
     make_probe(path);
     make_part(to, 0);

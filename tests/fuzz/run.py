@@ -3,7 +3,7 @@
 
 canaries: plants one bug at a time (tests/fuzz/canaries.py) in a copy of a source file in the build folder, links the
 target with it and lets it run; every bug must be found within 60 s of processor time. The sources are not touched.
-clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset, masks, global, probe: 100,000); nothing may
+clean:    runs the targets as they are, 20 s each, --long: 10,000,000 executions (dataset, masks, global, evaluation, probe: 100,000); nothing may
 be found. What is found stays in DIR/fuzz/clean-TARGET/, what libFuzzer says in DIR/fuzz/clean-TARGET/log, line by line.
 A run that takes longer than a minute says so every minute.
 rules:    takes away one rule of the HDF5 reader at a time, in any build; exactly the file that test_hostile_hdf5 made
@@ -25,8 +25,8 @@ from canaries import CANARIES, RULES
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TARGETS = {"safetensors": 10_000_000, "config": 10_000_000, "part": 10_000_000, "plan": 10_000_000, "dataset": 100_000, "masks": 100_000, "global": 100_000,
-           "probe": 100_000}
-HDF5_TARGETS = ("dataset", "masks", "global", "probe")
+           "evaluation": 100_000, "probe": 100_000}
+HDF5_TARGETS = ("dataset", "masks", "global", "evaluation", "probe")
 CANARY_CPU_S = 60
 CLEAN_S = 20
 REPORT_S = 60

@@ -19,6 +19,7 @@ import numpy as np
 
 import ascribe_results
 from ascribe_scripts import report, report_charts, report_convergence, report_page
+from test_compare_evaluations import made_scores, write_evaluation
 from test_global import CLASSES, made_rows, summed_up, write_result
 from test_probe import MODELS, write_dataset
 
@@ -235,6 +236,29 @@ class Numbers(Folder):
         self.assertIn(accuracy, " ".join(second.texts))
         both = self.page(self.path("g.h5"), self.path("r.h5"))
         self.assertEqual(both.data["rows"], first.data["rows"])
+
+    def test_two_evaluations_compared(self):
+        """The shift of faithfulness, beside that of words."""
+        result(self.path("r.h5"))
+        paths = [write_evaluation(self.path(name + ".h5"), list(range(40)), made_scores(list(range(40)), seed, shift)) for name, seed, shift in (("a", 1, 0), ("b", 2, -0.1))]
+        with open(self.path("c.json"), "w") as file:
+            subprocess.run([PROGRAM, "compare", *paths, "--json"], check=True, stdout=file)
+        page = self.page(self.path("r.h5"), self.path("c.json"))
+        self.assertIn("compare", [facts["id"] for facts in page.all("section")])
+        with open(self.path("c.json")) as file:
+            lines = json.load(file)["faithfulness"]
+        cells = " ".join(page.texts)
+        for line in lines:
+            self.assertIn(line["metric"], cells)
+            self.assertIn(report_charts.number(line["gain"]["difference"], 3, True), cells)
+        self.assertIn("row by row over the 40 rows of both", cells)
+        self.assertGreater(self.text.count('<span class="wrong">worse</span>'), 3)
+        alone = self.page(self.path("c.json"))
+        self.assertEqual([facts["id"] for facts in alone.all("section")], ["compare"])
+        self.assertIn("one comparison of evaluations at most", self.refused(64, self.path("c.json"), self.path("c.json"), output=self.path("other.html")))
+        with open(self.path("d.json"), "w") as file:
+            json.dump({"a": "", "b": "", "rows_a": 1, "rows_b": 1, "faithfulness": [dict(lines[0], score="x")]}, file)
+        self.assertIn("ascribe compare", self.refused(65, self.path("d.json"), output=self.path("other.html")))
 
     def test_two_results_and_a_comparison(self):
         write_result(self.path("a.h5"), made_rows(60))
