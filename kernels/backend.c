@@ -73,6 +73,25 @@ const char *backend_kernel_set(const asc_backend *backend)
     return backend->kernel_set;
 }
 
+const char *backend_algorithms(const asc_backend *backend)
+{
+    return backend->algorithms ? backend->algorithms : "";
+}
+
+asc_status backend_propose_algorithms(asc_stream *stream, asc_error *err)
+{
+    if (!stream->backend->ops.propose_algorithms)
+        return ASC_OK;
+    return leave(stream, enter(stream)->propose_algorithms(stream, err));
+}
+
+asc_status backend_obey_algorithms(asc_stream *stream, const char *algorithms, asc_error *err)
+{
+    if (!stream->backend->ops.obey_algorithms)
+        return ASC_OK;
+    return leave(stream, enter(stream)->obey_algorithms(stream, algorithms, err));
+}
+
 asc_status stream_create(asc_backend *backend, asc_stream **out, asc_error *err)
 {
     *out = NULL;

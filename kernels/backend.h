@@ -87,6 +87,16 @@ const char *backend_name(const asc_backend *backend);       // "ref", "cpu"
 // What decides a result's last bits: library, version, kernel names, tile. Part of a run's manifest.
 const char *backend_kernel_set(const asc_backend *backend);
 
+// Which algorithms of the matrix library its linear maps use, where the library has several that differ in the last bit (gemm_choice.h); else "".
+// The library's own choice until one of the two below. Valid until maps are made, or one of the two is called.
+const char *backend_algorithms(const asc_backend *backend);
+// Times the library's algorithms for all maps made so far, and takes the fastest whose rows have the same bits in any number of rows. For the time
+// being nobody else uses the backend, here and below. The next process may find others the fastest: the text is to be kept.
+asc_status backend_propose_algorithms(asc_stream *stream, asc_error *err);
+// Takes those of a text that another process kept, all or none. ASC_DIFFERENT_RUN names the one that is missing in it or that the library does not
+// take on this device.
+asc_status backend_obey_algorithms(asc_stream *stream, const char *algorithms, asc_error *err);
+
 // Device memory in bytes: held by this backend now, and the most at one time; and what was free, and all there is, when it was opened. Zeros
 // where the device is the processor.
 typedef struct backend_memory {

@@ -77,6 +77,10 @@ typedef struct asc_backend_ops {
     asc_status (*linear_create)(asc_linear *linear, const double *weight, const double *bias, asc_error *err);
     void (*linear_destroy)(asc_linear *linear);
 
+    // (optional) NULL, both: there is nothing to choose. They set backend->algorithms, as linear_create does.
+    asc_status (*propose_algorithms)(asc_stream *stream, asc_error *err);
+    asc_status (*obey_algorithms)(asc_stream *stream, const char *algorithms, asc_error *err);
+
     // (optional) Called around every slot below and around upload and download; NULL when nothing needs to happen.
     void (*enter)(asc_backend *backend);
     void (*leave)(asc_backend *backend);
@@ -102,6 +106,7 @@ struct asc_backend {
     asc_backend_ops ops; // a copy, so that a backend can start from another's table
     asc_precision precision;
     const char *kernel_set;
+    const char *algorithms; // NULL: there is nothing to choose, or nothing yet
     void *impl;
     int device;    // of cuda: which GPU
     bool planning; // of cuda (cuda_choice)
@@ -121,7 +126,7 @@ typedef struct asc_backend_module {
     asc_status (*describe_device)(int device, gpu_facts *facts, asc_error *err);
     asc_status (*check_device)(int device, asc_error *err); // ASC_NO_DEVICE when it is not there or too old
 } asc_backend_module;
-enum { ASC_BACKEND_INTERFACE = 2 };
+enum { ASC_BACKEND_INTERFACE = 3 };
 #define ASC_BACKEND_MODULE_SYMBOL "ascribe_backend_module"
 
 static inline void *view_data(asc_view view, size_t element_bytes)

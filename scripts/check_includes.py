@@ -24,7 +24,7 @@ def rule(quoted="", public="", libraries=""):
     return {"quoted": quoted.split(), "public": public.split(), "libraries": libraries.split()}
 
 
-KERNELS = "both.h backend.h backend_ops.h backend_check.h shapes.h philox.h output_transform.h libm_digest.h gelu.h team.h solve/* base/fail.h base/checked.h"
+KERNELS = "both.h backend.h backend_ops.h backend_check.h shapes.h philox.h output_transform.h libm_digest.h gelu.h gemm_choice.h team.h solve/* base/fail.h base/checked.h"
 
 # The longest matching folder counts. A header in quotes that stands in the including file's own folder is named from
 # the module's root (base/fail.h), except in host/cli, which is seen by nobody.

@@ -67,6 +67,9 @@ typedef struct cuda_waits {
     unsigned n_stream_waits, n_event_waits, n_dry_waits;
 } cuda_waits;
 
+// Of cuBLASLt, emulated.
+enum { CUDA_SUMS_ASCENDING = 21, CUDA_SUMS_DESCENDING = 22, CUDA_SUMS_BY_COLUMNS = 23, CUDA_SUMS_OF_ROWS = -1 };
+
 typedef struct cuda_emulation {
     void (*fail)(unsigned at, bool forever);
     unsigned (*calls)(void);
@@ -78,6 +81,7 @@ typedef struct cuda_emulation {
     unsigned (*calls_after_loss)(void);
     void (*new_context)(void);
     cuda_waits (*waits)(bool reset);
+    void (*products)(int fastest_id, int refused_id);
 } cuda_emulation;
 
 static inline cuda_emulation cuda_emulation_of_module(void)
@@ -98,6 +102,7 @@ static inline cuda_emulation cuda_emulation_of_module(void)
     *(void **)&found.calls_after_loss = dlsym(module, "emulate_calls_after_loss");
     *(void **)&found.new_context = dlsym(module, "emulate_new_context");
     *(void **)&found.waits = dlsym(module, "emulate_waits");
+    *(void **)&found.products = dlsym(module, "emulate_products");
     dlclose(module);
     return found;
 }

@@ -144,7 +144,13 @@ asc_status bench_open_engine(const bench *b, const explain_request *request, eng
         .step_tokens = b->options.step_tokens,
         .max_row_tokens = longest < n_max_tokens ? longest : n_max_tokens,
     };
-    return engine_create(&config, out, b->err);
+    TRY(engine_create(&config, out, b->err));
+    const asc_status status = engine_propose(*out, b->err);
+    if (status == ASC_OK)
+        return ASC_OK;
+    engine_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
 asc_status bench_warm_up(const bench *b, engine *e)
@@ -249,6 +255,7 @@ static asc_status measure(bench *b)
     bench_say(b, "loading the weights", 0);
     TRY(bench_open_engine(b, &b->request, &e));
     snprintf(b->report->kernel_set, sizeof b->report->kernel_set, "%s", engine_kernel_set(e));
+    snprintf(b->report->gemm_algorithms, sizeof b->report->gemm_algorithms, "%s", engine_algorithms(e));
     bench_say(b, "measuring", b->expected_s > b->job->seconds ? b->expected_s : b->job->seconds);
     const asc_status status = run_passes(b, e);
     engine_destroy(e);

@@ -161,13 +161,14 @@ static json_t *join(json_t *into, json_t *from)
 
 static json_t *describe_what(const asc_bench_job *job, const asc_bench_report *report)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "version", asc_version(),
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "version", asc_version(),
                      "shape", json_text(job->shape), "model", json_text(job->model_path), "data",
                      json_text(job->dataset_path), "architecture", json_text(report->architecture), "layers",
                      (json_int_t)report->n_layers, "hidden", (json_int_t)report->n_hidden, "heads",
                      (json_int_t)report->n_heads, "ffn", (json_int_t)report->n_ffn, "parameters",
                      (json_int_t)report->n_parameters, "device", json_text(report->device), "kernel_set",
-                     json_text(report->kernel_set), "backend", json_text(report->backend), "precision", json_text(report->precision), "workers",
+                     json_text(report->kernel_set), "gemm_algorithms", json_text(report->gemm_algorithms), "backend",
+                     json_text(report->backend), "precision", json_text(report->precision), "workers",
                      (json_int_t)report->n_workers);
 }
 

@@ -255,11 +255,12 @@ static asc_status evaluate_rows(evaluation *e)
 static char *settings_text(const evaluation *e)
 {
     json_t *fractions = json_array();
+    const char *algorithms = engine_algorithms(e->engine);
     for (size_t bin = 0; bin < PLAN_N_BINS; bin++)
         json_array_append_new(fractions, json_real(plan_bins[bin] / 100.0));
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:s, s:I, s:s, s:s, s:s, s:f}", "result_digest", result_stored_digest(e->result), "backend",
-        engine_backend(e->engine), "kernel_set", engine_kernel_set(e->engine), "precision", request_precision_name(&e->request), "seed",
+        "{s:s, s:s, s:s, s:s*, s:s, s:I, s:I, s:o, s:s, s:I, s:s, s:s, s:s, s:f}", "result_digest", result_stored_digest(e->result), "backend",
+        engine_backend(e->engine), "kernel_set", engine_kernel_set(e->engine), "gemm_algorithms", algorithms[0] ? algorithms : NULL, "precision", request_precision_name(&e->request), "seed",
         (json_int_t)e->job->options.seed, "random_orders", (json_int_t)e->job->n_orders, "aopc_thresholds", fractions, "rounding",
         "ceil(fraction n)", "curve_steps", (json_int_t)PLAN_MOST_STEPS, "value", "probability of the predicted class", "order",
         "descending attribution to the predicted class", "interval", "95 %, Student's t over rows", "rationale_share", e->mean_share);

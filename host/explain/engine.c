@@ -79,6 +79,48 @@ static asc_status start_workers(engine *e, asc_error *err)
     }
 }
 
+// What makes of itself another engine obeys this one's (overflow.h).
+static asc_status test_algorithms(engine *e, asc_error *err)
+{
+    e->config.algorithms = backend_algorithms(e->backend);
+    return self_test_run(e->model, e->pool, e->workers, err);
+}
+
+static asc_status propose(void *context, size_t worker, size_t task, asc_error *err)
+{
+    engine *e = context;
+    (void)task;
+    return backend_propose_algorithms(e->streams[worker], err);
+}
+
+asc_status engine_propose(engine *e, asc_error *err)
+{
+    if (!e->config.algorithms[0])
+        return ASC_OK;
+    TRY(pool_run(e->pool, 1, propose, e, err));
+    return test_algorithms(e, err);
+}
+
+static asc_status obey(void *context, size_t worker, size_t task, asc_error *err)
+{
+    engine *e = context;
+    (void)task;
+    return backend_obey_algorithms(e->streams[worker], e->config.algorithms, err);
+}
+
+asc_status engine_obey(engine *e, const char *algorithms, asc_error *err)
+{
+    e->config.algorithms = algorithms;
+    const asc_status status = pool_run(e->pool, 1, obey, e, err);
+    e->config.algorithms = backend_algorithms(e->backend);
+    return status == ASC_OK ? test_algorithms(e, err) : status;
+}
+
+const char *engine_algorithms(const engine *e)
+{
+    return backend_algorithms(e->backend);
+}
+
 static asc_status start(engine *e, asc_error *err)
 {
     const engine_config *config = &e->config;
@@ -96,7 +138,7 @@ static asc_status start(engine *e, asc_error *err)
     TRY(pool_create(config->n_workers, &e->pool, err));
     pool_set_stop(e->pool, &config->request->stop);
     TRY(start_workers(e, err));
-    return self_test_run(e->model, e->pool, e->workers, err);
+    return config->algorithms && config->algorithms[0] ? engine_obey(e, config->algorithms, err) : test_algorithms(e, err);
 }
 
 asc_status engine_create(const engine_config *config, engine **out, asc_error *err)

@@ -23,6 +23,7 @@ typedef struct engine_config {
     size_t step_tokens;    // tokens a step aims at; 0 = default
     size_t max_row_tokens; // longest row that will come
     size_t wave_bytes;     // of the batches that are on the device at once; 0 = default
+    const char *algorithms; // to obey from the beginning (engine_obey), as long as the engine lives; NULL or "": the library's own choice
     asc_log log;
 } engine_config;
 
@@ -33,6 +34,14 @@ void engine_destroy(engine *e); // accepts NULL
 
 const char *engine_backend(const engine *e);
 const char *engine_kernel_set(const engine *e);
+
+// Which algorithms the matrix library's products have, as far as several would do (backend_algorithms); "" where there is nothing to choose. They
+// belong to what decides a result. Until one of the two below, or of the engine's end.
+const char *engine_algorithms(const engine *e);
+// Takes the fastest ones here, by timing them, or those that another process kept (ASC_DIFFERENT_RUN where this device cannot); then what
+// engine_create checked is checked again. Not while it explains.
+asc_status engine_propose(engine *e, asc_error *err);
+asc_status engine_obey(engine *e, const char *algorithms, asc_error *err);
 
 // Called about ten times a second from the thread that waits in engine_explain.
 void engine_set_tick(engine *e, void (*tick)(void *context), void *context);

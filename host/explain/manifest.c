@@ -54,6 +54,7 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
     const explain_request *request = facts->request;
     const asc_model_info *model = asc_model_describe(facts->model);
     const bool sampled = request->method->has_budget, open = !facts->backend;
+    const bool has_algorithms = facts->gemm_algorithms && facts->gemm_algorithms[0];
     char masks_sha256[HASH_HEX_SIZE];
     char dataset_sha256[HASH_HEX_SIZE], savings[SAVINGS_TEXT_SIZE];
     *text = NULL;
@@ -61,7 +62,7 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
     hash_hex(facts->dataset_sha256, dataset_sha256);
     hash_hex(request->masks_sha256, masks_sha256);
     json_t *object = json_pack(
-        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s*, s:s*, s:s*, s:s*, s:o*, s:s*}",
+        "{s:i, s:i, s:{s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:s, s:s, s:o?, s:i, s:I, s:s, s:i, s:s, s:o, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*, s:s*}",
         "manifest_version", 1, "numerics_version", NUMERICS_VERSION,
         "model", "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
         "dataset", "sha256", dataset_sha256, "first_row", (json_int_t)facts->first_position, "n_rows", (json_int_t)facts->n_rows,
@@ -71,6 +72,7 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
         "policy", request_policy_name(request), "mask_token_id", request->policy == ASC_POLICY_REPLACE ? (int)request->mask_token_id : -1,
         "output", request_output_name(request), "target", target_json(request), "seed", (json_int_t)request->seed,
         "backend", facts->backend, "kernel_set", facts->kernel_set,
+        "gemm_algorithms", has_algorithms ? facts->gemm_algorithms : NULL,
         "savings", open ? NULL : savings, "precision", open ? NULL : request_precision_name(request),
         "selection", selection_json(request), "masks_sha256", request->masks ? masks_sha256 : NULL);
     TRY(dump(object, text, err));
@@ -80,6 +82,15 @@ asc_status manifest_make(const manifest_facts *facts, char **text, uint8_t hash[
     }
     hash_bytes(*text, strlen(*text), hash);
     return ASC_OK;
+}
+
+asc_status manifest_algorithms(const char *manifest, char **out, asc_error *err)
+{
+    json_t *object = json_loads(manifest, 0, NULL);
+    const char *text = json_string_value(json_object_get(object, "gemm_algorithms"));
+    *out = text ? strdup(text) : NULL;
+    json_decref(object);
+    return text && !*out ? fail_memory(err, "the algorithms", strlen(text)) : ASC_OK;
 }
 
 // Bytes of the UTF-8 character at `text`; 0 when there is none.
@@ -186,7 +197,7 @@ static void note_difference(difference_list *list, const char *field, const json
 
 static bool is_open_field(const char *field)
 {
-    static const char *const fields[] = {"backend", "kernel_set", "savings", "precision"};
+    static const char *const fields[] = {"backend", "kernel_set", "gemm_algorithms", "savings", "precision"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (strcmp(field, fields[i]) == 0)
             return true;

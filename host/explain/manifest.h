@@ -18,6 +18,7 @@ typedef struct manifest_facts {
     const asc_model *model;
     const explain_request *request;
     const char *backend, *kernel_set; // NULL: open still, for a plan; then precision and savings are too
+    const char *gemm_algorithms; // engine_algorithms; NULL or "": there is nothing to choose, or not in common
     const uint8_t *dataset_sha256;
     int64_t first_position, n_rows;
 } manifest_facts;
@@ -33,6 +34,9 @@ typedef struct manifest_pair {
     bool is_open;
 } manifest_pair;
 size_t manifest_differences(const manifest_pair *pair, char *text, size_t size);
+
+// The algorithms that a manifest names, or NULL. The caller frees them.
+asc_status manifest_algorithms(const char *manifest, char **out, asc_error *err);
 
 // The kernel set of a run whose parts may come from several.
 extern const char manifest_mixed[];

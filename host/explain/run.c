@@ -125,6 +125,36 @@ static asc_status open_inputs(run *r)
     return job->options.force || !job->out_path ? ASC_OK : run_output_read(job->out_path, &stop, &r->output, r->err);
 }
 
+asc_status run_describe(run *r, const char *algorithms)
+{
+    const bool is_mixed = r->job->options.allow_mixed;
+    const manifest_facts facts = {
+        .model = r->model,
+        .request = &r->request,
+        .backend = engine_backend(r->engine),
+        .kernel_set = is_mixed ? manifest_mixed : engine_kernel_set(r->engine),
+        .gemm_algorithms = is_mixed ? NULL : algorithms,
+        .dataset_sha256 = r->dataset_sha256,
+        .first_position = r->first_position,
+        .n_rows = r->n_rows,
+    };
+    free(r->manifest);
+    r->manifest = NULL;
+    return manifest_make(&facts, &r->manifest, r->manifest_hash, r->err);
+}
+
+// Whether what stands at OUT is this run's result does not hang on what would be the fastest today.
+static asc_status describe_like_output(run *r)
+{
+    char *algorithms = NULL;
+    if (r->output.manifest)
+        TRY(manifest_algorithms(r->output.manifest, &algorithms, r->err));
+    const bool has_any = engine_algorithms(r->engine)[0] != '\0' || r->planning;
+    const asc_status status = run_describe(r, has_any ? algorithms : NULL);
+    free(algorithms);
+    return status;
+}
+
 asc_status run_open(run *r)
 {
     const asc_explain_job *job = r->job;
@@ -135,16 +165,7 @@ asc_status run_open(run *r)
     TRY(check_masks(r));
     TRY(dataset_hash(r->dataset, r->dataset_sha256, r->err));
     TRY(open_engine(r));
-    const manifest_facts facts = {
-        .model = r->model,
-        .request = &r->request,
-        .backend = engine_backend(r->engine),
-        .kernel_set = job->options.allow_mixed ? manifest_mixed : engine_kernel_set(r->engine),
-        .dataset_sha256 = r->dataset_sha256,
-        .first_position = r->first_position,
-        .n_rows = r->n_rows,
-    };
-    TRY(manifest_make(&facts, &r->manifest, r->manifest_hash, r->err));
+    TRY(describe_like_output(r));
     if (job->out_path)
         TRY(run_folder_name(job->out_path, &r->folder, r->err));
     r->summary->backend = request_backend_name(&r->request);

@@ -167,6 +167,20 @@ asc_status run_part_path(const run *r, size_t index, char **path, asc_error *err
     return merge_part_path(r->folder.path, (int64_t)index, path, err);
 }
 
+// Where the manifest has no algorithms, a part says which ones made it, by a digest.
+static void name_kernel_set(const run *r, char text[PART_KERNEL_SET_SIZE])
+{
+    uint8_t hash[HASH_BYTES];
+    char digest[HASH_HEX_SIZE];
+    const char *algorithms = engine_algorithms(r->engine);
+    snprintf(text, PART_KERNEL_SET_SIZE, "%s", engine_kernel_set(r->engine));
+    if (!r->job->options.allow_mixed || algorithms[0] == '\0')
+        return;
+    hash_bytes(algorithms, strlen(algorithms), hash);
+    hash_hex(hash, digest);
+    snprintf(text, PART_KERNEL_SET_SIZE, "%.200s; algorithms %.16s", engine_kernel_set(r->engine), digest);
+}
+
 part_header run_part_header(const run *r, size_t index)
 {
     const int64_t *starts = r->division.starts;
@@ -178,7 +192,7 @@ part_header run_part_header(const run *r, size_t index)
         .n_classes = (uint32_t)r->model->n_classes,
         .n_fit = (uint32_t)r->request.method->n_fit,
     };
-    snprintf(header.kernel_set, sizeof header.kernel_set, "%s", engine_kernel_set(r->engine));
+    name_kernel_set(r, header.kernel_set);
     memcpy(header.manifest_hash, r->manifest_hash, sizeof header.manifest_hash);
     return header;
 }

@@ -43,9 +43,13 @@ typedef struct run {
     asc_error *err;
 } run;
 
-// Opens model, dataset and engine, chooses rows, makes the manifest. `job`, `summary` and `err` are set, the folder is not taken, the rest is
+// Opens model, dataset and engine, chooses rows, makes the manifest: with the algorithms of the result at OUT, as long as it is not settled. `job`, `summary` and `err` are set, the folder is not taken, the rest is
 // zero. Writes nothing. run_close afterwards, whatever the status.
 asc_status run_open(run *r);
+
+// Makes the manifest anew, with these algorithms of matrix products (NULL or "": none). A run whose parts may come from several kernel sets has
+// none in common.
+asc_status run_describe(run *r, const char *algorithms);
 void run_close(run *r);
 
 // What OUT means for the run: nothing is left to do if it is its result (summary->already_complete). ASC_CANNOT_CREATE when it is

@@ -58,23 +58,46 @@ static asc_status check_plan(const run *r)
     return fail_hint(r->err, ASC_DIFFERENT_RUN, "put back what the plan was made of, or make a new plan");
 }
 
+static asc_status hint_other(const run *r)
+{
+    if (r->job->plan)
+        return fail_hint(r->err, ASC_DIFFERENT_RUN, "finish that run, or remove %.300s to start over", r->folder.path);
+    return fail_hint(r->err, ASC_DIFFERENT_RUN, "finish that run, remove %.300s, or add --force to start over", r->folder.path);
+}
+
 static asc_status fail_different(const run *r, const run_record *there)
 {
     char words[WORDS_SIZE];
     const manifest_pair pair = {"the run", there->manifest, r->manifest, false};
     (void)manifest_differences(&pair, words, sizeof words);
     (void)fail(r->err, ASC_DIFFERENT_RUN, "%.250s belongs to another run: %s", r->folder.path, words);
-    if (r->job->plan)
-        return fail_hint(r->err, ASC_DIFFERENT_RUN, "finish that run, or remove %.300s to start over", r->folder.path);
-    return fail_hint(r->err, ASC_DIFFERENT_RUN, "finish that run, remove %.300s, or add --force to start over", r->folder.path);
+    return hint_other(r);
+}
+
+// The run's algorithms are obeyed, whatever is the fastest here.
+static asc_status obey(run *r, const run_record *there, const char *algorithms)
+{
+    TRY(run_describe(r, algorithms));
+    if (memcmp(there->manifest_hash, r->manifest_hash, HASH_BYTES) != 0)
+        return fail_different(r, there);
+    if (!algorithms)
+        return ASC_OK;
+    const asc_status status = engine_obey(r->engine, algorithms, r->err);
+    if (status != ASC_DIFFERENT_RUN)
+        return status;
+    (void)fail_context(r->err, status, "%.250s belongs to another run: gemm_algorithms", r->folder.path);
+    return hint_other(r);
 }
 
 // Takes the division out of the record.
 static asc_status adopt(run *r, run_record *there)
 {
     const asc_plan *plan = r->job->plan;
-    if (memcmp(there->manifest_hash, r->manifest_hash, HASH_BYTES) != 0)
-        return fail_different(r, there);
+    char *algorithms = NULL;
+    TRY(manifest_algorithms(there->manifest, &algorithms, r->err));
+    const asc_status status = obey(r, there, algorithms);
+    free(algorithms);
+    TRY(status);
     if (plan && !division_same_parts(&there->division, &plan->division)) {
         (void)fail(r->err, ASC_DIFFERENT_RUN, "%s: the run is divided into %zu parts, the plan into %zu others", r->folder.path,
                    there->division.n_parts, plan->division.n_parts);
@@ -138,6 +161,15 @@ static asc_status find_record(run *r, const char *path, bool *found)
     return *found ? ASC_OK : fail_unknown_part(r, name);
 }
 
+// Once for the whole run. Where its parts may come from several kernel sets each has the library's own choice, which its library and device decide.
+static asc_status choose_algorithms(run *r)
+{
+    if (r->job->options.allow_mixed)
+        return ASC_OK;
+    TRY(engine_propose(r->engine, r->err));
+    return run_describe(r, engine_algorithms(r->engine));
+}
+
 // Finds the record, or makes the division that there is to be.
 static asc_status settle_folder(run *r, const char *path, bool write)
 {
@@ -148,7 +180,10 @@ static asc_status settle_folder(run *r, const char *path, bool write)
     if (found)
         return ASC_OK;
     TRY(r->job->plan ? copy_division(&r->job->plan->division, &r->division, r->err) : divide_rows(r, &r->division));
-    return write ? write_record(r, path) : ASC_OK;
+    if (!write)
+        return ASC_OK;
+    TRY(choose_algorithms(r));
+    return write_record(r, path);
 }
 
 static void take_share(run *r)

@@ -80,6 +80,7 @@ typedef struct asc_bench_report {
     char architecture[64];
     size_t n_layers, n_hidden, n_heads, n_ffn, n_parameters;
     char device[128], kernel_set[256];
+    char gemm_algorithms[4096]; // of the matrix library, as a run's manifest names them; "" where there is nothing to choose
     const char *backend, *precision; // static
     size_t n_workers;
     size_t n_rows, n_features;  // measured; features in all of them

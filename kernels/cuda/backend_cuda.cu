@@ -38,6 +38,16 @@ asc_status cuda_launched(const asc_stream *stream, const char *kernel, asc_error
     return cuda_device_of(stream)->planning ? ASC_OK : cuda_check(cudaGetLastError(), kernel, err);
 }
 
+asc_status cuda_check_shared(const cuda_device *device, size_t bytes, const char *what, asc_error *err)
+{
+    const size_t most = device->properties.sharedMemPerBlockOptin;
+    if (bytes <= most)
+        return ASC_OK;
+    (void)fail(err, ASC_USAGE, "GPU: %s needs %zu KiB of shared memory for this model, this device (%s) has %zu KiB", what, (bytes + 1023) >> 10,
+               device->properties.name, most >> 10);
+    return fail_hint(err, ASC_USAGE, "take a precision of 16 bits, which needs half of it, or --backend cpu");
+}
+
 asc_status cuda_check_fault(int fault, asc_error *err)
 {
     static const char *const words[] = {
@@ -131,11 +141,11 @@ static void destroy_buffer(asc_buffer *buffer)
 
 // ---- Device ------------------------------------------------------------------------------------------------------
 
-void cuda_describe(cuda_device *device)
+static void describe(cuda_device *device)
 {
     static const char *const precisions[] = {"fp32", "tf32", "fp16", "bf16"};
     char product[128];
-    gemm_cuda_describe(device, product, sizeof product);
+    gemm_cuda_describe(product, sizeof product);
     snprintf(device->kernel_set, sizeof device->kernel_set, "%s, sm_%d%d, %s; own kernels 1", product, device->properties.major,
              device->properties.minor, precisions[device->precision]);
 }
@@ -192,17 +202,31 @@ static asc_status open_device(asc_backend *backend, asc_error *err)
         backend->impl = nullptr;
         return status;
     }
-    cuda_describe(device);
+    describe(device);
     backend->kernel_set = device->kernel_set;
     return ASC_OK;
 }
 
-// A model's maps belong to the kernel set; the yardstick's, which several threads may make at once, do not.
+// A model's maps belong to the algorithms; the yardstick's, which several threads may make at once, do not.
 static asc_status create_linear(asc_linear *linear, const double *weight, const double *bias, asc_error *err)
 {
     TRY(cuda_linear_create(linear, weight, bias, err));
-    cuda_describe(device_of(linear->backend));
-    return ASC_OK;
+    const asc_status status = gemm_cuda_algorithms(device_of(linear->backend), &linear->backend->algorithms, err);
+    if (status != ASC_OK)
+        cuda_linear_destroy(linear);
+    return status;
+}
+
+static asc_status propose_algorithms(asc_stream *stream, asc_error *err)
+{
+    TRY(gemm_cuda_propose(stream, err));
+    return gemm_cuda_algorithms(device_of(stream->backend), &stream->backend->algorithms, err);
+}
+
+static asc_status obey_algorithms(asc_stream *stream, const char *algorithms, asc_error *err)
+{
+    TRY(gemm_cuda_obey(device_of(stream->backend), algorithms, err));
+    return gemm_cuda_algorithms(device_of(stream->backend), &stream->backend->algorithms, err);
 }
 
 static void tell_memory(const asc_backend *backend, backend_memory *out)
@@ -238,6 +262,8 @@ static asc_backend_ops table(void)
     ops.fetch_wait = guarded<cuda_fetch_wait>::call;
     ops.linear_create = guarded<create_linear>::call;
     ops.linear_destroy = cuda_linear_destroy;
+    ops.propose_algorithms = guarded<propose_algorithms>::call;
+    ops.obey_algorithms = guarded<obey_algorithms>::call;
     ops.gemm_rate = guarded<cuda_gemm_rate>::call;
     ops.relabel = guarded<cuda_relabel>::call;
     ops.row_masks = guarded<cuda_row_masks>::call;

@@ -121,17 +121,18 @@ asc_status cuda_launched(const asc_stream *stream, const char *kernel, asc_error
 
 size_t cuda_element_bytes(const cuda_device *device, asc_type type);
 
+// Whether the device has as much shared memory for a block (99 KiB on compute capability 8.6 and 8.9, 227 KiB on 9.0): ASC_USAGE.
+asc_status cuda_check_shared(const cuda_device *device, size_t bytes, const char *what, asc_error *err);
+
 // A kernel that uses more than 48 KiB of dynamic shared memory must be allowed it first.
 template <typename Kernel>
 static inline asc_status cuda_allow_shared(const asc_stream *stream, Kernel kernel, size_t bytes, const char *what, asc_error *err)
 {
     if (bytes <= (size_t)48 << 10 || cuda_device_of(stream)->planning)
         return ASC_OK;
+    TRY(cuda_check_shared(cuda_device_of(stream), bytes, what, err));
     return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes), what, err);
 }
-
-// Writes the device's kernel set anew, when what belongs to it has changed.
-void cuda_describe(cuda_device *device);
 
 // The stream's scratch on the device, at least `bytes`, aligned to 256, contents undefined, until the next call on this stream.
 asc_status cuda_scratch(asc_stream *stream, size_t bytes, void **out, asc_error *err);

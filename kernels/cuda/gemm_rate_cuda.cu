@@ -1,5 +1,6 @@
 // The yardstick for speeds: what op_linear reaches on a plain product of random numbers.
 #include "cuda/device_cuda.h"
+#include "cuda/gemm_cuda.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -20,13 +21,6 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-// In [-1, 1), by a linear congruence: zeros would let the device run faster than it does on data.
-static float next_number(uint32_t *state)
-{
-    *state = *state * 1664525u + 1013904223u;
-    return (float)(int32_t)*state * 0x1p-31f;
-}
-
 static asc_status prepare(asc_stream *stream, rig *r, asc_error *err)
 {
     const size_t n_weight = (size_t)WIDTH * WIDTH, n_input = (size_t)N_TOKENS * WIDTH;
@@ -36,9 +30,9 @@ static asc_status prepare(asc_stream *stream, rig *r, asc_error *err)
     if (!r->weight || !r->input)
         return fail_memory(err, "the yardstick", n_input * sizeof *r->input);
     for (size_t i = 0; i < n_weight; i++)
-        r->weight[i] = next_number(&state) / 32;
+        r->weight[i] = gemm_next_number(&state) / 32;
     for (size_t i = 0; i < n_input; i++)
-        r->input[i] = next_number(&state);
+        r->input[i] = gemm_next_number(&state);
     TRY(cuda_linear_create(&r->linear, r->weight, nullptr, err));
     TRY(stream->backend->ops.buffer_create(&r->x, err));
     TRY(stream->backend->ops.buffer_create(&r->out, err));

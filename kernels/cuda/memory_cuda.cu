@@ -155,6 +155,13 @@ void cuda_release(cuda_device *device, void *address)
     pthread_mutex_unlock(&memory->lock);
 }
 
+void cuda_memory_trim(cuda_device *device)
+{
+    pthread_mutex_lock(&device->memory->lock);
+    (void)give_back_unused(device, CUDA_ON_DEVICE);
+    pthread_mutex_unlock(&device->memory->lock);
+}
+
 cuda_memory_use cuda_memory_used(const cuda_device *device)
 {
     cuda_memory *memory = device->memory;

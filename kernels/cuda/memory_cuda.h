@@ -23,4 +23,7 @@ typedef struct cuda_memory_use {
 } cuda_memory_use;
 cuda_memory_use cuda_memory_used(const cuda_device *device);
 
+// Gives the device back what nobody uses: after work whose sizes do not come again.
+void cuda_memory_trim(cuda_device *device);
+
 #endif

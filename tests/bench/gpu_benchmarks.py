@@ -12,6 +12,7 @@ HEADS = (
     "largest stages",
 )
 NEVER_RUN = (
+    "cuBLASLt's algorithms made anew from their configuration, timed and obeyed (label gpu: `gpu_gemm_choice`; each speed above names its own)",
     "the regression's share of the time (stage `solve`; at most 1 % is aimed at)",
     "the GPU idle at most 5 % of a run over a dataset read from HDF5",
     "the same bits over step sizes, streams and repeats on a device (label gpu)",

@@ -3,20 +3,22 @@
 
 Needs an NVIDIA GPU, its driver and the CUDA toolkit; the comparison with PyTorch needs torch (with CUDA) and transformers in --python.
 Stages, each of which is told and written down even when it fails:
-    build      cmake --preset cuda (--no-build: build/cuda as it is)
+    build      cmake --preset cuda (--no-build: build/cuda as it is, also one that was made elsewhere, whose folder a link then stands for)
     tests      ctest -L gpu; with --sanitize also under compute-sanitizer
     agreement  rows of the demo dataset on cuda in fp32, fp16 and bf16 against cpu: |difference of attributions| / (max v(S) - min v(S) of the row,
                for which |v(all) - v(empty)| and the sum of the attributions' absolute values stand: the larger)
     speed      ascribe bench, and pytorch_gpu.py, for every shape and length
-The result goes to tests/bench/results/gpu-DEVICE-DATE.json, a table to the terminal. It ends within --minutes (8): what does not fit is listed as not
+The result goes to tests/bench/results/gpu-DEVICE-DATE.json after every stage, a table to the terminal. It ends within --minutes (8): what does not fit is listed as not
 measured. Exit status: 0 all stages went well, 1 one did not, 64 usage, 69 there is no GPU (the reason is told; nothing counts as passed).
 """
 import argparse
+import contextlib
 import datetime
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -45,18 +47,34 @@ class Suite:
         return max(0.0, self.end - time.monotonic())
 
     def run(self, command, limit_s=None, **more):
-        """A finished process, or None when the time was over; what it prints goes to the terminal unless it is asked for."""
+        """A finished process, or None when the time was over; what it prints goes to the terminal unless it is asked for. Nothing that it has started
+        goes on: the next stage needs the GPU for itself."""
         limit = min(self.left_s(), limit_s or 1e9)
         print("+", " ".join(command), flush=True)
-        try:
-            return subprocess.run(command, cwd=ROOT, timeout=limit, text=True, **more)
-        except subprocess.TimeoutExpired:
-            return None
+        with subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **more) as process:
+            try:
+                told, _ = process.communicate(timeout=limit)
+                return subprocess.CompletedProcess(command, process.returncode, told)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def stage(self, name, passed, **facts):
         self.result["stages"][name] = {"passed": passed, **facts}
         self.failed = self.failed or not passed
         print(f"{name}: {'passed' if passed else 'FAILED'}", flush=True)
+        self.write()
+
+    def write(self):
+        """What is known so far, whatever becomes of the rest."""
+        path = result_path(self.result, self.options.results)
+        os.makedirs(self.options.results, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self.result, file, indent=1)
+            file.write("\n")
+        return path
 
 
 def output_of(*command):
@@ -96,8 +114,24 @@ def versions(program):
 # ---- Stages ----------------------------------------------------------------------------------------------------------
 
 
+def stand_in(folder):
+    """A build knows its tests and their data by the paths of the machine that made it: where those lead nowhere, a link to this copy stands there."""
+    try:
+        with open(os.path.join(folder, "CMakeCache.txt"), encoding="utf-8") as file:
+            known = dict(line.strip().split("=", 1) for line in file if re.match(r"(CMAKE_HOME_DIRECTORY|CMAKE_CACHEFILE_DIR):INTERNAL=", line))
+    except OSError:
+        return
+    for name, here in (("CMAKE_HOME_DIRECTORY:INTERNAL", ROOT), ("CMAKE_CACHEFILE_DIR:INTERNAL", os.path.abspath(folder))):
+        made_in = known.get(name)
+        if made_in and not os.path.exists(made_in):
+            os.makedirs(os.path.dirname(made_in), exist_ok=True)
+            os.symlink(here, made_in)
+            print(f"{made_in} stands for {here}: the build was made there", flush=True)
+
+
 def build(suite):
     if suite.options.no_build:
+        stand_in(suite.options.build)
         return os.path.exists(suite.program)
     for command in (["cmake", "--preset", "cuda"], ["cmake", "--build", "--preset", "cuda", "--", "-j", str(os.cpu_count())]):
         done = suite.run(command, stdout=subprocess.DEVNULL)
@@ -109,7 +143,7 @@ def build(suite):
 def test(suite):
     """ctest -L gpu: a skipped test is no passed one."""
     done = suite.run(["ctest", "--test-dir", suite.options.build, "-L", "^gpu$", "--output-on-failure", "--no-tests=error"],
-                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                     limit_s=30 * suite.options.minutes, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     told = done.stdout if done else "the time was over"
     print(told)
     skipped = len(re.findall(r"\*\*\*Skipped", told))
@@ -192,6 +226,8 @@ def measure(suite):
         point["peer"] = measure_peer(suite, shape, length) if has_peer else None
         passed = passed and point["ours"] is not None
         points.append(point)
+        suite.result["stages"]["speed"] = {"passed": passed, "points": points}
+        suite.write()
     if not has_peer:
         suite.result["not_measured"].append(f"PyTorch: {suite.options.python} has no torch with CUDA, or no transformers")
     suite.stage("speed", passed and bool(points), points=points)
@@ -255,11 +291,7 @@ def main(arguments):
         sanitize(suite)
     agree(suite)
     measure(suite)
-    path = result_path(suite.result, suite.options.results)
-    os.makedirs(suite.options.results, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(suite.result, file, indent=1)
-        file.write("\n")
+    path = suite.write()
     print("\n".join(table(suite.result)))
     print(f"raw results: {os.path.relpath(path, ROOT)}")
     return 1 if suite.failed else 0

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -44,6 +45,8 @@ class WithStub(unittest.TestCase):
             code = gpu_suite.main(["--no-build", "--build", self.folder, "--results", self.folder, *arguments])
         return code, said.getvalue()
 
+
+class Stages(WithStub):
     def test_no_gpu_is_skipped_with_the_reason(self):
         code, said = self.suite([{**GPU, "usable": False, "reason": "there is no NVIDIA driver"}])
         self.assertEqual(code, 69)
@@ -71,6 +74,22 @@ class WithStub(unittest.TestCase):
     def test_too_little_time_is_said(self):
         _, said = self.suite([GPU], "--minutes", "0.3", "--python", "/bin/false")
         self.assertIn("not measured: bert-base at 128 tokens: the time was over", said)
+
+    def test_a_build_from_elsewhere_finds_its_sources(self):
+        made_in = os.path.join(self.folder, "elsewhere", "ascribe")
+        with open(os.path.join(self.folder, "CMakeCache.txt"), "w", encoding="utf-8") as file:
+            file.write(f"OTHER:STRING=1\nCMAKE_HOME_DIRECTORY:INTERNAL={made_in}\nCMAKE_CACHEFILE_DIR:INTERNAL={self.folder}\n")
+        _, said = self.suite([])
+        self.assertIn(f"{made_in} stands for {gpu_suite.ROOT}", said)
+        self.assertTrue(os.path.samefile(os.path.join(made_in, "data"), os.path.join(gpu_suite.ROOT, "data")))
+
+    def test_what_takes_too_long_ends_with_all_that_it_started(self):
+        suite = gpu_suite.Suite(gpu_suite.parse(["--build", self.folder]))
+        with contextlib.redirect_stdout(io.StringIO()):
+            done = suite.run(["sh", "-c", f"(sleep 0.5; touch '{self.folder}/late') & wait"], limit_s=0.1)
+        self.assertIsNone(done)
+        time.sleep(0.7)
+        self.assertNotIn("late", os.listdir(self.folder))
 
     def test_no_program_is_a_failed_build(self):
         self.assertEqual(gpu_suite.main(["--no-build", "--build", os.path.join(self.folder, "nothing")]), 1)

@@ -170,7 +170,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
     properties->totalGlobalMem = memory_bytes;
     properties->major = compute_major;
     properties->multiProcessorCount = 2;
-    properties->sharedMemPerBlockOptin = 227 << 10;
+    properties->sharedMemPerBlockOptin = (compute_major >= 9 ? 227 : 99) << 10; // as of 9.0, and of 8.6 and 8.9
     return enter(cudaErrorInvalidDevice);
 }
 

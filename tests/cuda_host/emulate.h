@@ -125,6 +125,11 @@ typedef struct emulated_waits {
     unsigned n_stream_waits, n_event_waits, n_dry_waits;
 } emulated_waits;
 emulated_waits emulate_waits(bool reset);
+// cuBLASLt's algorithms whose sums are whole: summing in ascending order, which is what it offers first; in descending order; and one whose sums
+// depend on the number of columns. The fastest one takes no time by the device's clock, all others a second a product. The refused one is not
+// known (0: none; -1: both whose rows are independent).
+enum { EMULATED_ASCENDING = 21, EMULATED_DESCENDING = 22, EMULATED_BY_COLUMNS = 23 };
+void emulate_products(int fastest_id, int refused_id);
 // What there is: the driver's version as CUDA counts it, 0 for no driver; the number of GPUs; their compute capability's first number; bytes
 // that may be allocated on each.
 void emulate_machine(int driver_version, int n_devices, int compute_major, size_t memory_bytes);

@@ -28,9 +28,11 @@ std::set<emulated_stream *> all_streams;
 std::set<emulated_event *> all_events;
 std::atomic<unsigned> n_stream_waits, n_event_waits, n_dry_waits;
 
+std::atomic<double> passed_ms;
+
 double now_ms()
 {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return passed_ms + std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 void run_to(Queue &queue, uint64_t ticket)
@@ -67,6 +69,8 @@ void emulated_enqueue(cudaStream_t stream, bool is_launch, std::function<void()>
     stream->queue->items.push_back({is_launch, std::move(work)});
     stream->queue->n_enqueued++;
 }
+
+void emulated_pass_time(double ms) { passed_ms = passed_ms + ms; }
 
 void emulated_finish(cudaStream_t stream)
 {

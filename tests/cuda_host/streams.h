@@ -11,6 +11,8 @@ void emulated_enqueue(cudaStream_t stream, bool is_launch, std::function<void()>
 void emulated_finish(cudaStream_t stream);
 void emulated_finish_all();
 
+void emulated_pass_time(double ms); // by the device's clock, which events tell
+
 void emulated_forget_streams(); // with what they hold back, and all events
 
 #endif

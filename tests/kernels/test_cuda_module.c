@@ -88,6 +88,42 @@ static void devices_are_listed_and_opened(void **state)
     emulated.machine(RUNTIME, 1, 9, MEMORY);
 }
 
+// attention_first of the widest models in float wants more shared memory than such devices have; in half precision it does not.
+static void too_little_shared_memory(void **state)
+{
+    (void)state;
+    enum { WIDTH = 2048 };
+    static const asc_precision precisions[] = {ASC_PRECISION_FULL, ASC_PRECISION_FP16};
+    const cuda_emulation emulated = cuda_emulation_of_module();
+    emulated.machine(RUNTIME, 1, 8, MEMORY);
+    for (size_t i = 0; i < 2; i++) {
+        const cuda_choice choice = {.module = ASCRIBE_CUDA_MODULE, .precision = precisions[i]};
+        const int32_t offsets[2] = {0, 1};
+        asc_backend *backend = NULL;
+        asc_stream *stream = NULL;
+        asc_buffer *reals = NULL, *places = NULL;
+        asc_error err = {.status = ASC_OK};
+        assert_int_equal(backend_open_cuda(&choice, &backend, &err), ASC_OK);
+        assert_int_equal(stream_create(backend, &stream, &err), ASC_OK);
+        assert_int_equal(buffer_create(backend, ASC_REAL, 3 * WIDTH, &reals, &err), ASC_OK);
+        assert_int_equal(buffer_create(backend, ASC_I32, 2, &places, &err), ASC_OK);
+        assert_int_equal(buffer_upload(stream, view_at(places, 0), offsets, 2, &err), ASC_OK);
+        const attention_first_args args = {.n_sequences = 1, .n_tokens = 1, .max_length = 1, .n_heads = 1, .n_hidden = WIDTH, .x = view_at(reals, 0),
+                                           .u = view_at(reals, WIDTH), .sequence_offsets = view_at(places, 0), .out = view_at(reals, 2 * WIDTH)};
+        assert_int_equal(op_attention_first(stream, &args, &err), i == 0 ? ASC_USAGE : ASC_OK);
+        if (i == 0) {
+            assert_non_null(strstr(err.message, "attention_first needs 130 KiB of shared memory for this model, this device (emulated) has 99 KiB"));
+            assert_non_null(strstr(err.hint, "16 bits"));
+        }
+        assert_int_equal(stream_sync(stream, &err), ASC_OK);
+        buffer_destroy(places);
+        buffer_destroy(reals);
+        stream_destroy(stream);
+        backend_close(backend);
+    }
+    emulated.machine(RUNTIME, 1, 9, MEMORY);
+}
+
 // Without a path: the places where it is looked for hold none beside a test, and this machine may have no driver.
 static void what_is_not_installed(void **state)
 {
@@ -110,6 +146,7 @@ int main(void)
         cmocka_unit_test(modules_that_cannot_be_loaded),
         cmocka_unit_test(machines_without_a_usable_device),
         cmocka_unit_test(devices_are_listed_and_opened),
+        cmocka_unit_test(too_little_shared_memory),
         cmocka_unit_test(what_is_not_installed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

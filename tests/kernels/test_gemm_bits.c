@@ -69,6 +69,7 @@ static void open_case(bits_case *c, const setting *of)
     c->weights = make_linear(&c->r, c->n_out, c->n_in, weight, bias);
     free(bias);
     free(weight);
+    MUST(&c->r, backend_propose_algorithms(c->r.stream, &c->r.err)); // as a run does
     MUST(&c->r, buffer_create(c->r.backend, ASC_REAL, MOST_ROWS * c->n_in, &c->input, &c->r.err));
     MUST(&c->r, buffer_create(c->r.backend, ASC_REAL, MOST_ROWS * c->n_out, &c->output, &c->r.err));
     MUST(&c->r, buffer_upload(c->r.stream, view_at(c->input, 0), c->x, MOST_ROWS * c->n_in, &c->r.err));

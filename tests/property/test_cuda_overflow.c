@@ -95,9 +95,59 @@ static void overflow_is_recomputed(void **state)
     temp_folder_remove(folder);
 }
 
+static explained *explain_like(const asc_model *model, const explain_request *request, const asc_rows *rows, const char *algorithms)
+{
+    asc_error err = {.status = ASC_OK};
+    engine *e = NULL;
+    explained *found = NULL;
+    const engine_config config = {.model = model, .request = request, .n_workers = 1, .max_row_tokens = 32, .algorithms = algorithms};
+    if (engine_create(&config, &e, &err) != ASC_OK || engine_explain(e, rows, &found, &err) != ASC_OK)
+        fail_msg("%s", err.message);
+    engine_destroy(e);
+    return found;
+}
+
+// The engine in bf16, which is made when a row overflows, has the algorithms that the first one has settled, not what would be its own.
+static void overflow_obeys_the_algorithms(void **state)
+{
+    (void)state;
+    if (!cuda_module_is_emulated())
+        return;
+    const cuda_emulation emulated = cuda_emulation_of_module();
+    char folder[TEMP_PATH_SIZE];
+    temp_folder_make(folder);
+    fixture_poison(folder, "bert-f32", poisons, 2);
+    asc_model *model = fixture_model(folder);
+    asc_rows *all = poisoned_rows(), *rows = fixture_pick(all, (const size_t[]){OVERFLOWS}, 1);
+    explain_request request = fixture_request(model, ASC_BACKEND_CUDA);
+    asc_error err = {.status = ASC_OK};
+    engine *e = NULL;
+    explained *found = NULL;
+    request.precision = ASC_PRECISION_FP16;
+    const engine_config config = {.model = model, .request = &request, .n_workers = 1, .max_row_tokens = 32};
+    emulated.products(CUDA_SUMS_DESCENDING, 0);
+    if (engine_create(&config, &e, &err) != ASC_OK || engine_propose(e, &err) != ASC_OK || engine_explain(e, rows, &found, &err) != ASC_OK)
+        fail_msg("%s", err.message);
+    emulated.products(CUDA_SUMS_ASCENDING, 0);
+    explain_request wide_request = request;
+    wide_request.precision = ASC_PRECISION_BF16;
+    explained *wide = explain_like(model, &wide_request, rows, engine_algorithms(e)), *own = explain_like(model, &wide_request, rows, NULL);
+    assert_int_equal(found->rows[0].status, ASC_ROW_RECOMPUTED_BF16);
+    assert_same_row(found, 0, wide, 0);
+    assert_memory_not_equal(own->rows[0].values, wide->rows[0].values, own->rows[0].n_features * own->n_targets * sizeof(float));
+    explained_free(own);
+    explained_free(wide);
+    explained_free(found);
+    engine_destroy(e);
+    fixture_rows_free(rows);
+    fixture_rows_free(all);
+    asc_model_close(model);
+    temp_folder_remove(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(overflow_is_recomputed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(overflow_is_recomputed), cmocka_unit_test(overflow_obeys_the_algorithms)};
     if (!cuda_module_is_usable())
         return TEST_SKIPPED;
     return cmocka_run_group_tests(tests, NULL, NULL);
