@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "importance/importance_file.h"
 #include "importance/row_game.h"
-#include "importance/row_work.h"
+#include "importance/row_visit.h"
 #include "io/column_file.h"
 #include "io/dataset_read.h"
 
@@ -45,7 +45,7 @@ typedef struct making {
 asc_importance_job asc_importance_job_default(void)
 {
     return (asc_importance_job){
-        .min_rows = 5, .top = 50, .most_passes = 20, .convergence = 0.025, .options = asc_explain_options_default()};
+        .min_rows = 5, .top = 100, .most_passes = 20, .convergence = 0.025, .options = asc_explain_options_default()};
 }
 
 // ---- Opening -----------------------------------------------------------------------------------------------------
@@ -207,8 +207,8 @@ static asc_status choose_groups(making *m)
 
 static asc_status visit(making *m, const asc_rows *rows)
 {
-    const row_work work = {m->engine, &m->labels, m->loss, m->groups, &m->sage, m->removal, m->job->options.seed, m->sage.n_visits, m->info};
-    return row_work_do(&work, rows, m->err);
+    const row_visit now = {m->engine, &m->labels, m->loss, m->groups, &m->sage, m->removal, m->job->options.seed, m->sage.n_visits, m->info};
+    return row_visit_do(&now, rows, m->err);
 }
 
 static asc_status pass_over_rows(making *m)
@@ -292,6 +292,7 @@ static asc_status estimate(making *m, asc_importance *out)
         for (size_t g = 0; g < facts.n_groups; g++)
             fill_group(m, &student, g, &drops[g], &out->groups[g]);
         qsort(out->groups, facts.n_groups - 1, sizeof *out->groups, by_sage); // the rest stays last
+        m->info->n_groups -= out->groups[facts.n_groups - 1].n_rows == 0;     // or is nothing
         m->info->loss_full = sage_loss_full(&m->sage);
         m->info->loss_empty = sage_loss_empty(&m->sage);
         m->info->accuracy = base.accuracy;

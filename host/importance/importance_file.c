@@ -65,11 +65,11 @@ static asc_status join_names(const asc_importance_info *info, names *out, asc_er
     return ASC_OK;
 }
 
-static void list_columns(const asc_importance_info *info, const names *names, const all_number *all, file_column *columns)
+static void list_columns(const asc_importance_info *info, const names *joined, const all_number *all, file_column *columns)
 {
     const size_t n = info->n_groups;
-    *columns++ = (file_column){"groups/offsets", COLUMN_INT64, n + 1, 0, names->offsets, sizeof *names->offsets, 0};
-    *columns++ = (file_column){"groups/bytes", COLUMN_UINT8, (size_t)names->offsets[n], 0, names->bytes, 1, 0};
+    *columns++ = (file_column){"groups/offsets", COLUMN_INT64, n + 1, 0, joined->offsets, sizeof *joined->offsets, 0};
+    *columns++ = (file_column){"groups/bytes", COLUMN_UINT8, (size_t)joined->offsets[n], 0, joined->bytes, 1, 0};
     *columns++ = (file_column){"groups/rows", COLUMN_UINT64, n, 0, &info->groups[0].n_rows, sizeof *info->groups, 0};
     *columns++ = (file_column){"all/name", COLUMN_TEXT, N_ALL, 0, all[0].name, sizeof *all, ALL_NAME - 1};
     *columns++ = (file_column){"all/value", COLUMN_FLOAT64, N_ALL, 0, &all[0].value, sizeof *all, 0};

@@ -79,8 +79,9 @@ sage_value sage_estimate(const sage_sums *sums, size_t group)
 double sage_ratio(const sage_sums *sums)
 {
     const double least_range = 1e-12; // the sage package's own
+    const size_t n_groups = sums->n_groups > 1 ? sums->n_groups - 1 : 1; // the rest is the last one
     double most = -INFINITY, least = INFINITY, error = 0;
-    for (size_t group = 0; group < sums->n_groups; group++) {
+    for (size_t group = 0; group < n_groups; group++) {
         const sage_value value = sage_estimate(sums, group);
         most = fmax(most, value.value);
         least = fmin(least, value.value);

@@ -10,6 +10,7 @@
 // More passes lower the first to 0, the second only to s^2 / n - d / n. So the rule that ends passes takes the first, in the form of the sage
 // package: largest standard error / (largest - smallest value) < threshold. (sage draws rows with replacement from the data it is given, and
 // its error falls to 0 with more draws: it is of the first kind too, with the choice of rows on top, which passes over all rows do not have.)
+// The last group, the words that are in no other, is left out of the rule: it can be so large that any error looks small beside it.
 #ifndef ASCRIBE_IMPORTANCE_SAGE_H
 #define ASCRIBE_IMPORTANCE_SAGE_H
 

@@ -18,7 +18,8 @@ typedef struct asc_importance_job {
     size_t min_rows;         // word types in fewer rows belong to the rest; at least 1. Not with groups_path
     size_t top;              // and so do all but the most frequent of them; 0: none. Not with groups_path
     size_t most_passes;      // over the rows, at least 1
-    double convergence;      // passes end when the largest standard error of sampling is below this share of max - min of the values
+    double convergence;      // passes end when the largest standard error of sampling is below this share of max - min of the values,
+                             // the rest apart
     // Of these policy, backend, precision, device, savings, n_workers, step_tokens, seed, first_row, n_rows and allow_tokenizer_mismatch are read.
     asc_explain_options options;
     asc_log log;
@@ -55,7 +56,7 @@ typedef struct asc_importance_info {
     size_t n_words;         // different words of the selected rows with a label
     size_t n_unknown_words; // of the groups' file, that no such row has
     size_t n_groups;
-    const asc_group_importance *groups; // [n_groups] by falling sage, the rest last
+    const asc_group_importance *groups; // [n_groups] by falling sage, the rest last (not there when no row has it)
     double loss_full, loss_empty; // mean loss of whole rows, and without any word: sum of sage = loss_empty - loss_full
     double accuracy, auc;         // of whole rows; NaN: none
     size_t n_passes;

@@ -1,5 +1,5 @@
-// See row_work.h.
-#include "importance/row_work.h"
+// See row_visit.h.
+#include "importance/row_visit.h"
 
 #include "importance/row_game.h"
 
@@ -18,7 +18,7 @@ typedef struct row_state {
 
 // Arrays of a row begin at its first feature, as often as stated: a row has no more players than features.
 typedef struct slice {
-    const row_work *work;
+    const row_visit *visit;
     const asc_rows *rows;
     size_t n_classes;
     row_state *states;       // [n_rows]
@@ -40,12 +40,12 @@ static row_game game_of(const slice *s, size_t row)
 {
     const size_t first = first_feature(s, row);
     return (row_game){
-        .seed = s->work->seed,
+        .seed = s->visit->seed,
         .row_id = s->rows->id[row],
         .n_features = first_feature(s, row + 1) - first,
         .n_players = s->states[row].n_players,
         .players = s->players + first,
-        .visit = s->work->visit,
+        .visit = s->visit->number,
     };
 }
 
@@ -63,7 +63,7 @@ static void keep_logits(const slice *s, size_t row, const double *logits)
     const size_t n_classes = s->n_classes, first = first_feature(s, row), n_players = s->states[row].n_players;
     for (size_t c = 0; c < n_classes; c++)
         s->full[row * n_classes + c] = logits[c];
-    for (size_t i = 0; i < n_players && s->work->visit == 0; i++)
+    for (size_t i = 0; i < n_players && s->visit->number == 0; i++)
         for (size_t c = 0; c < n_classes; c++)
             s->without[(first + i) * n_classes + c] = logits[row_game_without(n_players, i) * n_classes + c];
 }
@@ -81,12 +81,12 @@ static void take(void *context, size_t row, const double *logits, size_t count)
         if (!isfinite(logits[i]))
             return;
     for (size_t i = 0; i < count; i++)
-        values[i] = -loss_of(s->work->loss, logits + i * s->n_classes, s->n_classes, state->label);
+        values[i] = -loss_of(s->visit->loss, logits + i * s->n_classes, s->n_classes, state->label);
     state->loss_full = -values[0];
     state->loss_empty = -values[1];
     state->fate = ROW_EVALUATED;
     keep_logits(s, row, logits);
-    if (s->work->visit == 0 || !row_game_is_exact(state->n_players))
+    if (s->visit->number == 0 || !row_game_is_exact(state->n_players))
         row_game_solve(state->n_players, s->orders + ROW_GAME_ORDERS * first, values, s->first + first, s->second + first);
 }
 
@@ -95,12 +95,12 @@ static asc_status begin_row(const slice *s, size_t row, asc_error *err)
     const size_t first = first_feature(s, row);
     row_state *state = &s->states[row];
     *state = (row_state){.fate = ROW_UNREADABLE};
-    if (!labels_of_row(s->work->labels, s->work->loss, s->rows, row, s->classes + row * s->n_classes, &state->label))
+    if (!labels_of_row(s->visit->labels, s->visit->loss, s->rows, row, s->classes + row * s->n_classes, &state->label))
         state->fate = ROW_UNLABELLED;
     else if (first_feature(s, row + 1) == first)
         state->fate = ROW_NO_FEATURES;
     else
-        return grouping_players(s->work->groups, s->rows, row, s->groups + first, s->players + first, &state->n_players, err);
+        return grouping_players(s->visit->groups, s->rows, row, s->groups + first, s->players + first, &state->n_players, err);
     return ASC_OK;
 }
 
@@ -117,19 +117,19 @@ static void count_row(row_fate fate, asc_importance_info *info)
 
 static void add_row(const slice *s, size_t row)
 {
-    const row_work *work = s->work;
+    const row_visit *visit = s->visit;
     const row_state *state = &s->states[row];
     const size_t first = first_feature(s, row);
     const bool exact = row_game_is_exact(state->n_players);
-    if (work->visit == 0)
-        count_row(state->fate, work->info);
+    if (visit->number == 0)
+        count_row(state->fate, visit->info);
     if (state->fate != ROW_EVALUATED)
         return;
-    if (work->visit == 0)
-        removal_add(work->removal, &(removal_row){state->label, state->n_players, s->groups + first, s->full + row * s->n_classes,
+    if (visit->number == 0)
+        removal_add(visit->removal, &(removal_row){state->label, state->n_players, s->groups + first, s->full + row * s->n_classes,
                                                   s->without + first * s->n_classes});
-    if (work->visit == 0 || !exact)
-        sage_add(work->sage, &(sage_row){state->n_players, exact, s->groups + first, s->first + first, s->second + first, state->loss_full,
+    if (visit->number == 0 || !exact)
+        sage_add(visit->sage, &(sage_row){state->n_players, exact, s->groups + first, s->first + first, s->second + first, state->loss_full,
                                          state->loss_empty});
 }
 
@@ -165,15 +165,15 @@ static asc_status allocate_slice(slice *s, asc_error *err)
     return fail_memory(err, "a slice of rows", n_features * (ROW_GAME_MOST_PER_PLAYER + s->n_classes) * sizeof(double));
 }
 
-asc_status row_work_do(const row_work *work, const asc_rows *rows, asc_error *err)
+asc_status row_visit_do(const row_visit *visit, const asc_rows *rows, asc_error *err)
 {
-    slice s = {.work = work, .rows = rows, .n_classes = work->labels->model->n_classes};
+    slice s = {.visit = visit, .rows = rows, .n_classes = visit->labels->model->n_classes};
     const given_coalitions given = {&s, fill, NULL, take};
     asc_status status = allocate_slice(&s, err);
     for (size_t row = 0; status == ASC_OK && row < rows->n_rows; row++)
         status = begin_row(&s, row, err);
     if (status == ASC_OK)
-        status = engine_evaluate(work->engine, rows, &given, err);
+        status = engine_evaluate(visit->engine, rows, &given, err);
     for (size_t row = 0; status == ASC_OK && row < rows->n_rows; row++)
         add_row(&s, row);
     free_slice(&s);
