@@ -25,7 +25,7 @@ import torch
 import transformers
 
 MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data", "golden", "models", "mpnet")
-CLS, SEP, FIRST_POSITION = 2, 3, 2
+CLS, SEP = 2, 3
 BATCH, N_PERMUTATIONS = 512, 512 * 40
 
 
@@ -78,14 +78,12 @@ class Model:
         self.model = transformers.AutoModelForSequenceClassification.from_pretrained(MODEL, dtype=torch.float64).eval()
 
     def __call__(self, words, present):
-        """Logits of a row with these of its words; the others leave their positions empty."""
-        kept = tuple((self.tokens[word], i + 1) for i, word in enumerate(words) if word in present)
-        key = kept + (len(words),)
+        """Logits of a row with these of its words; nothing attends to the others."""
+        key = (tuple(words), tuple(word in present for word in words))
         if key not in self.known:
-            ids = [CLS] + [token for token, _ in kept] + [SEP]
-            positions = [0] + [position for _, position in kept] + [len(words) + 1]
+            ids, mask = [CLS] + [self.tokens[word] for word in words] + [SEP], [1, *map(int, key[1]), 1]
             with torch.no_grad():
-                logits = self.model(input_ids=torch.tensor([ids]), position_ids=torch.tensor([positions]) + FIRST_POSITION).logits
+                logits = self.model(input_ids=torch.tensor([ids]), attention_mask=torch.tensor([mask])).logits
             self.known[key] = logits[0].numpy()
         return self.known[key]
 

