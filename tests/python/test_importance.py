@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 import ascribe_results
+from ascribe_scripts import report, report_charts
 from test_evaluate import CLS, DATA, MODEL, OTHER_MODEL, PROGRAM, SEP, call, run, write_dataset
 
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "sage.json")
@@ -321,6 +322,20 @@ class Importance(unittest.TestCase):
         inspected = run("inspect", out)
         self.assertEqual(inspected.returncode, 65)
         self.assertIn("ascribe importance", inspected.stderr)
+
+    def test_report(self):
+        out, page = self.path("shown.h5"), self.path("importance.html")
+        found = self.importance("-o", out, "--passes", "1")
+        self.assertEqual(report.main([out, "-o", page, "--quiet"]), 0)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn('<section id="importance"', text)
+        for group in found["groups"]:
+            self.assertIn(report_charts.number(group["sage"]["value"], 3, True), text)
+            self.assertIn(report_charts.number(group["removal"]["auc"]["drop"], 3, True), text)
+        with h5py.File(out, "r+") as file:
+            del file["groups/rows"]
+        self.assertEqual(report.main([out, "-o", page, "--quiet", "--force"]), 65)
 
     def test_dry_run_and_stop(self):
         planned = self.importance("--dry-run", "-o", self.path("never.h5"))
