@@ -56,7 +56,7 @@ def _bars(importance: ascribe_results.Importance, column: str, ends: str, captio
     table_, lines = importance.table, []
     for i in _shown(importance, column):
         middle = float(table_[column][i])
-        lines.append(Bar(word(importance.names[i]), middle, float(table_[ends + "low"][i]), float(table_[ends + "high"][i]), middle < 0, number(middle, 2, True)))
+        lines.append(Bar(word(importance.names[i]), middle, float(table_[ends + "low"][i]), float(table_[ends + "high"][i]), number(middle, 2, True), middle < 0))
     return bars(lines, caption, "word", value, LOSSES[importance.loss]) if lines else ""
 
 

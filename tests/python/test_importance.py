@@ -238,6 +238,8 @@ class Importance(unittest.TestCase):
         self.assertEqual((sorted(names[:-1]), names[-1]), (sorted("word%d" % word for word in kept), REST))
         self.assertEqual(folded["groups"], sorted(folded["groups"][:-1], key=lambda group: -group["sage"]["value"]) + folded["groups"][-1:])
         self.refused(64, "--min-rows 61: no word is in so many of the 60 labelled rows", "--min-rows", "61")
+        twice = write_words(self.path("twice.h5"), self.tokens, [[0, 0, 0], [0, 1]], [0, 1])  # rows are counted, not words
+        self.refused(64, "no word is in so many of the 2 labelled rows", "--min-rows", "3", data=twice)
         listed = self.grouped("a\tWORD1\n", "--fold-case")
         self.assertEqual(listed["groups"][0]["rows"], counts[1])
 
@@ -333,6 +335,9 @@ class Importance(unittest.TestCase):
         for group in found["groups"]:
             self.assertIn(report_charts.number(group["sage"]["value"], 3, True), text)
             self.assertIn(report_charts.number(group["removal"]["auc"]["drop"], 3, True), text)
+            self.assertIn('<td class="n">%s</td>' % report_charts.number(group["sage"]["value"], 2, True), text)
+        values = [value for group in found["groups"] for value in (group["sage"]["value"], group["removal"]["log_loss"]["drop"])]
+        self.assertEqual(text.count('class="fill neg"'), sum(value < 0 for value in values))
         with h5py.File(out, "r+") as file:
             del file["groups/rows"]
         self.assertEqual(report.main([out, "-o", page, "--quiet", "--force"]), 65)
