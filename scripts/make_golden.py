@@ -15,7 +15,7 @@ number = bit mask of the present features), each from a forward pass of transfor
 attention mask and the position ids that transformers computes by itself.
 
 probe.json, beside it for some models, holds what `ascribe probe` is held against: for some of the inputs attention
-[block][head][query][key], its rollout from the first token, norms of the hidden states [token][1 + blocks], the largest
+[block][head][query][key], its rollout from the first token, attention flow to every token [token][block], norms of the hidden states [token][1 + blocks], the largest
 value, its position and the mean of every neuron [block][neuron], the logits, and those with each head's result
 set to 0 in turn [block][head][class].
 
@@ -23,7 +23,7 @@ All values are float32 of an fp32 forward pass with eager attention on the CPU, 
 computed from the weights as stored (rounded to F16 or BF16 where the file is).
 
 Weights are random with a realistic spread and no bias is zero, so that a missing term shows. Needs Python
->= 3.9, torch, transformers and safetensors.  Run it from the repository root:
+>= 3.9, torch, transformers, safetensors and networkx.  Run it from the repository root:
     python3 scripts/make_golden.py --out data/golden/models [NAME ...]
 """
 import argparse
@@ -31,6 +31,7 @@ import json
 import os
 from types import SimpleNamespace
 
+import networkx
 import torch
 import transformers
 from safetensors.torch import save_file
@@ -406,6 +407,20 @@ def ablated_logits(model, ids, n_blocks, n_heads, block, head):
     return logits
 
 
+def attention_flow(mean):
+    """[tokens][blocks]: behind each block the shares that a maximum flow from the first token there brings to each token of the embeddings
+    (Abnar & Zuidema 2020); mean [blocks, tokens, tokens] is attention averaged over heads."""
+    n_blocks, n = mean.shape[:2]
+    capacity = 0.5 * mean + 0.5 * torch.eye(n, dtype=torch.float64)
+    graph = networkx.DiGraph()
+    for block in range(n_blocks):
+        for query in range(n):
+            for key in range(n):
+                graph.add_edge((block + 1, query), (block, key), capacity=float(capacity[block, query, key]))
+    flow = torch.tensor([[networkx.maximum_flow_value(graph, (block + 1, 0), (0, key)) for block in range(n_blocks)] for key in range(n)], dtype=torch.float64)
+    return (flow / flow.sum(0)).tolist()
+
+
 @torch.no_grad()
 def probe_of(model, name, ids):
     """What happens inside on one input, as JSON text."""
@@ -419,8 +434,9 @@ def probe_of(model, name, ids):
     for block in attention.double():
         rollout = (0.5 * block.mean(0) + 0.5 * torch.eye(len(ids))) @ rollout
     n_blocks, n_heads = attention.shape[:2]
+    flow = attention_flow(attention.double().mean(1))
     ablated = [[ablated_logits(model, ids, n_blocks, n_heads, b, h).tolist() for h in range(n_heads)] for b in range(n_blocks)]
-    facts = {"name": name, "input_ids": ids.tolist(), "attention": attention.tolist(), "rollout": rollout[0].tolist(),
+    facts = {"name": name, "input_ids": ids.tolist(), "attention": attention.tolist(), "rollout": rollout[0].tolist(), "flow": flow,
              "norms": torch.stack([state.norm(dim=-1) for state in states], -1).tolist(),
              "neuron_max": [one.max(0).values.tolist() for one in inner], "neuron_position": [one.argmax(0).tolist() for one in inner],
              "neuron_mean": [one.mean(0).tolist() for one in inner], "logits": logits.tolist(), "ablated_logits": ablated}

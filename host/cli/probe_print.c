@@ -1,6 +1,7 @@
 // See probe_print.h. Rankings are made once, as indexes.
 #include "probe_print.h"
 
+#include "numbers.h"
 #include "print_json.h"
 #include "report_error.h"
 #include "utf8.h"
@@ -305,4 +306,23 @@ asc_status probe_print_json(const asc_probe_info *info, const token_names *names
         return print_json(object, err);
     json_decref(object);
     return status;
+}
+
+// ---- What it would take ----
+
+asc_status probe_print_cost(const asc_probe_cost *cost, bool json, asc_error *err)
+{
+    char operations[NUMBER_TEXT];
+
+    if (json)
+        return print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "dry_run", 1, "rows", (json_int_t)cost->n_rows, "rows_left_out",
+                                    (json_int_t)cost->n_skipped, "tokens", (json_int_t)cost->n_tokens, "rows_ablated", (json_int_t)cost->n_ablated, "rows_whole",
+                                    (json_int_t)cost->n_full_rows, "passes", (json_int_t)cost->n_passes, "passes_of_ablation",
+                                    (json_int_t)cost->n_ablation_passes, "operations", json_number(cost->n_operations)), err);
+    printf("rows         %llu, %llu of them left out; %llu tokens\n", (unsigned long long)cost->n_rows, (unsigned long long)cost->n_skipped,
+           (unsigned long long)cost->n_tokens);
+    printf("passes       %llu through the model: %llu with a head switched off (on %llu rows), %llu of whole rows\n", (unsigned long long)cost->n_passes,
+           (unsigned long long)cost->n_ablation_passes, (unsigned long long)cost->n_ablated, (unsigned long long)cost->n_full_rows);
+    printf("operations   %s (floating point)\n", format_short(operations, cost->n_operations));
+    return ASC_OK;
 }

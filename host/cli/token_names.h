@@ -12,8 +12,8 @@ typedef struct token_names {
     size_t n_names;
 } token_names;
 
-// Reads MODEL/tokenizer.json for token ids below `n_names`. What cannot be read has no names: the numbers do.
-void token_names_read(const char *model, size_t n_names, token_names *out);
+// Reads MODEL/tokenizer.json. What cannot be read has no names: the numbers do.
+void token_names_read(const char *model, token_names *out);
 void token_names_free(token_names *names);
 
 const char *token_name(const token_names *names, size_t id); // NULL: none

@@ -151,21 +151,48 @@ typedef struct holder_search {
     char who[WHO_SIZE]; // "" unknown
 } holder_search;
 
+// The descriptor of a lock file that a process holds; -1 where none does.
+static int open_held(const run_folder *folder, const char *name)
+{
+    char *path = NULL;
+    if (run_folder_join(folder, name, &path, NULL) != ASC_OK)
+        return -1;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    free(path);
+    if (descriptor < 0 || (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK))
+        return descriptor;
+    close(descriptor);
+    return -1;
+}
+
+bool run_folder_is_worked_on(const run_folder *folder, size_t task)
+{
+    const run_claim claims[] = {{.role = RUN_ROLE_TASK, .task = task}, {.role = RUN_ROLE_ALONE}};
+    bool held = false;
+    for (size_t i = 0; !held && i < sizeof claims / sizeof *claims; i++) {
+        char name[RUN_NAME_SIZE];
+        lock_name(&claims[i], name);
+        const int descriptor = open_held(folder, name);
+        held = descriptor >= 0;
+        if (held)
+            close(descriptor);
+    }
+    return held;
+}
+
 static void look_for_holder(void *user, const char *name, run_file kind, size_t index)
 {
     holder_search *search = user;
     size_t task = 0;
-    char *path = NULL, who[WHO_SIZE];
+    char who[WHO_SIZE];
     const bool of_task = kind == RUN_FILE_LOCK && is_numbered(name, strlen(name), &task_locks, &task);
     const char *own = search->folder->lock_path ? strrchr(search->folder->lock_path, '/') + 1 : "";
     (void)index;
-    if (kind != RUN_FILE_LOCK || search->who[0] || (of_task && !search->minds_tasks) || strcmp(name, own) == 0 ||
-        run_folder_join(search->folder, name, &path, NULL) != ASC_OK)
+    if (kind != RUN_FILE_LOCK || search->who[0] || (of_task && !search->minds_tasks) || strcmp(name, own) == 0)
         return;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    const bool held = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    search->found |= held;
-    if (held && read_holder(descriptor, who)) {
+    const int descriptor = open_held(search->folder, name);
+    search->found |= descriptor >= 0;
+    if (descriptor >= 0 && read_holder(descriptor, who)) {
         if (of_task)
             snprintf(search->who, WHO_SIZE, ": task %zu, %.250s", task, who);
         else
@@ -173,7 +200,6 @@ static void look_for_holder(void *user, const char *name, run_file kind, size_t 
     }
     if (descriptor >= 0)
         close(descriptor);
-    free(path);
 }
 
 static asc_status fail_in_use(const holder_search *search, asc_error *err)

@@ -38,6 +38,9 @@ asc_status run_folder_name(const char *out_path, run_folder *folder, asc_error *
 // Makes the folder (RUN_ROLE_MERGE: ASC_NOT_FOUND where there is none) and takes the locks. ASC_CANNOT_CREATE names who holds them.
 asc_status run_folder_take(run_folder *folder, const run_claim *claim, asc_error *err);
 
+// Whether a process holds the lock of the task, or of a run of all of them. Locks of other machines may not be seen here.
+bool run_folder_is_worked_on(const run_folder *folder, size_t task);
+
 // Removes unfinished files that our locks cover, all where the folder is ours alone, else those of parts [first_part, end_part); but none
 // of a process of this host that lives.
 void run_folder_sweep(const run_folder *folder, size_t first_part, size_t end_part);

@@ -1,6 +1,7 @@
 // Where a run stands, from what is in its folder; see ascribe/plan.h.
 #include <ascribe/plan.h>
 
+#include "base/durable.h"
 #include "explain/manifest.h"
 #include "explain/plan_private.h"
 #include "explain/run_locate.h"
@@ -50,6 +51,7 @@ static void count_parts(const observer *o, size_t task, asc_task_status *status)
 static void take_progress(const observer *o, size_t task, asc_task_status *status)
 {
     run_progress progress;
+    char here[DURABLE_HOST_SIZE];
     double age_s = 0;
     status->silent_s = status->remaining_s = -1;
     const bool known = run_progress_read(&o->place.folder, task, &progress, &age_s);
@@ -64,7 +66,9 @@ static void take_progress(const observer *o, size_t task, asc_task_status *statu
     snprintf(status->host, sizeof status->host, "%s", progress.host);
     snprintf(status->job_id, sizeof status->job_id, "%s", progress.job_id);
     snprintf(status->message, sizeof status->message, "%s", progress.message);
-    if (done || progress.phase != RUN_PHASE_WORKING || age_s > FRESH_SECONDS)
+    durable_host(here);
+    const bool died = strcmp(here, progress.host) == 0 && !run_folder_is_worked_on(&o->place.folder, task); // elsewhere locks tell nothing
+    if (done || died || progress.phase != RUN_PHASE_WORKING || age_s > FRESH_SECONDS)
         return;
     status->state = ASC_TASK_RUNNING;
     status->rows_per_s = progress.rows_per_s;

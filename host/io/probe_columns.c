@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum line_kind { BY_HEAD, BY_MATRIX, BY_TOKEN, BY_DEPTH, BY_NEURON } line_kind;
-typedef enum column_need { ALWAYS, WITH_ROWS, WITH_ABLATION } column_need;
-typedef enum width_kind { ONE, CLASSES, BINS } width_kind;
+typedef enum line_kind { BY_HEAD, BY_MATRIX, BY_TOKEN, BY_DEPTH, BY_NEURON, BY_TOP_NEURON } line_kind;
+typedef enum column_need { ALWAYS, WITH_HEAT, WITH_ROWS, WITH_TOP_NEURONS, WITH_ABLATION } column_need;
+typedef enum width_kind { ONE, CLASSES, BINS, CELLS, TOP_ROWS, CONTEXTS } width_kind;
 
 static const struct {
     const char *name;
@@ -29,6 +29,7 @@ static const struct {
     [PROBE_MATRIX_MIN] = {"matrices/min", COLUMN_FLOAT64, BY_MATRIX, ALWAYS, ONE},
     [PROBE_MATRIX_MAX] = {"matrices/max", COLUMN_FLOAT64, BY_MATRIX, ALWAYS, ONE},
     [PROBE_MATRIX_BINS] = {"matrices/bins", COLUMN_UINT64, BY_MATRIX, ALWAYS, BINS},
+    [PROBE_MATRIX_HEAT] = {"matrices/heat", COLUMN_FLOAT32, BY_MATRIX, WITH_HEAT, CELLS},
     [PROBE_DIRECTION] = {"vocabulary/direction", COLUMN_FLOAT32, BY_TOKEN, ALWAYS, CLASSES},
     [PROBE_ENTROPY] = {"attention/entropy", COLUMN_FLOAT64, BY_HEAD, WITH_ROWS, ONE},
     [PROBE_ENTROPY_STD] = {"attention/entropy_std", COLUMN_FLOAT64, BY_HEAD, WITH_ROWS, ONE},
@@ -46,6 +47,11 @@ static const struct {
     [PROBE_NEURON_ROW] = {"neurons/row", COLUMN_UINT64, BY_NEURON, WITH_ROWS, ONE},
     [PROBE_NEURON_POSITION] = {"neurons/position", COLUMN_INT32, BY_NEURON, WITH_ROWS, ONE},
     [PROBE_NEURON_TOKEN] = {"neurons/token", COLUMN_INT32, BY_NEURON, WITH_ROWS, ONE},
+    [PROBE_TOP_NEURON] = {"top_neurons/neuron", COLUMN_INT32, BY_TOP_NEURON, WITH_TOP_NEURONS, ONE},
+    [PROBE_TOP_ACTIVATION] = {"top_neurons/activation", COLUMN_FLOAT32, BY_TOP_NEURON, WITH_TOP_NEURONS, TOP_ROWS},
+    [PROBE_TOP_ROW] = {"top_neurons/row", COLUMN_UINT64, BY_TOP_NEURON, WITH_TOP_NEURONS, TOP_ROWS},
+    [PROBE_TOP_POSITION] = {"top_neurons/position", COLUMN_INT32, BY_TOP_NEURON, WITH_TOP_NEURONS, TOP_ROWS},
+    [PROBE_TOP_CONTEXT] = {"top_neurons/context", COLUMN_INT32, BY_TOP_NEURON, WITH_TOP_NEURONS, CONTEXTS},
     [PROBE_LOGIT_CHANGE] = {"ablation/logit_change", COLUMN_FLOAT64, BY_HEAD, WITH_ABLATION, ONE},
     [PROBE_LOGIT_CHANGE_ABS] = {"ablation/logit_change_abs", COLUMN_FLOAT64, BY_HEAD, WITH_ABLATION, ONE},
     [PROBE_LOGIT_STD_ERROR] = {"ablation/logit_std_error", COLUMN_FLOAT64, BY_HEAD, WITH_ABLATION, ONE},
@@ -62,16 +68,27 @@ size_t probe_column_lines(const probe_facts *facts, probe_column column)
     case BY_TOKEN: return facts->n_vocabulary;
     case BY_DEPTH: return facts->n_blocks + 1;
     case BY_NEURON: return facts->n_blocks * facts->n_ffn;
+    case BY_TOP_NEURON: return facts->n_blocks * facts->n_top_neurons;
+    }
+    return 0;
+}
+
+static size_t width_of(const probe_facts *facts, width_kind width)
+{
+    switch (width) {
+    case ONE: return 0;
+    case CLASSES: return facts->n_classes;
+    case BINS: return PROBE_N_BINS;
+    case CELLS: return PROBE_HEAT_SIDE * PROBE_HEAT_SIDE;
+    case TOP_ROWS: return facts->n_top_rows;
+    case CONTEXTS: return facts->n_top_rows * PROBE_CONTEXT;
     }
     return 0;
 }
 
 h5set_shape probe_column_shape(const probe_facts *facts, probe_column column)
 {
-    static const size_t bins = PROBE_N_BINS;
-    const width_kind width = columns[column].width;
-    return (h5set_shape){columns[column].type, probe_column_lines(facts, column),
-                         width == CLASSES ? facts->n_classes : width == BINS ? bins : 0};
+    return (h5set_shape){columns[column].type, probe_column_lines(facts, column), width_of(facts, columns[column].width)};
 }
 
 const char *probe_column_name(probe_column column)
@@ -81,8 +98,14 @@ const char *probe_column_name(probe_column column)
 
 bool probe_column_is_there(const probe_facts *facts, probe_column column)
 {
-    const column_need need = columns[column].need;
-    return need == ALWAYS || (need == WITH_ROWS && facts->n_rows > 0) || (need == WITH_ABLATION && facts->n_ablated > 0);
+    switch (columns[column].need) {
+    case ALWAYS: return true;
+    case WITH_HEAT: return facts->has_heat;
+    case WITH_ROWS: return facts->n_rows > 0;
+    case WITH_TOP_NEURONS: return facts->n_rows > 0 && facts->n_top_neurons > 0;
+    case WITH_ABLATION: return facts->n_ablated > 0;
+    }
+    return false;
 }
 
 static size_t type_size(column_type type)
@@ -115,5 +138,6 @@ void probe_content_free(probe_content *content)
     free(content->full_offsets);
     free_names(content->facts.class_names, content->facts.n_classes);
     free_names(content->facts.matrix_names, content->facts.n_matrices);
+    free_names(content->facts.token_names, content->facts.n_vocabulary);
     memset(content, 0, sizeof *content);
 }

@@ -11,16 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT_MAJOR = 1, MOST_NAMES = 1 << 20 };
+enum { FORMAT_MAJOR = 1, MOST_NAMES = 1 << 24 };
 static const uint64_t most_dimension = (uint64_t)1 << 24;
 
 // ---- Facts ----
 
+// *n_names: as many as are expected, H5SET_ANY_ROWS for any number; then how many there are.
 static asc_status read_names(const h5file *file, const char *name, char ***names, size_t *n_names, asc_error *err)
 {
     h5set set = {0};
     char **block = NULL;
-    TRY(h5set_open_as(file, name, (h5set_shape){COLUMN_TEXT, H5SET_ANY_ROWS, 0}, &set, err));
+    const size_t n_expected = *n_names;
+    *n_names = 0;
+    TRY(h5set_open_as(file, name, (h5set_shape){COLUMN_TEXT, n_expected, 0}, &set, err));
     const size_t n = set.n_rows;
     asc_status status = ASC_OK;
     if (n < 1 || n > MOST_NAMES)
@@ -47,14 +50,39 @@ static asc_status read_text(const h5file *file, const char *name, char out[PROBE
     return ASC_OK;
 }
 
-static asc_status read_number(const h5file *file, const char *name, uint64_t most, uint64_t *out, asc_error *err)
+static asc_status read_number_or(const h5file *file, const char *name, int64_t fallback, uint64_t most, uint64_t *out, asc_error *err)
 {
     int64_t value = -1;
-    TRY(h5file_read_int(file, name, -1, &value, err));
+    TRY(h5file_read_int(file, name, fallback, &value, err));
     if (value < 0 || (uint64_t)value > most)
         return fail(err, ASC_MALFORMED, "%s: attribute '%s': expected 0 to %" PRIu64 ", found %" PRId64, h5file_path(file), name, most, value);
     *out = (uint64_t)value;
     return ASC_OK;
+}
+
+static asc_status read_number(const h5file *file, const char *name, uint64_t most, uint64_t *out, asc_error *err)
+{
+    return read_number_or(file, name, -1, most, out, err);
+}
+
+// What came with version 1.1.
+static asc_status read_additions(const h5file *file, probe_facts *f, asc_error *err)
+{
+    uint64_t heat = 0, neurons = 0, rows = 0, tokens = 0;
+    size_t n_names = f->n_vocabulary;
+    bool named = false;
+    TRY(read_number_or(file, "has_heat", 0, 1, &heat, err));
+    TRY(read_number_or(file, "n_top_neurons", 0, f->n_ffn, &neurons, err));
+    TRY(read_number_or(file, "n_top_rows", 0, PROBE_MOST_TOP_ROWS, &rows, err));
+    TRY(read_number_or(file, "n_flow_tokens", 0, most_dimension, &tokens, err));
+    if (neurons > 0 && rows == 0)
+        return fail(err, ASC_MALFORMED, "%s: attribute 'n_top_rows': expected 1 to %d, found 0", h5file_path(file), PROBE_MOST_TOP_ROWS);
+    f->has_heat = heat == 1;
+    f->n_top_neurons = (size_t)neurons;
+    f->n_top_rows = (size_t)rows;
+    f->n_flow_tokens = (size_t)tokens;
+    TRY(h5file_has(file, "vocabulary/name", &named, err));
+    return named ? read_names(file, "vocabulary/name", &f->token_names, &n_names, err) : ASC_OK;
 }
 
 static asc_status read_dimensions(const h5file *file, probe_facts *f, asc_error *err)
@@ -94,7 +122,10 @@ static asc_status read_facts(const h5file *file, probe_facts *f, asc_error *err)
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         TRY(read_number(file, counts[i].name, INT64_MAX, counts[i].to, err));
     TRY(read_dimensions(file, f, err));
+    TRY(read_additions(file, f, err));
+    f->n_classes = H5SET_ANY_ROWS;
     TRY(read_names(file, "class_names", &f->class_names, &f->n_classes, err));
+    f->n_matrices = H5SET_ANY_ROWS;
     return read_names(file, "matrices/name", &f->matrix_names, &f->n_matrices, err);
 }
 
@@ -111,16 +142,29 @@ static asc_status read_column(const h5file *file, probe_content *content, probe_
     return status;
 }
 
+// Of a column, -1 (none) to `most`.
+static asc_status check_indexes(const h5file *file, const probe_content *content, probe_column column, int64_t most, asc_error *err)
+{
+    const int32_t *index = content->columns[column];
+    const h5set_shape shape = probe_column_shape(&content->facts, column);
+    const size_t n = shape.n_rows * (shape.n_columns > 0 ? shape.n_columns : 1);
+    for (size_t i = 0; index && i < n; i++)
+        if (index[i] < -1 || index[i] > most)
+            return fail(err, ASC_MALFORMED, "%s: '%s': expected -1 to %" PRId64 ", found %d", h5file_path(file), probe_column_name(column), most, index[i]);
+    return ASC_OK;
+}
+
 // Indexes, and shares of rows.
 static asc_status check_numbers(const h5file *file, const probe_content *content, asc_error *err)
 {
     const probe_facts *f = &content->facts;
-    const int32_t *position = content->columns[PROBE_NEURON_POSITION], *token = content->columns[PROBE_NEURON_TOKEN];
     const double *flips = content->columns[PROBE_FLIPS];
-    for (size_t i = 0; token && i < probe_column_lines(f, PROBE_NEURON_TOKEN); i++)
-        if (position[i] < -1 || token[i] < -1 || token[i] >= (int64_t)f->n_vocabulary)
-            return fail(err, ASC_MALFORMED, "%s: 'neurons': expected a position and a token below %zu, found %d and %d", h5file_path(file), f->n_vocabulary,
-                        position[i], token[i]);
+    const int64_t last_token = (int64_t)f->n_vocabulary - 1;
+    TRY(check_indexes(file, content, PROBE_NEURON_POSITION, INT32_MAX, err));
+    TRY(check_indexes(file, content, PROBE_NEURON_TOKEN, last_token, err));
+    TRY(check_indexes(file, content, PROBE_TOP_NEURON, (int64_t)f->n_ffn - 1, err));
+    TRY(check_indexes(file, content, PROBE_TOP_POSITION, INT32_MAX, err));
+    TRY(check_indexes(file, content, PROBE_TOP_CONTEXT, last_token, err));
     for (size_t i = 0; flips && i < probe_column_lines(f, PROBE_FLIPS); i++) {
         const double share = flips[i];
         if (!(share >= 0 && share <= 1))
@@ -183,6 +227,8 @@ static asc_status check_full(const h5file *file, probe_content *content, asc_err
                 {"full/text", {COLUMN_UINT8, n_bytes, 0}}};
     for (size_t i = 0; status == ASC_OK && i < sizeof sets / sizeof *sets; i++)
         status = check_set(file, sets[i].name, sets[i].shape, err);
+    if (status == ASC_OK && f->n_flow_tokens > 0)
+        status = check_set(file, "full/flow", (h5set_shape){COLUMN_FLOAT32, n_tokens, f->n_blocks}, err);
     free(text);
     return status;
 }

@@ -9,7 +9,7 @@
 struct probe_writer {
     h5file *file;
     const probe_facts *facts;
-    h5set id, offsets, tokens, rollout, norms, logits, attention_offsets, attention, text_offsets, text;
+    h5set id, offsets, tokens, rollout, flow, norms, logits, attention_offsets, attention, text_offsets, text;
     int64_t n_tokens, n_attention, n_bytes;
 };
 
@@ -33,6 +33,8 @@ static asc_status create_full(probe_writer *w, const probe_full_plan *full, asc_
     TRY(create_set(w, "full/offsets", (h5set_shape){COLUMN_INT64, n + 1, 0}, &w->offsets, err));
     TRY(create_set(w, "full/tokens", (h5set_shape){COLUMN_INT32, n_tokens, 0}, &w->tokens, err));
     TRY(create_set(w, "full/rollout", (h5set_shape){COLUMN_FLOAT32, n_tokens, 0}, &w->rollout, err));
+    if (w->facts->n_flow_tokens > 0)
+        TRY(create_set(w, "full/flow", (h5set_shape){COLUMN_FLOAT32, n_tokens, w->facts->n_blocks}, &w->flow, err));
     TRY(create_set(w, "full/norms", (h5set_shape){COLUMN_FLOAT32, n_tokens, w->facts->n_blocks + 1}, &w->norms, err));
     TRY(create_set(w, "full/logits", (h5set_shape){COLUMN_FLOAT32, n, w->facts->n_classes}, &w->logits, err));
     TRY(create_set(w, "full/attention_offsets", (h5set_shape){COLUMN_INT64, n + 1, 0}, &w->attention_offsets, err));
@@ -68,6 +70,8 @@ asc_status probe_writer_put_full(probe_writer *w, const probe_full_row *row, asc
     TRY(h5set_append(&w->offsets, 1, &w->n_tokens, err));
     TRY(h5set_append(&w->tokens, n, row->tokens, err));
     TRY(h5set_append(&w->rollout, n, row->rollout, err));
+    if (row->flow)
+        TRY(h5set_append(&w->flow, n, row->flow, err));
     TRY(h5set_append(&w->norms, n, row->norms, err));
     TRY(h5set_append(&w->logits, 1, row->logits, err));
     TRY(h5set_append(&w->attention_offsets, 1, &w->n_attention, err));
@@ -82,7 +86,7 @@ static asc_status finish_full(probe_writer *w, asc_error *err)
                            &w->logits, &w->attention_offsets, &w->attention, &w->text_offsets, &w->text};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         TRY(h5set_finish(sets[i], err));
-    return ASC_OK;
+    return w->facts->n_flow_tokens > 0 ? h5set_finish(&w->flow, err) : ASC_OK;
 }
 
 // Padded to the longest.
@@ -111,7 +115,7 @@ static asc_status write_facts(probe_writer *w, const probe_facts *f, asc_error *
 {
     const struct {
         const char *name, *text;
-    } texts[] = {{"format", "ascribe-probe"},         {"format_version", "1.0"},  {"created_by", "ascribe " ASC_VERSION},
+    } texts[] = {{"format", "ascribe-probe"},         {"format_version", "1.1"},  {"created_by", "ascribe " ASC_VERSION},
                  {"architecture", f->architecture},   {"weights_sha256", f->weights_sha256}, {"config_sha256", f->config_sha256},
                  {"dataset_sha256", f->dataset_sha256}, {"backend", f->backend},  {"precision", f->precision},
                  {"kernel_set", f->kernel_set}};
@@ -120,12 +124,16 @@ static asc_status write_facts(probe_writer *w, const probe_facts *f, asc_error *
         uint64_t value;
     } numbers[] = {{"n_blocks", f->n_blocks},     {"n_heads", f->n_heads},     {"n_hidden", f->n_hidden},   {"n_ffn", f->n_ffn},
                    {"n_vocabulary", f->n_vocabulary}, {"first_row", f->first_row}, {"n_rows", f->n_rows},     {"n_skipped", f->n_skipped},
-                   {"n_tokens", f->n_tokens},     {"n_ablated", f->n_ablated}, {"n_with_loss", f->n_with_loss}, {"n_full", f->n_full}};
+                   {"n_tokens", f->n_tokens},     {"n_ablated", f->n_ablated}, {"n_with_loss", f->n_with_loss}, {"n_full", f->n_full},
+                   {"has_heat", f->has_heat},     {"n_top_neurons", f->n_top_neurons}, {"n_top_rows", f->n_top_rows},
+                   {"n_flow_tokens", f->n_flow_tokens}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         TRY(h5file_write_text(w->file, texts[i].name, texts[i].text, err));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         TRY(h5file_write_int(w->file, numbers[i].name, (int64_t)numbers[i].value, err));
     TRY(write_names(w, "class_names", f->class_names, f->n_classes, err));
+    if (f->token_names)
+        TRY(write_names(w, "vocabulary/name", f->token_names, f->n_vocabulary, err));
     return write_names(w, "matrices/name", f->matrix_names, f->n_matrices, err);
 }
 

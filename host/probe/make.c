@@ -14,10 +14,10 @@
 
 asc_probe_job asc_probe_job_default(void)
 {
-    return (asc_probe_job){.options = asc_explain_options_default(), .n_ablation_rows = 32};
+    return (asc_probe_job){.options = asc_explain_options_default(), .n_ablation_rows = 32, .n_top_neurons = 10, .n_neuron_rows = 8, .n_flow_tokens = 128};
 }
 
-enum { MOST_ABLATION_ROWS = 1000000 };
+enum { MOST_ABLATION_ROWS = 1000000, MOST_NAME = 64 };
 
 // ---- The child ----
 
@@ -34,6 +34,7 @@ static asc_status describe_model(const asc_model *model, probe_facts *f, asc_err
     f->n_hidden = c->n_hidden;
     f->n_ffn = c->n_ffn;
     f->n_vocabulary = c->n_vocabulary;
+    f->has_heat = true;
     snprintf(f->architecture, sizeof f->architecture, "%s", c->architecture);
     snprintf(f->weights_sha256, sizeof f->weights_sha256, "%s", model->weights_sha256);
     snprintf(f->config_sha256, sizeof f->config_sha256, "%s", model->config_sha256);
@@ -43,6 +44,22 @@ static asc_status describe_model(const asc_model *model, probe_facts *f, asc_err
         if (!(f->class_names[i] = strdup(model->class_names[i])))
             return fail_memory(err, "the class names", strlen(model->class_names[i]));
     return f->class_names ? ASC_OK : fail_memory(err, "the class names", model->n_classes * sizeof *f->class_names);
+}
+
+// Copies, cut to MOST_NAME bytes.
+static asc_status name_tokens(const asc_probe_job *job, probe_facts *f, asc_error *err)
+{
+    if (!job->token_names)
+        return ASC_OK;
+    f->token_names = calloc(f->n_vocabulary + 1, sizeof *f->token_names);
+    if (!f->token_names)
+        return fail_memory(err, "the names of tokens", f->n_vocabulary * sizeof *f->token_names);
+    for (size_t i = 0; i < f->n_vocabulary; i++) {
+        const char *name = i < job->n_token_names && job->token_names[i] ? job->token_names[i] : "";
+        if (!(f->token_names[i] = strndup(name, MOST_NAME)))
+            return fail_memory(err, "the names of tokens", MOST_NAME);
+    }
+    return ASC_OK;
 }
 
 static asc_status describe_rows(const probe_inputs *in, probe_facts *f, asc_error *err)
@@ -57,7 +74,10 @@ static asc_status describe_rows(const probe_inputs *in, probe_facts *f, asc_erro
     f->first_row = (uint64_t)in->first_row;
     f->n_rows = (uint64_t)in->n_rows;
     f->n_ablated = (uint64_t)in->job->n_ablation_rows;
+    f->n_top_neurons = (size_t)in->job->n_top_neurons < f->n_ffn ? (size_t)in->job->n_top_neurons : f->n_ffn;
+    f->n_top_rows = (size_t)in->job->n_neuron_rows;
     f->n_full = (size_t)in->job->n_full_rows;
+    f->n_flow_tokens = (size_t)in->job->n_flow_tokens;
     return ASC_OK;
 }
 
@@ -109,6 +129,7 @@ static asc_status make(void *context, asc_error *err)
     probe_content content = {0};
     TRY(model_open(m->job->model_path, &m->job->log, &stop, &model, err));
     TRY(describe_model(model, &content.facts, err));
+    TRY(name_tokens(m->job, &content.facts, err));
     if (m->job->dataset_path)
         TRY(make_with_rows(&(probe_inputs){.job = m->job, .model = model}, m->path, &content, err));
     else
@@ -128,6 +149,9 @@ static asc_status check_job(const asc_probe_job *job, asc_error *err)
     if (job->n_full_rows < 0 || job->n_ablation_rows < 0 || job->n_ablation_rows > MOST_ABLATION_ROWS)
         return fail(err, ASC_USAGE, "%lld whole rows and %lld rows of ablation; expected at least 0, and 0 to %d", (long long)job->n_full_rows,
                     (long long)job->n_ablation_rows, MOST_ABLATION_ROWS);
+    if (job->n_top_neurons < 0 || job->n_neuron_rows < 1 || job->n_neuron_rows > PROBE_MOST_TOP_ROWS || job->n_flow_tokens < 0 || job->n_flow_tokens > INT32_MAX)
+        return fail(err, ASC_USAGE, "%lld neurons of a block, %lld rows of each, flow of %lld tokens; expected at least 0, 1 to %d, and at least 0",
+                    (long long)job->n_top_neurons, (long long)job->n_neuron_rows, (long long)job->n_flow_tokens, PROBE_MOST_TOP_ROWS);
     if (!job->dataset_path && job->n_full_rows > 0)
         return fail(err, ASC_USAGE, "--full-rows: expected --data beside it");
     TRY(request_backend_check_words(&job->options, err)); // no more: whoever has looked at a GPU cannot fork one that uses it
@@ -159,5 +183,23 @@ asc_status asc_probe_make(const asc_probe_job *job, asc_error *err)
         status = check_written(path, err);
     status = durable_finish(status, path, job->out_path, job->options.force, err);
     free(path);
+    return status;
+}
+
+asc_status asc_probe_estimate(const asc_probe_job *job, asc_probe_cost *out, asc_error *err)
+{
+    const stop_check stop = {job->should_stop, job->stop_user};
+    asc_model *model = NULL;
+    explain_request request = {0};
+    *out = (asc_probe_cost){0};
+    TRY(check_job(job, err));
+    TRY(model_open(job->model_path, &job->log, &stop, &model, err));
+    probe_inputs in = {.job = job, .model = model};
+    asc_status status = job->dataset_path ? open_rows(&in, &request, err) : ASC_OK;
+    if (status == ASC_OK && in.dataset)
+        status = probe_rows_cost(&in, out, err);
+    request_free(&request);
+    asc_dataset_close(in.dataset);
+    asc_model_close(model);
     return status;
 }

@@ -62,8 +62,9 @@ asc_status row_whole_create(const model_config *config, size_t n_tokens, row_who
     *out = (row_whole){.attention = malloc(n_maps * square * sizeof(float)),
                        .norms = malloc(n_tokens * (config->n_layers + 1) * sizeof(float)),
                        .mean = calloc(config->n_layers * square, sizeof(double)),
-                       .rollout = malloc(n_tokens * sizeof(float))};
-    if (out->attention && out->norms && out->mean && out->rollout)
+                       .rollout = malloc(n_tokens * sizeof(float)),
+                       .flow = malloc(n_tokens * config->n_layers * sizeof(double))};
+    if (out->attention && out->norms && out->mean && out->rollout && out->flow)
         return ASC_OK;
     row_whole_free(out);
     return fail_memory(err, "a whole row", n_maps * square * sizeof(float));
@@ -71,6 +72,7 @@ asc_status row_whole_create(const model_config *config, size_t n_tokens, row_who
 
 void row_whole_free(row_whole *whole)
 {
+    free(whole->flow);
     free(whole->rollout);
     free(whole->mean);
     free(whole->norms);

@@ -29,6 +29,7 @@ typedef struct row_whole {
     float *norms;     // [T, L + 1]
     double *mean;     // [L, T, T] over heads
     float *rollout;   // [T]
+    double *flow;     // [T, L] not filled by the pass: attention_flow_to
 } row_whole;
 
 asc_status row_numbers_create(const device_model *model, bool ablated, row_numbers *out, asc_error *err);

@@ -13,12 +13,8 @@ asc_status row_tally_begin(row_tally *t, const asc_model *model, probe_content *
     *t = (row_tally){.model = model, .content = content};
     for (probe_column i = PROBE_ENTROPY; i < N_PROBE_COLUMNS; i++)
         TRY(probe_content_allocate(content, i, err));
-    for (size_t i = 0; i < probe_column_lines(&content->facts, PROBE_NEURON_MAX); i++) {
-        ((float *)content->columns[PROBE_NEURON_MAX])[i] = -INFINITY;
-        ((int32_t *)content->columns[PROBE_NEURON_POSITION])[i] = ((int32_t *)content->columns[PROBE_NEURON_TOKEN])[i] = -1;
-    }
     content->facts.n_ablated = content->facts.n_tokens = content->facts.n_skipped = content->facts.n_with_loss = 0;
-    return ASC_OK;
+    return neuron_rows_create(probe_column_lines(&content->facts, PROBE_NEURON_MAX), content->facts.n_top_rows, &t->neurons, err);
 }
 
 static void add_attention(const row_tally *t, const row_numbers *row)
@@ -43,20 +39,11 @@ static void add_hidden(const row_tally *t, const row_numbers *row)
     }
 }
 
-static void add_neurons(const row_tally *t, const row_numbers *row)
+static void add_neurons(row_tally *t, const row_numbers *row)
 {
-    float *most = t->content->columns[PROBE_NEURON_MAX];
-    uint64_t *id = t->content->columns[PROBE_NEURON_ROW];
-    int32_t *position = t->content->columns[PROBE_NEURON_POSITION], *token = t->content->columns[PROBE_NEURON_TOKEN];
-    for (size_t i = 0; i < probe_column_lines(&t->content->facts, PROBE_NEURON_MAX); i++) {
+    for (size_t i = 0; i < t->neurons.n_neurons; i++)
         of(t, PROBE_NEURON_MEAN)[i] += row->neuron_sum[i];
-        if ((float)row->neuron_max[i] > most[i]) {
-            most[i] = (float)row->neuron_max[i];
-            id[i] = row->id;
-            position[i] = row->neuron_position[i];
-            token[i] = row->tokens[position[i]];
-        }
-    }
+    neuron_rows_add(&t->neurons, row);
 }
 
 // ---- Ablation ----
@@ -143,10 +130,23 @@ static void deviate(const row_tally *t, probe_column column, probe_column mean, 
     }
 }
 
-void row_tally_end(row_tally *t)
+static void end_ablation(const row_tally *t)
+{
+    const uint64_t ablated = t->content->facts.n_ablated, labelled = t->content->facts.n_with_loss;
+    if (ablated == 0)
+        return;
+    divide(t, PROBE_LOGIT_CHANGE, ablated);
+    divide(t, PROBE_LOGIT_CHANGE_ABS, ablated);
+    divide(t, PROBE_FLIPS, ablated);
+    divide(t, PROBE_LOSS_CHANGE, labelled);
+    deviate(t, PROBE_LOGIT_STD_ERROR, PROBE_LOGIT_CHANGE, ablated, sqrt((double)ablated));
+    deviate(t, PROBE_LOSS_STD_ERROR, PROBE_LOSS_CHANGE, labelled, sqrt((double)labelled));
+}
+
+asc_status row_tally_end(row_tally *t, asc_error *err)
 {
     const probe_facts *f = &t->content->facts;
-    const uint64_t rows = t->n_usable, ablated = f->n_ablated, labelled = f->n_with_loss;
+    const uint64_t rows = t->n_usable;
     for (probe_column i = PROBE_TO_FIRST; i <= PROBE_TO_SELF; i++)
         divide(t, i, rows);
     divide(t, PROBE_TO_PREVIOUS, t->n_pairs);
@@ -159,12 +159,11 @@ void row_tally_end(row_tally *t)
     divide(t, PROBE_COSINE_TOKENS, t->n_pairs);
     divide(t, PROBE_NEURON_MEAN, f->n_tokens);
     of(t, PROBE_COSINE_BEFORE)[0] = NAN;
-    if (ablated == 0)
-        return;
-    divide(t, PROBE_LOGIT_CHANGE, ablated);
-    divide(t, PROBE_LOGIT_CHANGE_ABS, ablated);
-    divide(t, PROBE_FLIPS, ablated);
-    divide(t, PROBE_LOSS_CHANGE, labelled);
-    deviate(t, PROBE_LOGIT_STD_ERROR, PROBE_LOGIT_CHANGE, ablated, sqrt((double)ablated));
-    deviate(t, PROBE_LOSS_STD_ERROR, PROBE_LOSS_CHANGE, labelled, sqrt((double)labelled));
+    end_ablation(t);
+    return neuron_rows_put(&t->neurons, t->content, err);
+}
+
+void row_tally_free(row_tally *t)
+{
+    neuron_rows_free(&t->neurons);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "explain/row_status.h"
+#include "probe/attention_flow.h"
 #include "probe/row_pass.h"
 #include "probe/row_tally.h"
 
@@ -14,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS_PER_WORKER = 4 };
+enum { ROWS_PER_WORKER = 4, ROWS_COUNTED = 256 };
 static const uint32_t unusable = ASC_ROW_TOO_LONG | ASC_ROW_BAD_TOKEN_ID;
 
 typedef struct probing {
@@ -63,6 +64,7 @@ static asc_status set_up(probing *p, probe_facts *facts, asc_error *err)
 
 static void tear_down(probing *p)
 {
+    row_tally_free(&p->tally);
     for (size_t i = 0; p->slots && i < p->n_slots; i++)
         row_numbers_free(&p->slots[i]);
     free(p->slots);
@@ -137,6 +139,11 @@ static asc_status compute_window(probing *p, int64_t first, size_t count, asc_er
 
 // ---- Whole rows ----
 
+static bool has_flow(const probing *p, size_t n_tokens)
+{
+    return (int64_t)n_tokens <= p->in->job->n_flow_tokens;
+}
+
 asc_status probe_full_sizes(const probe_inputs *in, size_t **n_tokens, size_t **text_sizes, asc_error *err)
 {
     const int64_t first = in->job->first_full_row, n = in->job->n_full_rows, n_available = (int64_t)asc_dataset_describe(in->dataset)->n_rows;
@@ -161,16 +168,31 @@ asc_status probe_full_sizes(const probe_inputs *in, size_t **n_tokens, size_t **
     return ASC_OK;
 }
 
+// Shares: what flows to each token over what flows to all, behind every block; NaN in a row that is too long.
+static void share_flow(const probing *p, const row_whole *whole, size_t n_tokens, float *out)
+{
+    const size_t n_blocks = p->in->model->config.n_layers;
+    for (size_t block = 0; block < n_blocks; block++) {
+        double sum = 0;
+        for (size_t t = 0; t < n_tokens; t++)
+            sum += whole->flow[t * n_blocks + block];
+        for (size_t t = 0; t < n_tokens; t++)
+            out[t * n_blocks + block] = has_flow(p, n_tokens) ? (float)(whole->flow[t * n_blocks + block] / sum) : NAN;
+    }
+}
+
 static asc_status put_whole(const probing *p, const asc_rows *rows, const row_whole *whole, probe_writer *writer, asc_error *err)
 {
     const row_numbers *numbers = &p->slots[0];
-    const size_t n_classes = p->in->model->n_classes;
-    float *logits = malloc(n_classes * sizeof *logits);
+    const size_t n_classes = p->in->model->n_classes, n_flow = numbers->n_tokens * p->in->model->config.n_layers;
+    float *logits = malloc((n_classes + n_flow) * sizeof *logits), *flow = logits + n_classes;
     if (!logits)
-        return fail_memory(err, "a row's logits", n_classes * sizeof *logits);
+        return fail_memory(err, "a row's logits", (n_classes + n_flow) * sizeof *logits);
     for (size_t c = 0; c < n_classes; c++)
         logits[c] = (float)numbers->logits[c];
+    share_flow(p, whole, numbers->n_tokens, flow);
     const probe_full_row row = {.id = rows->id[0], .n_tokens = numbers->n_tokens, .tokens = rows->tokens, .attention = whole->attention, .rollout = whole->rollout,
+                                .flow = p->in->job->n_flow_tokens > 0 ? flow : NULL,
                                 .norms = whole->norms, .logits = logits, .text = rows->text, .text_size = (size_t)rows->text_offsets[1]};
     const asc_status status = probe_writer_put_full(writer, &row, err);
     free(logits);
@@ -189,6 +211,14 @@ static asc_status compute_whole(void *context, size_t worker, size_t task, asc_e
     return row_pass_run(t->p->workers[worker], &input, &t->p->slots[0], &t->whole, err);
 }
 
+static asc_status compute_flow(void *context, size_t worker, size_t task, asc_error *err)
+{
+    whole_task *t = context;
+    const size_t n_blocks = t->p->in->model->config.n_layers;
+    (void)worker;
+    return attention_flow_to(t->whole.mean, n_blocks, t->p->slots[0].n_tokens, task, t->whole.flow + task * n_blocks, err);
+}
+
 static asc_status keep_whole(probing *p, int64_t position, probe_writer *writer, asc_error *err)
 {
     asc_rows *rows = NULL;
@@ -198,6 +228,8 @@ static asc_status keep_whole(probing *p, int64_t position, probe_writer *writer,
     p->rows = rows;
     if (status == ASC_OK)
         status = pool_run(p->pool, 1, compute_whole, &task, err);
+    if (status == ASC_OK && has_flow(p, (size_t)rows->token_offsets[1]))
+        status = pool_run(p->pool, (size_t)rows->token_offsets[1], compute_flow, &task, err);
     if (status == ASC_OK)
         status = put_whole(p, rows, &task.whole, writer, err);
     row_whole_free(&task.whole);
@@ -232,7 +264,54 @@ asc_status probe_rows(const probe_inputs *in, probe_content *content, probe_writ
     if (status == ASC_OK)
         status = compute_all(&p, writer, err);
     if (status == ASC_OK)
-        row_tally_end(&p.tally);
+        status = row_tally_end(&p.tally, err);
     tear_down(&p);
+    return status;
+}
+
+// ---- What it would take ----
+
+static void add_passes(asc_probe_cost *cost, const model_config *c, size_t n_tokens, size_t n_passes)
+{
+    const double D = (double)c->n_hidden, F = (double)c->n_ffn, s = (double)n_tokens;
+    cost->n_passes += n_passes;
+    cost->n_operations += (double)n_passes * (double)c->n_layers * s * (8 * D * D + 4 * D * F + 4 * D * s);
+}
+
+static void add_rows(const probe_inputs *in, const asc_rows *rows, size_t count, asc_probe_cost *cost)
+{
+    const model_config *c = &in->model->config;
+    for (size_t row = 0; row < count; row++) {
+        const bool usable = is_usable(in, rows, row), ablated = usable && is_ablated(in, rows->first + (int64_t)row);
+        const size_t n_tokens = input_of(rows, row).n_tokens, n_ablation_passes = ablated ? c->n_layers * c->n_heads : 0;
+        cost->n_skipped += !usable;
+        cost->n_ablated += ablated;
+        cost->n_tokens += usable ? n_tokens : 0;
+        cost->n_ablation_passes += n_ablation_passes;
+        add_passes(cost, c, n_tokens, usable ? 1 + n_ablation_passes : 0);
+    }
+}
+
+asc_status probe_rows_cost(const probe_inputs *in, asc_probe_cost *cost, asc_error *err)
+{
+    size_t *n_tokens = NULL, *text_sizes = NULL;
+    const size_t n_full = (size_t)in->job->n_full_rows;
+    asc_status status = probe_full_sizes(in, &n_tokens, &text_sizes, err);
+    for (size_t i = 0; status == ASC_OK && i < n_full; i++)
+        add_passes(cost, &in->model->config, n_tokens[i], 1);
+    free(text_sizes);
+    free(n_tokens);
+    cost->n_rows = (uint64_t)in->n_rows;
+    cost->n_full_rows = n_full;
+    for (int64_t done = 0; status == ASC_OK && done < in->n_rows; done += ROWS_COUNTED) {
+        const size_t count = in->n_rows - done < ROWS_COUNTED ? (size_t)(in->n_rows - done) : ROWS_COUNTED;
+        asc_rows *rows = NULL;
+        status = stop_poll(&in->request->stop, err);
+        if (status == ASC_OK)
+            status = asc_dataset_read(in->dataset, (size_t)(in->first_row + done), count, &rows, err);
+        if (status == ASC_OK)
+            add_rows(in, rows, count, cost);
+        asc_rows_free(rows);
+    }
     return status;
 }

@@ -19,6 +19,9 @@ typedef struct probe_inputs {
 // that the model cannot take. Reads them in a child process first: before threads start.
 asc_status probe_full_sizes(const probe_inputs *in, size_t **n_tokens, size_t **text_sizes, asc_error *err);
 
+// Adds up what probe_rows would do, by the rows' lengths. Errors as probe_full_sizes: before threads start.
+asc_status probe_rows_cost(const probe_inputs *in, asc_probe_cost *cost, asc_error *err);
+
 // Fills the columns of rows and the facts about them, and puts the whole rows.
 asc_status probe_rows(const probe_inputs *in, probe_content *content, probe_writer *writer, asc_error *err);
 

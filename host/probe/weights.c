@@ -105,6 +105,23 @@ static size_t bin_of(double value)
     return place < 0 ? 0 : place >= PROBE_INNER_BINS ? PROBE_N_BINS - 1 : (size_t)place + 1;
 }
 
+// See PROBE_HEAT_SIDE.
+static void draw_heat(const matrix *m, const float *values, size_t line, probe_content *content)
+{
+    const size_t n_up = m->rows < PROBE_HEAT_SIDE ? m->rows : PROBE_HEAT_SIDE, n_across = m->columns < PROBE_HEAT_SIDE ? m->columns : PROBE_HEAT_SIDE;
+    float *heat = (float *)content->columns[PROBE_MATRIX_HEAT] + line * PROBE_HEAT_SIDE * PROBE_HEAT_SIDE;
+    for (size_t at = 0; at < PROBE_HEAT_SIDE * PROBE_HEAT_SIDE; at++) {
+        const size_t i = at / PROBE_HEAT_SIDE, j = at % PROBE_HEAT_SIDE;
+        double squares = 0, count = 0;
+        for (size_t r = i * m->rows / n_up; i < n_up && j < n_across && r < (i + 1) * m->rows / n_up; r++)
+            for (size_t c = j * m->columns / n_across; c < (j + 1) * m->columns / n_across; c++) {
+                squares += (double)values[r * m->columns + c] * (double)values[r * m->columns + c];
+                count++;
+            }
+        heat[at] = count > 0 ? (float)sqrt(squares / count) : NAN;
+    }
+}
+
 static void describe_matrix(const matrix *m, const float *values, size_t line, probe_content *content)
 {
     const size_t n = m->rows * m->columns;
@@ -127,6 +144,7 @@ static void describe_matrix(const matrix *m, const float *values, size_t line, p
     ((double *)content->columns[PROBE_MATRIX_STD])[line] = sqrt(variance / (double)n);
     ((double *)content->columns[PROBE_MATRIX_MIN])[line] = least;
     ((double *)content->columns[PROBE_MATRIX_MAX])[line] = most;
+    draw_heat(m, values, line, content);
 }
 
 // ---- Heads ----

@@ -12,21 +12,21 @@ import re
 import sys
 from typing import Any, List, Optional
 
-from . import __version__, report_compare, report_convergence, report_evaluation, report_facts, report_groups, report_importance, report_methods, report_rows, report_words
+from . import __version__, report_compare, report_convergence, report_evaluation, report_facts, report_groups, report_importance, report_methods, report_probe, report_rows, report_words
 from .errors import NO_OUTPUT, USAGE, PrepareError, quote
 from .program import Parser, guarded
 from .report_material import Material, Options
 from .report_page import page
 
-SECTIONS = (report_facts, report_words, report_rows, report_groups, report_compare, report_convergence, report_evaluation, report_importance, report_methods)
+SECTIONS = (report_facts, report_words, report_rows, report_groups, report_compare, report_convergence, report_evaluation, report_importance, report_probe, report_methods)
 
 NAME = "ascribe-report"
 DESCRIPTION = """\
 Makes one HTML file of results: which words matter, in which rows, how surely, and what the numbers mean. It needs no
 network and opens from disk in any browser."""
 EPILOG = """\
-FILE is a result (several of one run: part-*.h5), what 'ascribe global -o' or 'ascribe evaluate -o' kept, or what
-'ascribe compare --json' printed.
+FILE is a result (several of one run: part-*.h5), what 'ascribe global -o', 'ascribe evaluate -o' or
+'ascribe probe -o' kept, or what 'ascribe compare --json' printed.
 Words are summed up by 'ascribe global'. Single rows are shown of results only.
 
 examples:

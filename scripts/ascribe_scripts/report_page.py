@@ -41,7 +41,7 @@ PAGE = """<!DOCTYPE html>
 <nav aria-label="sections"><ul>{links}</ul></nav>
 </header>
 <main id="main">
-<noscript><p class="note">Without JavaScript the table of all words and the single rows are missing, and only one class is shown.</p></noscript>
+<noscript><p class="note">Without JavaScript the table of all words, the single rows and the pictures of attention and weights are missing, and only one class is shown.</p></noscript>
 {sections}
 </main>
 <footer><p>Made by ascribe {version}. This page holds all that it shows: it loads nothing and sends nothing.</p></footer>

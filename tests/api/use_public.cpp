@@ -232,12 +232,15 @@ void use_probe(const char *model_path, const char *dataset_path)
     job.options.force = true;
     job.n_full_rows = job.n_ablation_rows = 1;
     expect(asc_probe_is(dataset_path, &is_probe, &err) == ASC_OK && !is_probe, "probe.h: a dataset is no probe", &err);
+    asc_probe_cost cost{};
+    expect(asc_probe_estimate(&job, &cost, &err) == ASC_OK && cost.n_passes == 3 + cost.n_ablation_passes && cost.n_operations > 0, "probe.h: it says what it takes", &err);
     expect(asc_probe_make(&job, &err) == ASC_OK, "probe.h: it looks", &err);
     expect(asc_probe_open(out.c_str(), &probe, &err) == ASC_OK, "probe.h: what it saw opens", &err);
     if (!probe)
         return;
     const asc_probe_info *info = asc_probe_describe(probe);
     expect(info->n_rows == 2 && info->n_ablated == 1 && info->n_full_rows == 1, "probe.h: the rows are counted");
+    expect(info->n_top_rows > 0 && info->top_context[6] >= 0 && info->matrix_heat[0] > 0 && !info->token_names, "probe.h: neurons have rows, matrices heat");
     expect(info->ov_frobenius[0] > 0 && info->norm_mean[0] > 0, "probe.h: there are numbers");
     asc_probe_close(probe);
     job.options.force = false;

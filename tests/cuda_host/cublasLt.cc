@@ -71,19 +71,25 @@ struct Product {
     void *d;
 };
 
+// Of every sum the products in the order of k, in float; the sums of a column side by side.
 void multiply(const Product &p)
 {
-    const uint64_t n_k = p.a_layout.rows;
+    const uint64_t n_k = p.a_layout.rows, n_rows = p.d_layout.rows;
     for (int32_t batch = 0; batch < p.d_layout.batch_count; batch++) {
         const std::vector<float> w = columns(p.a, &p.a_layout, batch * p.a_layout.batch_offset), x = columns(p.b, &p.b_layout, batch * p.b_layout.batch_offset);
-        for (uint64_t j = 0; j < p.d_layout.cols; j++)
-            for (uint64_t i = 0; i < p.d_layout.rows; i++) {
-                float sum = 0;
-                for (uint64_t k = 0; k < n_k; k++)
-                    sum += w[i * n_k + k] * x[j * n_k + k];
-                sum += load(p.desc.bias, p.d_layout.type, batch * p.desc.bias_stride + (int64_t)i);
-                store(p.d, p.d_layout.type, batch * p.d_layout.batch_offset + (int64_t)j * p.d_layout.ld + (int64_t)i, sum);
-            }
+        std::vector<float> by_k(n_k * n_rows), sums(n_rows);
+        for (uint64_t i = 0; i < n_rows; i++)
+            for (uint64_t k = 0; k < n_k; k++)
+                by_k[k * n_rows + i] = w[i * n_k + k];
+        for (uint64_t j = 0; j < p.d_layout.cols; j++) {
+            std::fill(sums.begin(), sums.end(), 0.0f);
+            for (uint64_t k = 0; k < n_k; k++)
+                for (uint64_t i = 0; i < n_rows; i++)
+                    sums[i] += by_k[k * n_rows + i] * x[j * n_k + k];
+            for (uint64_t i = 0; i < n_rows; i++)
+                store(p.d, p.d_layout.type, batch * p.d_layout.batch_offset + (int64_t)j * p.d_layout.ld + (int64_t)i,
+                      sums[i] + load(p.desc.bias, p.d_layout.type, batch * p.desc.bias_stride + (int64_t)i));
+        }
     }
 }
 

@@ -108,8 +108,8 @@ CANARIES = [
     words("row ids in any order", "(*ids)[i] <= (*ids)[i - 1]", "0"),
     words("a group of no label", "group->label < (int64_t)f->facts.n_label_names && ", ""),
     probe("attention of another size than its row", "expected != found", "0"),
-    probe("a token that is none", "|| token[i] >= (int64_t)f->n_vocabulary", ""),
-    probe("a position before the first", "position[i] < -1 || ", ""),
+    probe("a token that is none", "|| index[i] > most", ""),
+    probe("a position before the first", "index[i] < -1 || ", ""),
     probe("a share that is none", "!(share >= 0 && share <= 1)", "0"),
     dataset("annotation.c", "labels without a name", "if (labels[row] < -1 || labels[row] >= limit)", "if (labels[row] < -1)"),
 ]

@@ -14,6 +14,18 @@ static void check_neurons(const probe_content *content)
         FUZZ_REQUIRE(position[i] >= -1 && token[i] >= -1 && token[i] < (int64_t)content->facts.n_vocabulary);
 }
 
+static void check_top_neurons(const probe_content *content)
+{
+    const probe_facts *f = &content->facts;
+    const int32_t *neuron = content->columns[PROBE_TOP_NEURON], *context = content->columns[PROBE_TOP_CONTEXT];
+    const size_t n_lines = probe_column_lines(f, PROBE_TOP_NEURON);
+    FUZZ_REQUIRE(f->n_top_rows > 0 && content->columns[PROBE_TOP_ROW] && content->columns[PROBE_TOP_ACTIVATION] && content->columns[PROBE_TOP_POSITION]);
+    for (size_t i = 0; i < n_lines; i++)
+        FUZZ_REQUIRE(neuron[i] >= -1 && neuron[i] < (int64_t)f->n_ffn);
+    for (size_t i = 0; i < n_lines * f->n_top_rows * PROBE_CONTEXT; i++)
+        FUZZ_REQUIRE(context[i] >= -1 && context[i] < (int64_t)f->n_vocabulary);
+}
+
 static void check_full(const probe_content *content)
 {
     const probe_facts *f = &content->facts;
@@ -33,8 +45,13 @@ static void check_content(const probe_content *content)
     FUZZ_REQUIRE((content->columns[PROBE_FLIPS] != NULL) == (f->n_ablated > 0));
     for (size_t i = 0; i < f->n_matrices; i++)
         FUZZ_REQUIRE(strlen(f->matrix_names[i]) < SIZE_MAX);
+    for (size_t i = 0; f->token_names && i < f->n_vocabulary; i++)
+        FUZZ_REQUIRE(strlen(f->token_names[i]) < SIZE_MAX);
+    FUZZ_REQUIRE((content->columns[PROBE_MATRIX_HEAT] != NULL) == f->has_heat);
     if (f->n_rows > 0)
         check_neurons(content);
+    if (f->n_rows > 0 && f->n_top_neurons > 0)
+        check_top_neurons(content);
     for (size_t i = 0; f->n_ablated > 0 && i < probe_column_lines(f, PROBE_FLIPS); i++) {
         const double share = ((const double *)content->columns[PROBE_FLIPS])[i];
         FUZZ_REQUIRE(share >= 0 && share <= 1);

@@ -79,18 +79,22 @@ static void make_probe(const char *path)
     probe_writer *writer = NULL;
     const size_t n_tokens[] = {3, 3}, text_sizes[] = {4, 4};
     const int32_t tokens[3] = {2, 4, 3};
-    const float attention[18] = {0}, rollout[3] = {1, 0, 0}, norms[6] = {1, 1, 1, 1, 1, 1}, logits[2] = {0.5f, -0.5f};
+    const float attention[18] = {0}, rollout[3] = {1, 0, 0}, flow[3] = {0.5f, 0.25f, 0.25f}, norms[6] = {1, 1, 1, 1, 1, 1}, logits[2] = {0.5f, -0.5f};
     probe_content content = {.facts = {.n_blocks = 1, .n_heads = 2, .n_hidden = 4, .n_ffn = 3, .n_vocabulary = 5, .n_classes = 2, .n_matrices = 2,
-                                       .architecture = "made up", .n_rows = 2, .n_tokens = 6, .n_ablated = 2, .n_full = 2}};
+                                       .architecture = "made up", .n_rows = 2, .n_tokens = 6, .n_ablated = 2, .has_heat = true, .n_top_neurons = 2,
+                                       .n_top_rows = 2, .n_full = 2, .n_flow_tokens = 3}};
     content.facts.class_names = calloc(2, sizeof(char *));
     content.facts.matrix_names = calloc(2, sizeof(char *));
+    content.facts.token_names = calloc(5, sizeof(char *));
+    for (size_t i = 0; i < 5; i++)
+        content.facts.token_names[i] = strdup(i ? "token" : "");
     for (size_t i = 0; i < 2; i++) {
         content.facts.class_names[i] = strdup(i ? "yes" : "no");
         content.facts.matrix_names[i] = strdup(i ? "b.weight" : "a.weight");
     }
     for (probe_column i = 0; i < N_PROBE_COLUMNS; i++)
         assert_int_equal(probe_content_allocate(&content, i, &err), ASC_OK);
-    const probe_full_row row = {10, 3, tokens, attention, rollout, norms, logits, "text", 4};
+    const probe_full_row row = {10, 3, tokens, attention, rollout, flow, norms, logits, "text", 4};
     assert_int_equal(probe_writer_create(path, &content.facts, &(probe_full_plan){n_tokens, text_sizes}, &writer, &err), ASC_OK);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(probe_writer_put_full(writer, &row, &err), ASC_OK);

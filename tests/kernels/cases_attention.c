@@ -118,11 +118,11 @@ static void formula_query(const attention_case *c, size_t sequence, size_t head,
         largest_score = fmax(largest_score, fabs((double)score[key - begin]));
     }
     for (size_t key = begin; key < end; key++)
-        total += expl(score[key - begin] - largest);
+        total += score[key - begin] = expl(score[key - begin] - largest); // from here on the weights
     for (size_t e = 0; e < c->head_size; e++) {
         long double sum = 0;
         for (size_t key = begin; key < end; key++)
-            sum += expl(score[key - begin] - largest) * at(c, key, 2, head, e);
+            sum += score[key - begin] * at(c, key, 2, head, e);
         out[e] = (double)(sum / total);
         scales[e] = largest_v * (1 + largest_score);
     }

@@ -107,11 +107,11 @@ static void formula_head(const first_case *c, size_t q, size_t head, double *out
         largest_score = fmax(largest_score, fabs((double)score[key]));
     }
     for (size_t key = 0; key < length; key++)
-        total += expl(score[key] - largest);
+        total += score[key] = expl(score[key] - largest); // from here on the weights
     for (size_t d = 0; d < n; d++) {
         long double sum = 0;
         for (size_t key = 0; key < length; key++)
-            sum += expl(score[key] - largest) * x[key * n + d];
+            sum += score[key] * x[key * n + d];
         out[d] = (double)(sum / total);
         scales[d] = largest_x * (1 + largest_score);
     }

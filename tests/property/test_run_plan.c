@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/durable.h"
 #include "io/part.h"
 
 #include <cmocka.h> // after fail.h: it defines a macro of that name
@@ -461,6 +462,27 @@ static asc_run_status status_of(const char *path)
     return status;
 }
 
+// Task 2 as a process of this machine tells of it: at work while its lock is held, no longer.
+static void killed_here(void)
+{
+    char host[DURABLE_HOST_SIZE], text[300];
+    durable_host(host);
+    const int length = snprintf(text, sizeof text, "{\"state\":\"working\",\"host\":\"%s\",\"pid\":5,\"rows_per_s\":4.0}", host);
+    temp_file_write(run_path(place.parts, "progress-0002.json"), text, (size_t)length);
+    const char *lock_path = run_path(place.parts, "task-0002.lock");
+    temp_file_write(lock_path, "", 0);
+    const int lock = open(lock_path, O_RDONLY);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    asc_run_status status = status_of(plan_path);
+    assert_int_equal(status.tasks[2].state, ASC_TASK_RUNNING);
+    asc_run_status_free(&status);
+    close(lock);
+    status = status_of(plan_path);
+    assert_int_equal(status.tasks[2].state, ASC_TASK_STOPPED);
+    asc_run_status_free(&status);
+    unlink(run_path(place.parts, "task-0002.lock"));
+}
+
 static void where_a_run_stands(void **state)
 {
     (void)state;
@@ -488,6 +510,8 @@ static void where_a_run_stands(void **state)
     assert_int_equal(status.n_rows_done, n_rows);
     assert_false(status.merged);
     asc_run_status_free(&status);
+
+    killed_here();
 
     static const char failed[] = "{\"state\":\"failed\",\"message\":\"no room\"}";
     temp_file_write(run_path(place.parts, "progress-0002.json"), failed, sizeof failed - 1);

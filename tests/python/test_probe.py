@@ -124,6 +124,7 @@ class ProbeTest(unittest.TestCase):
             expected = np.array(one["attention"])
             self.close(found["full/attention"][places[r]:places[r + 1]].reshape(expected.shape), expected, what + " attention")
             self.close(found["full/rollout"][starts[r]:starts[r + 1]], one["rollout"], what + " rollout")
+            self.close(found["full/flow"][starts[r]:starts[r + 1]], one["flow"], what + " flow")
             self.close(found["full/norms"][starts[r]:starts[r + 1]], one["norms"], what + " norms")
             self.close(found["full/logits"][r], one["logits"], what + " logits")
             self.assertEqual(found["full/tokens"][starts[r]:starts[r + 1]].tolist(), one["input_ids"])
@@ -158,6 +159,32 @@ class ProbeTest(unittest.TestCase):
         self.assertGreater((found["neurons/position"] == place.ravel())[clear].mean(), 0.99)  # all but ties within fp32
         tokens = [inputs[row - 100]["input_ids"][at] for row, at in zip(found["neurons/row"].tolist(), found["neurons/position"].tolist())]
         self.assertEqual(found["neurons/token"].tolist(), tokens)
+        self.check_top_neurons(inputs, most, found, what)
+
+    def check_top_neurons(self, inputs, most, found, what):
+        """most [rows, blocks, neurons]: recorded. Neurons and rows that are further apart than rounding come in their order."""
+        n_blocks, n_neurons = most.shape[1:]
+        which = found["top_neurons/neuron"].reshape(n_blocks, -1)
+        self.assertEqual((which.shape[1], found["top_neurons/activation"].shape[1]), (10, 8))
+        for block in range(n_blocks):
+            best = most[:, block].max(0)
+            self.close(best[which[block]], np.sort(best)[::-1][:10], what + " top neurons")
+            self.assertEqual(len(set(which[block].tolist())), 10)
+            for rank, neuron in enumerate(which[block]):
+                line = block * 10 + rank
+                order = np.argsort(-most[:, block, neuron], kind="stable")
+                self.close(found["top_neurons/activation"][line], np.append(most[order, block, neuron], [np.nan] * 6), what + " top rows")
+                self.assertEqual(found["top_neurons/position"][line][2:].tolist(), [-1] * 6)
+                if abs(np.diff(most[:, block, neuron])[0]) > 1e-4:
+                    self.assertEqual((found["top_neurons/row"][line][:2] - 100).tolist(), order.tolist())
+                self.check_contexts(inputs, found, line)
+
+    def check_contexts(self, inputs, found, line):
+        contexts = found["top_neurons/context"][line].reshape(-1, 13)
+        for row, position, context in zip(found["top_neurons/row"][line][:2], found["top_neurons/position"][line][:2], contexts):
+            ids = inputs[int(row) - 100]["input_ids"]
+            self.assertEqual(context.tolist(), [ids[at] if 0 <= at < len(ids) else -1 for at in range(position - 6, position + 7)])
+        self.assertEqual(set(contexts[2:].ravel().tolist()), {-1})
 
     def check_ablation(self, inputs, found, multi_label, what):
         changes, losses, flips = [], [], []
@@ -263,6 +290,13 @@ class ProbeTest(unittest.TestCase):
                 self.assertAlmostEqual(found["matrices/" + column][line], value, delta=1e-10 * max(1, abs(value)), msg=f"{model} {name} {column}")
             place = np.searchsorted(edges, array.ravel(), "right") - 1
             self.assertEqual(found["matrices/bins"][line].tolist(), np.bincount(place, minlength=130).tolist())
+            heat = np.full((32, 32), np.nan)
+            up, across = (min(size, 32) for size in array.shape)
+            for i in range(up):
+                for j in range(across):
+                    part = array[i * len(array) // up:(i + 1) * len(array) // up, j * array.shape[1] // across:(j + 1) * array.shape[1] // across]
+                    heat[i, j] = np.sqrt((part**2).mean())
+            np.testing.assert_allclose(found["matrices/heat"][line].reshape(32, 32), heat, rtol=1e-6)
 
     def check_directions(self, found, tensors, model):
         last, inner = ("classifier.out_proj", "classifier.dense") if model == "mpnet" else ("classifier", {"bert-f32": "bert.pooler.dense", "albert": "albert.pooler"}[model])
@@ -285,6 +319,44 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual((summary["kind"], summary["rows"], summary["rows_whole"]), ("probe", 27, 2))
         self.run_program("verify", self.path("1.h5"))
 
+    def test_equal_rows_are_kept_by_their_ids(self):
+        data = write_dataset(self.path("data.h5"), [[2, 7, 3], [2, 9, 8, 3]] * 3)
+        with h5py.File(data, "r+") as file:
+            file["rows/id"][:] = [50, 40, 30, 20, 10, 60]
+        found = self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--neurons", "1000", "--neuron-rows", "4", "--workers", "3")
+        rows = found["top_neurons/row"]
+        self.assertEqual(sorted(found["top_neurons/neuron"][:64].tolist()), list(range(64)))
+        self.assertEqual({tuple(line) for line in rows.tolist()}, {(10, 30, 50, 20), (20, 40, 60, 10)})
+        first = {neuron: row for neuron, row in zip(found["top_neurons/neuron"][64:].tolist(), rows[64:, 0].tolist())}
+        self.assertEqual(found["neurons/row"][64:].tolist(), [first[neuron] for neuron in range(64)])
+
+    def test_long_rows_have_no_flow(self):
+        data = write_dataset(self.path("data.h5"), [[2, 7, 3], [2, 9, 8, 3]])
+        found = self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--full-rows", "0:2", "--flow-tokens", "3")
+        self.assertEqual(np.isnan(found["full/flow"]).tolist(), [[False] * 2] * 3 + [[True] * 2] * 4)
+        np.testing.assert_allclose(found["full/flow"][:3].sum(0), 1, rtol=1e-6)
+        mean = found["full/attention"][:18].reshape(2, 3, 3).mean(0)  # behind the first block there is one connection to each token
+        np.testing.assert_allclose(found["full/flow"][:3, 0], (mean[0] + [1, 0, 0]) / 2, rtol=1e-6)
+        self.assertNotIn("full/flow", self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--full-rows", "0:2", "--flow-tokens", "0"))
+
+    def test_tokens_have_names(self):
+        model = os.path.join(DATA, "demo", "model")
+        found = self.probe(model, None)
+        with open(os.path.join(model, "vocab.txt"), encoding="utf-8") as file:
+            names = file.read().split("\n")[: len(found["vocabulary/name"])]
+        self.assertEqual([name.decode() for name in found["vocabulary/name"]], names)
+        self.assertNotIn("vocabulary/name", self.probe(os.path.join(MODELS, "bert-f32"), None))
+
+    def test_files_of_version_1_0_are_read(self):
+        data = write_dataset(self.path("data.h5"), [[2, 7, 3], [2, 9, 8, 3]])
+        self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--full-rows", "0:2")
+        with h5py.File(self.path("probe.h5"), "r+") as file:
+            for name in ("has_heat", "n_top_neurons", "n_top_rows", "n_flow_tokens"):
+                del file.attrs[name]
+            for name in ("top_neurons", "full/flow", "matrices/heat"):
+                del file[name]
+        self.run_program("inspect", self.path("probe.h5"))
+
     def test_rows_that_the_model_cannot_take_are_counted(self):
         rows = [[2, 7, 3], [2], [2] + [9] * 70 + [3], [2, 40, 41, 3]]
         data = write_dataset(self.path("data.h5"), rows)
@@ -296,6 +368,18 @@ class ProbeTest(unittest.TestCase):
         self.run_program("probe", "--model", os.path.join(MODELS, "bert-f32"), "--data", data, "--full-rows", "2:3", "-o", self.path("no.h5"), expect=65)
         self.assertFalse(os.path.exists(self.path("no.h5")))
 
+    def test_a_dry_run_counts_passes(self):
+        rows = [[2, 7, 3], [2], [2] + [9] * 70 + [3], [2, 40, 41, 3]]
+        data = write_dataset(self.path("data.h5"), rows)
+        arguments = ("probe", "--model", os.path.join(MODELS, "bert-f32"), "--data", data, "--full-rows", "3:4", "-o", self.path("out.h5"), "--dry-run")
+        cost = json.loads(self.run_program(*arguments, "--json").stdout)
+        self.assertEqual((cost["rows"], cost["rows_left_out"], cost["tokens"], cost["rows_ablated"], cost["rows_whole"]), (4, 1, 8, 3, 1))
+        self.assertEqual((cost["passes"], cost["passes_of_ablation"]), (3 + 3 * 4 + 1, 12))
+        pass_of = lambda s: 2 * s * (8 * 32**2 + 4 * 32 * 64 + 4 * 32 * s)
+        self.assertEqual(cost["operations"], 5 * (pass_of(3) + pass_of(1) + pass_of(4)) + pass_of(4))
+        self.assertIn("16 through the model: 12 with a head switched off (on 3 rows)", self.run_program(*arguments).stdout)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["data.h5"])
+
     def test_bad_input_is_refused(self):
         model = os.path.join(MODELS, "bert-f32")
         data = write_dataset(self.path("data.h5"), [[2, 7, 3]])
@@ -304,7 +388,8 @@ class ProbeTest(unittest.TestCase):
             file.write("text\nhello\n")
         for arguments, code, word in (((*base, "--full-rows", "0:1"), 64, "--data"), ((*base, "--data", data, "--full-rows", "0:2"), 64, "--full-rows"),
                                       ((*base, "--data", data, "--full-rows", "0:"), 64, "--full-rows"), ((*base, "--data", data, "--rows", "4:"), 64, "--rows"),
-                                      ((*base, "--data", self.path("texts.csv")), 65, "HDF5"), ((*base, "--data", self.path("none.h5")), 66, "none.h5"),
+                                      ((*base, "--data", data, "--neuron-rows", "1001"), 64, "1000"),
+                                      ((*base, "--neurons", "3"), 64, "--data"), ((*base, "--data", self.path("texts.csv")), 65, "HDF5"), ((*base, "--data", self.path("none.h5")), 66, "none.h5"),
                                       (("probe", "--model", self.path("none"), "-o", self.path("out.h5")), 66, "none"), (("probe", "--model", model), 64, "--out")):
             done = self.run_program(*arguments, expect=code)
             self.assertIn(word, done.stderr)
@@ -325,7 +410,11 @@ class ProbeTest(unittest.TestCase):
         def with_value(name, value):
             return lambda file: file[name].__setitem__(3, value)
 
-        for damage in (without("heads/qk_frobenius"), without("neurons/max"), without("full/rollout"), longer, with_value("neurons/token", 101),
+        for damage in (without("matrices/heat"), without("top_neurons/row"), without("full/flow"), lambda file: file["top_neurons/context"].__setitem__((3, 2), 101),
+                       with_value("top_neurons/neuron", 64), lambda file: file["top_neurons/position"].__setitem__((0, 0), -2),
+                       lambda file: file.attrs.__setitem__("n_top_rows", np.int64(0)), lambda file: file.attrs.__setitem__("has_heat", np.int64(2)),
+                       lambda file: file.__setitem__("vocabulary/name", np.array([b"a", b"b"])),
+                       without("heads/qk_frobenius"), without("neurons/max"), without("full/rollout"), longer, with_value("neurons/token", 101),
                        with_value("neurons/position", -2), with_value("ablation/flips", 1.5),
                        lambda file: file.attrs.__setitem__("complete", np.int64(0)),
                        lambda file: file.attrs.__setitem__("n_heads", np.int64(3)), lambda file: file.attrs.__setitem__("n_blocks", np.int64(-1))):

@@ -20,6 +20,7 @@ import numpy as np
 import ascribe_results
 from ascribe_scripts import report, report_charts, report_convergence, report_page
 from test_global import CLASSES, made_rows, summed_up, write_result
+from test_probe import MODELS, write_dataset
 
 PROGRAM = os.environ.get("ASCRIBE_PROGRAM")
 VOID = {"meta", "link", "br", "hr", "img", "input", "circle", "line"}
@@ -349,6 +350,78 @@ class Hostile(Folder):
         self.assertIn(50, row["phi"][0][1500:])
         self.assertAlmostEqual(row["total"][0], float(rows[1]["values"][:, 0].astype(float).sum()), delta=0.1)
         self.assertLess(os.path.getsize(self.output), 400_000)
+
+
+def probe(path, names=None):
+    """A probe of a small model, three rows whole; names of its tokens are written into it."""
+    data = write_dataset(path + ".data", [[2, 7, 3], [2, 9, 8, 3], [2] + [11, 12] * 30 + [3]], [0, 1, 2], ["negative", "neutral", "positive"])
+    subprocess.run([PROGRAM, "probe", "--model", os.path.join(MODELS, "bert-f32"), "--data", data, "--full-rows", "0:3", "-o", path, "--quiet", "--backend", "cpu"], check=True)
+    if names:
+        with h5py.File(path, "r+") as file:
+            file["vocabulary/name"] = np.array([name.encode("utf-8", "surrogatepass")[:60] for name in names])
+
+
+@unittest.skipUnless(PROGRAM, "ASCRIBE_PROGRAM: expected the program's path")
+class Inside(Folder):
+    LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+    def shares(self, letters):
+        return (np.array([self.LETTERS.index(letter) for letter in letters]) / 63) ** 2
+
+    def test_numbers_are_those_of_the_file(self):
+        probe(self.path("p.h5"))
+        page = self.page(self.path("p.h5"))
+        self.assertEqual([facts["id"] for facts in page.all("section")], ["inside"])
+        inside, text = page.data["inside"], " ".join(page.texts)
+        with h5py.File(self.path("p.h5")) as file:
+            for name in ("ablation/logit_change_abs", "attention/entropy", "heads/ov_frobenius"):
+                for value in file[name][:]:
+                    self.assertIn(report_charts.number(value, 2), page.texts)
+            for line, matrix in enumerate(inside["matrices"]):
+                heat, bins = file["matrices/heat"][line], file["matrices/bins"][line]
+                heat = heat[np.isfinite(heat)]
+                self.assertLess(abs(self.shares(matrix["heat"]) - heat / heat.max()).max(), 1 / 63)
+                kept = bins[matrix["first"] : matrix["first"] + len(matrix["bins"])]
+                self.assertEqual(kept.sum(), bins.sum())
+                self.assertLess(abs(self.shares(matrix["bins"]) - kept / kept.max()).max(), 1 / 63)
+            attention = file["full/attention"][:36].reshape(2, 2, 3, 3)
+            self.assertIn("row id 102", text)
+            self.assertEqual(len(inside["rows"][2]["tokens"]), 48)
+            for neuron in file["top_neurons/neuron"][:]:
+                self.assertIn(str(neuron), page.texts)
+        shown = self.shares(inside["rows"][0]["attention"]).reshape(2, 3, 3, 3)
+        self.assertLess(abs(shown - np.concatenate([attention.mean(1, keepdims=True), attention], 1)).max(), 1 / 63)
+        self.assertIn("#11", inside["rows"][2]["tokens"])
+        self.assertLess(os.path.getsize(self.output), 250_000)
+
+    def test_weights_alone_and_files_of_version_1_0(self):
+        subprocess.run([PROGRAM, "probe", "--model", os.path.join(MODELS, "bert-f32"), "-o", self.path("p.h5"), "--quiet"], check=True)
+        page = self.page(self.path("p.h5"))
+        self.assertEqual(page.data["inside"]["rows"], [])
+        with h5py.File(self.path("p.h5"), "r+") as file:
+            del file["matrices/heat"], file.attrs["has_heat"]
+        self.assertEqual({one["heat"] for one in self.page(self.path("p.h5")).data["inside"]["matrices"]}, {None})
+
+    def test_hostile_names_stay_text(self):
+        probe(self.path("p.h5"), [HOSTILE[i % len(HOSTILE)] for i in range(101)])
+        page = self.page(self.path("p.h5"))
+        self.assertEqual(len(page.all("script")), 2)
+        self.assertEqual(page.all("img"), [])
+        self.assertNotIn("\u202e", self.text)
+
+    def test_damaged_ones_are_refused(self):
+        probe(self.path("p.h5"))
+        with h5py.File(self.path("p.h5"), "r+") as file:
+            file["top_neurons/context"][0, 0] = 1 << 20
+        self.assertIn("top_neurons/context", self.refused(65, self.path("p.h5")))
+        probe(self.path("q.h5"))
+        self.refused(64, self.path("q.h5"), self.path("q.h5"))
+
+    def test_beside_a_result(self):
+        result(self.path("r.h5"))
+        probe(self.path("p.h5"))
+        sections = [facts["id"] for facts in self.page(self.path("r.h5"), self.path("p.h5")).all("section")]
+        self.assertEqual(sections[-2:], ["inside", "methods"])
 
 
 @unittest.skipUnless(PROGRAM, "ASCRIBE_PROGRAM: expected the program's path")

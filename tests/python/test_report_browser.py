@@ -12,7 +12,7 @@ import unittest
 import chromium
 from ascribe_scripts import report
 from test_global import made_rows, write_result
-from test_report import HOSTILE
+from test_report import HOSTILE, probe
 
 PROGRAM = os.environ.get("ASCRIBE_PROGRAM")
 PICTURES = os.environ.get("ASCRIBE_REPORT_PICTURES")
@@ -33,6 +33,10 @@ class InChromium(unittest.TestCase):
         for i, row in enumerate(rows):
             row["words"] = [HOSTILE[(i + k) % len(HOSTILE)] for k in range(len(row["words"]))]
         cls.make(rows, cls.hostile, classes=["</script><script>document.title='run'</script>", "<b onmouseover=x>"])
+        cls.inside = os.path.join(cls.folder, "inside.html")
+        probe(os.path.join(cls.folder, "probe.h5"), [HOSTILE[i % len(HOSTILE)] for i in range(101)])
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert report.main([os.path.join(cls.folder, "probe.h5"), "-o", cls.inside, "--title", "A report"]) == 0
         cls.browser = chromium.Browser(chromium.find())
         cls.addClassCleanup(cls.browser.close)
 
@@ -125,7 +129,7 @@ class InChromium(unittest.TestCase):
 
     def test_fits_a_phone(self):
         for width in (360, 390):
-            for path in (self.plain, self.hostile):
+            for path in (self.plain, self.hostile, self.inside):
                 self.open(path, width, 800, phone=True)
                 self.assertLessEqual(self.browser.run("document.documentElement.scrollWidth"), width)
 
@@ -136,6 +140,25 @@ class InChromium(unittest.TestCase):
         self.assertEqual(self.browser.run("document.title"), "A report")
         self.assertEqual(self.browser.run("document.querySelectorAll('img, #rows-list b[onmouseover], script').length"), 2)
         self.assertIn("</script><script>", self.browser.run("document.getElementById('rows-list').textContent"))
+
+    def choose(self, select, value):
+        self.browser.run("{const one = %s; one.value = '%s'; one.dispatchEvent(new Event('change'))}" % (select, value))
+
+    def test_draws_matrices_and_attention(self):
+        self.open(self.inside)
+        heat, cells = "document.getElementById('matrix-heat').innerHTML", "[...document.querySelectorAll('#attention-map rect:not(.paper)')].map(one => one.getAttribute('fill-opacity'))"
+        first, seen = self.browser.run(heat), self.browser.run(cells)
+        self.assertEqual((first.count("<rect"), len(seen)), (1 + 32 * 32, 9))
+        self.choose("document.querySelector('select[data-switch=matrix]')", "1")
+        self.assertNotEqual(self.browser.run(heat), first)
+        self.choose("document.querySelectorAll('#attention-tools select')[2]", "1")
+        self.assertNotEqual(self.browser.run(cells), seen)
+        self.choose("document.querySelectorAll('#attention-tools select')[0]", "2")
+        self.assertEqual(len(self.browser.run(cells)), 48 * 48)
+        self.assertEqual(self.browser.run("[...document.querySelectorAll('[data-group=attention-row]')].map(one => one.hidden)"), [True, True, False])
+        self.choose("document.querySelector('select[data-switch=heads]')", "attention/entropy")
+        self.assertEqual(self.browser.run("document.querySelectorAll('[data-group=heads]:not([hidden])').length"), 1)
+        self.assertEqual(self.browser.run("[document.title, document.querySelectorAll('img, script').length]"), ["A report", 2])
 
     def test_prints(self):
         self.open(self.plain)

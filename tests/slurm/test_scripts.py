@@ -129,12 +129,22 @@ class Scripts(unittest.TestCase):
             (["--plan", self.plan, "--tasks", "5", "--time", "3", "--", "x"], 64, "5 minutes"),
             (["--plan", self.plan, "--tasks", "5", "--scratch", "here", "--", "x"], 64, "--scratch"),
             (["--plan", self.plan, "--bogus", "5"], 64, "--bogus"),
+            (["--plan", self.plan, "--bla"], 64, "unknown option '--bla'"),
             (["--plan"], 64, "missing value"),
             (["--plan", self.plan, "--tasks", "5", "--ascribe", "nowhere", "--", "x"], 69, "nowhere"),
         ):
             with self.subTest(arguments):
                 self.assertIn(expected, self.submit(*arguments, code=code))
         self.assertEqual(self.calls("sbatch"), [])
+
+    def test_array_outside_the_plan(self):
+        self.submit("--plan", self.plan, "--tasks", "4", "--", "--model", "m")
+        n_before = len(self.calls("sbatch"))
+        for array, expected in (("4", "found 4"), ("0-7", "found 7"), ("1,12", "found 12"), ("x", "found 'x'"), ("1-", "found '1-'"), ("0-3%2", "--throttle")):
+            with self.subTest(array):
+                self.assertIn(expected, self.submit("--plan", self.plan, "--array", array, code=64))
+        self.assertEqual(len(self.calls("sbatch")), n_before)
+        self.submit("--plan", self.plan, "--array", "0-3:2,3")
 
     def test_sbatch_fails(self):
         self.environment["SBATCH_CODE"] = "9"

@@ -296,5 +296,108 @@
     return { open, has: id => all.some(row => row.id === id), redraw: () => cards.forEach(draw_if_open) };
   })();
 
+  // ---- Inside the model: cells drawn from letters, each the square root of a share in 63rds ----
+
+  (function () {
+    if (!data.inside) return;
+    const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const SVG = document.querySelector("#matrix-bins svg").namespaceURI;
+    const share = letter => (LETTERS.indexOf(letter) / 63) ** 2;
+
+    function shape(tag, facts, text) {
+      const element = document.createElementNS(SVG, tag);
+      for (const name in facts) element.setAttribute(name, facts[name]);
+      if (text !== undefined) element.textContent = text;
+      return element;
+    }
+
+    function canvas(width, height, label) {
+      const svg = shape("svg", { viewBox: "0 0 " + width + " " + height, width, height, role: "img", "aria-label": label });
+      svg.append(shape("rect", { class: "paper", width, height }));
+      return svg;
+    }
+
+    // Cells as [left, top, width, height, opacity, text].
+    function fill(svg, cells) {
+      for (const [x, y, width, height, opacity, text] of cells) {
+        const cell = shape("rect", { x, y, width, height, "fill-opacity": opacity.toFixed(2) });
+        if (text) cell.append(shape("title", {}, text));
+        svg.append(cell);
+      }
+    }
+
+    function draw_bins(matrix) {
+      const n = matrix.bins.length, WIDTH = 360, HEIGHT = 160, edge = at => Math.max(-0.5, Math.min(0.5, (at - 65) / 128));
+      const svg = canvas(WIDTH, HEIGHT + 18, "histogram of " + matrix.name);
+      fill(svg, [...matrix.bins].map((letter, i) => [i * WIDTH / n, HEIGHT * (1 - share(letter)), WIDTH / n * .9, HEIGHT * share(letter), 1, ""]));
+      svg.append(shape("text", { x: 2, y: HEIGHT + 14 }, number(edge(matrix.first))));
+      svg.append(shape("text", { x: WIDTH - 2, y: HEIGHT + 14, "text-anchor": "end" }, number(edge(matrix.first + n))));
+      document.getElementById("matrix-bins").replaceChildren(svg);
+    }
+
+    function draw_heat(matrix) {
+      const place = document.getElementById("matrix-heat"), text = document.getElementById("matrix-note");
+      text.textContent = matrix.heat ? "Root mean square of the parts of " + matrix.shape[0] + " rows and " + matrix.shape[1] + " columns; the strongest colour is " + number(matrix.largest) + "." : "No heat map in a file of this version.";
+      if (!matrix.heat) return place.replaceChildren();
+      const n_up = matrix.heat.length / matrix.across, SIDE = 10;
+      const svg = canvas(matrix.across * SIDE, n_up * SIDE, "heat map of " + matrix.name);
+      fill(svg, [...matrix.heat].map((letter, i) => [i % matrix.across * SIDE, Math.floor(i / matrix.across) * SIDE, SIDE, SIDE, share(letter), number(share(letter) * matrix.largest, 2)]));
+      place.replaceChildren(svg);
+    }
+
+    const matrix_switch = document.querySelector("select[data-switch=matrix]");
+    function draw_matrix() {
+      const matrix = data.inside.matrices[Number(matrix_switch.value)];
+      draw_bins(matrix);
+      draw_heat(matrix);
+    }
+    matrix_switch.addEventListener("change", draw_matrix);
+    draw_matrix();
+    if (!data.inside.rows.length) return;
+
+    function choose(label, names, change) {
+      const element = make("label", "switch", label + " "), select = make("select");
+      element.append(select);
+      document.getElementById("attention-tools").append(element);
+      const set = list => select.replaceChildren(...list.map(([key, name]) => { const one = make("option", "", name); one.value = key; return one; }));
+      set(names);
+      select.addEventListener("change", change);
+      return { select, set };
+    }
+
+    const short = text => text.length > 14 ? text.slice(0, 13) + "\u2026" : text;
+    const numbered = n => Array.from({ length: n }, (_, i) => [i, String(i)]);
+    const heads = row => [[0, "mean of all"]].concat(row.n_maps > 1 ? numbered(data.inside.n_heads).map(([i, name]) => [i + 1, name]) : []);
+
+    function draw_attention() {
+      const row = data.inside.rows[row_choice.select.value], n = row.tokens.length, SIDE = 15, LEFT = 110, TOP = 110;
+      const at = (Number(block_choice.select.value) * row.n_maps + Number(head_choice.select.value)) * n * n;
+      const svg = canvas(LEFT + n * SIDE, TOP + n * SIDE, "attention from token to token");
+      const head = head_choice.select.selectedOptions[0].textContent;
+      svg.append(shape("text", { x: 5, y: 14 }, "row " + row.id + ", block " + block_choice.select.value + ", "), shape("text", { x: 5, y: 28 }, "head: " + head));
+      row.tokens.forEach(function (token, i) {
+        svg.append(shape("text", { x: LEFT - 5, y: TOP + (i + .75) * SIDE, "text-anchor": "end" }, short(token)));
+        svg.append(shape("text", { transform: "translate(" + (LEFT + (i + .75) * SIDE) + " " + (TOP - 5) + ") rotate(-90)" }, short(token)));
+      });
+      fill(svg, [...row.attention.slice(at, at + n * n)].map(function (letter, i) {
+        const query = Math.floor(i / n), key = i % n, text = row.tokens[query] + " \u2192 " + row.tokens[key] + ": " + number(share(letter), 2);
+        return [LEFT + key * SIDE, TOP + query * SIDE, SIDE - 1, SIDE - 1, Math.sqrt(share(letter)), text];
+      }));
+      document.getElementById("attention-map").replaceChildren(svg);
+    }
+
+    function change_row() {
+      const row = data.inside.rows[row_choice.select.value];
+      head_choice.set(heads(row));
+      show("attention-row", row_choice.select.value);
+      draw_attention();
+    }
+
+    const row_choice = choose("Row id", data.inside.rows.map((row, i) => [i, row.id]), change_row);
+    const block_choice = choose("Block", numbered(data.inside.n_blocks), draw_attention);
+    const head_choice = choose("Head", heads(data.inside.rows[0]), draw_attention);
+    draw_attention();
+  })();
+
   if (words) words.start();
 })();
