@@ -23,6 +23,7 @@ enum philox_purpose {
     PHILOX_WEIGHTS = 6, // a tensor of a generated model; "row id" = hash of its name
     PHILOX_TOKENS = 7,  // the tokens of a generated row
     PHILOX_ORDER = 8,   // a random order of features, the baseline of faithfulness; one stream per order
+    PHILOX_IMPORTANCE = 9, // an order of a row's groups of words; one stream per order
 };
 
 // Draws of one purpose and row are numbered below this; each has a stream of its own, so that they can be made in any order.

@@ -24,7 +24,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 import h5py
 import numpy as np
 
-__all__ = ["ResultError", "Result", "Row", "Evaluation", "load", "load_evaluation"]
+__all__ = ["ResultError", "Result", "Row", "Evaluation", "Importance", "load", "load_evaluation"]
 
 BLOCK_ROWS = 512
 NOT_LABELLED = 255
@@ -48,11 +48,11 @@ class ResultError(ValueError):
     """The file is no complete result of a version that this module reads."""
 
 
-def load(path: Any) -> "Result":
-    """Opens a result. FileNotFoundError, ResultError, OSError (no HDF5 file)."""
+def load(path: Any) -> Any:
+    """Opens a result, or a file of `ascribe importance` (Importance). FileNotFoundError, ResultError, OSError (no HDF5 file)."""
     file = h5py.File(path, "r")
     try:
-        return Result(file)
+        return Importance(file) if _text(file.attrs.get("format", "")) == Importance.FORMAT else Result(file)
     except BaseException:
         file.close()
         raise
@@ -213,6 +213,48 @@ class Result(Sequence):
         if self._block is None or self._block.first != first:
             self._block = _Block(self._file, first, min(BLOCK_ROWS, len(self) - first))
         return self._block
+
+
+class Importance:
+    """Global importance from prediction error: what `ascribe importance -o` wrote, a line for each word or group of words."""
+
+    FORMAT = "ascribe-importance"
+
+    def __init__(self, file: h5py.File):
+        version = _text(file.attrs.get("format_version", ""))
+        if version.split(".")[0] != "1" or "complete" not in file.attrs:
+            raise ResultError("%s: expected a complete %s file of version 1, found version %r" % (file.filename, self.FORMAT, version))
+        self.file = file
+        self.loss = _text(file.attrs["loss"])
+        self.settings = json.loads(_text(file.attrs["settings"]))
+        self.n_rows = int(file.attrs["n_evaluated"])
+        self.whole: Dict[str, float] = dict(zip(map(_text, file["all/name"][:]), file["all/value"][:].tolist()))
+        offsets, data = file["groups/offsets"][:], file["groups/bytes"][:].tobytes()
+        self.names = [_text(data[begin:end]) for begin, end in zip(offsets[:-1], offsets[1:])]
+        self.table: Dict[str, np.ndarray] = {"rows": file["groups/rows"][:]}
+        file.visititems(self._take)
+
+    def _take(self, name: str, column: Any) -> None:
+        if name.split("/")[0] in ("sage", "removal") and isinstance(column, h5py.Dataset):
+            self.table[name] = column[:]
+
+    def close(self) -> None:
+        self.file.close()
+
+    def __enter__(self) -> "Importance":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to_pandas(self) -> Any:
+        """A line for each group: `sage/value`, `sage/std_error_population`, `removal/log_loss/drop`, ..."""
+        import pandas
+
+        return pandas.DataFrame(self.table, index=pandas.Index(self.names, name="name"))
 
 
 class _Block:

@@ -43,6 +43,7 @@ RULES = {
     "host/bench/": rule("bench/* explain/* model/* io/* base/* backend.h philox.h", "*"),
     "host/evaluate/": rule("evaluate/* explain/* coalition/* model/* io/* base/* global/student.h philox.h shapes.h", "*", "jansson.h"),
     "host/global/": rule("global/* io/* base/*", "*", "jansson.h"),
+    "host/importance/": rule("importance/* explain/* coalition/* model/* io/* base/* global/student.h global/fold.h global/row_words.h global/tally.h philox.h shapes.h", "*", "jansson.h"),
     "host/probe/": rule("probe/* explain/* model/* io/* base/* backend.h", "*"),
     "host/cli/": rule("own folder", "*", "jansson.h"),
 }

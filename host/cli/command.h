@@ -37,6 +37,7 @@ extern const cli_command command_evaluate;
 extern const cli_command command_explain;
 extern const cli_command command_export;
 extern const cli_command command_global;
+extern const cli_command command_importance;
 extern const cli_command command_inspect;
 extern const cli_command command_merge;
 extern const cli_command command_plan;

@@ -3,6 +3,8 @@
 
 #include "report_error.h"
 
+#include <ascribe/importance.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,7 +68,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
     asc_error as_result, as_dataset, as_masks;
     struct stat facts;
     bool is_hdf5;
-    int is_global, is_probe, is_evaluation;
+    int is_global, is_probe, is_evaluation, is_importance;
 
     *file = (opened_file){0};
     if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
@@ -83,6 +85,10 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
         return asc_probe_open(path, &file->probe, err);
     if (asc_evaluation_is(path, &is_evaluation, &as_result) == ASC_OK && is_evaluation)
         return asc_evaluation_open(path, &file->evaluation, err);
+    if (asc_importance_is(path, &is_importance, &as_result) == ASC_OK && is_importance) {
+        (void)cli_fail(err, ASC_MALFORMED, "%s: a file of `ascribe importance`, expected a model, a dataset, a result, masks, sums or a probe", path);
+        return cli_hint(err, "its numbers are for `ascribe report`, ascribe_results.load in Python, or any reader of HDF5");
+    }
     if (asc_result_open(path, &file->result, &as_result) == ASC_OK)
         return ASC_OK;
     if (asc_dataset_open(path, &file->dataset, &as_dataset) == ASC_OK)

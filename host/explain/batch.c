@@ -268,7 +268,7 @@ static asc_status upload_table(batch *b, asc_stream *stream, asc_error *err)
 static void choose_targets(const batch *b, size_t row, int32_t *targets)
 {
     const explain_request *request = b->request;
-    if (b->given) {
+    if (b->given && b->given->choose_class) {
         targets[0] = b->given->choose_class(b->given->context, b->row_index[row]);
         return;
     }

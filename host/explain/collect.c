@@ -277,7 +277,7 @@ asc_status batch_collect(batch *b, explained *results, asc_error *err)
 
 asc_status batch_take_values(const batch *b, asc_stream *stream, asc_error *err)
 {
-    const size_t n_coalitions = b->design->host->n_coalitions, n_values = b->n_rows * n_coalitions;
+    const size_t of_row = b->design->host->n_coalitions * b->request->n_targets, n_values = b->n_rows * of_row;
     if (!b->design->host->of_rows)
         return ASC_OK;
     double *values = malloc(n_values * sizeof *values);
@@ -285,7 +285,7 @@ asc_status batch_take_values(const batch *b, asc_stream *stream, asc_error *err)
         return fail_memory(err, "the values of a batch", n_values * sizeof *values);
     const asc_status status = buffer_download(stream, view_at(b->values, 0), values, n_values, err);
     for (size_t row = 0; status == ASC_OK && row < b->n_rows; row++)
-        b->given->take(b->given->context, b->row_index[row], values + row * n_coalitions, (size_t)b->row_counts[row]);
+        b->given->take(b->given->context, b->row_index[row], values + row * of_row, (size_t)b->row_counts[row]);
     free(values);
     return status;
 }

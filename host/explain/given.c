@@ -25,15 +25,25 @@ static asc_status make_design(const method_request *request, design **out, uint3
 
 static const method method_given = {.name = "given", .make_design = make_design};
 
-void request_give(explain_request *request, size_t most_coalitions)
+static void give(explain_request *request, target_rule rule, size_t n_targets, budget_rule budget)
 {
     free(request->listed);
     request->listed = NULL;
     request->method = &method_given;
     request->sampler = &sampler_given;
-    request->budget = (budget_rule){.count = most_coalitions};
-    request->target_rule = TARGETS_LISTED;
-    request->n_targets = 1;
+    request->budget = budget;
+    request->target_rule = rule;
+    request->n_targets = n_targets;
+}
+
+void request_give(explain_request *request, size_t most_coalitions)
+{
+    give(request, TARGETS_LISTED, 1, (budget_rule){.count = most_coalitions});
+}
+
+void request_give_all(explain_request *request, size_t n_classes, size_t most_per_feature)
+{
+    give(request, TARGETS_ALL, n_classes, (budget_rule){.per_feature = most_per_feature});
 }
 
 bool request_is_given(const explain_request *request)

@@ -4,7 +4,7 @@
 #include "global/cell.h"
 #include "global/collect_row.h"
 #include "global/exact.h"
-#include "global/fold.h"
+#include "global/row_words.h"
 #include "global/settings.h"
 #include "global/tally.h"
 #include "global/token_texts.h"
@@ -34,12 +34,11 @@ struct collector {
     global_facts facts;
     const char *first_path;
     asc_feature_texts texts;
-    char *folded; // [M] texts, one behind the other
-    size_t *folded_offsets;
+    row_words row_words;
     occurrence *occurrences;
     uint64_t *seen; // [n_classes] rows so far when a target had the class
     uint64_t n_rows_seen;
-    size_t folded_capacity, feature_capacity;
+    size_t feature_capacity;
 };
 
 asc_status collect_create(const asc_global_job *job, collector **out, asc_error *err)
@@ -70,8 +69,7 @@ void collect_free(collector *c)
         return;
     free(c->seen);
     free(c->occurrences);
-    free(c->folded_offsets);
-    free(c->folded);
+    row_words_free(&c->row_words);
     asc_feature_texts_free(&c->texts);
     global_facts_free(&c->facts);
     free(c->id_buffer);
@@ -225,49 +223,29 @@ static asc_status add_ids(collector *c, const uint64_t *ids, size_t count, asc_e
 
 // ---- One row ----
 
-static asc_status reserve_row(collector *c, size_t n_features, size_t n_bytes, asc_error *err)
+static asc_status reserve_row(collector *c, size_t n_features, asc_error *err)
 {
-    if (n_features > c->feature_capacity || !c->occurrences) {
-        occurrence *occurrences = realloc(c->occurrences, (n_features + 1) * sizeof *occurrences);
-        c->occurrences = occurrences ? occurrences : c->occurrences;
-        size_t *offsets = realloc(c->folded_offsets, (n_features + 1) * sizeof *offsets);
-        c->folded_offsets = offsets ? offsets : c->folded_offsets;
-        if (!occurrences || !offsets)
-            return fail_memory(err, "the features of a row", n_features * sizeof *occurrences);
-        c->feature_capacity = n_features;
-    }
-    if (n_bytes > c->folded_capacity || !c->folded) {
-        char *folded = realloc(c->folded, n_bytes + 1);
-        if (!folded)
-            return fail_memory(err, "the features of a row", n_bytes);
-        c->folded = folded;
-        c->folded_capacity = n_bytes;
-    }
+    if (n_features <= c->feature_capacity && c->occurrences)
+        return ASC_OK;
+    occurrence *occurrences = realloc(c->occurrences, (n_features + 1) * sizeof *occurrences);
+    if (!occurrences)
+        return fail_memory(err, "the features of a row", n_features * sizeof *occurrences);
+    c->occurrences = occurrences;
+    c->feature_capacity = n_features;
     return ASC_OK;
 }
 
 // The row's words, as they are counted, and then their numbers.
 static asc_status find_words(collector *c, const row_at_hand *row, asc_error *err)
 {
-    const size_t n = row->n_features, *offsets = row->text_offsets;
-    TRY(reserve_row(c, n, FOLD_MOST_GROWTH * offsets[n], err));
-    c->folded_offsets[0] = 0;
-    for (size_t f = 0; f < n; f++) {
-        const char *text = row->texts + offsets[f];
-        char *to = c->folded + c->folded_offsets[f];
-        size_t size = offsets[f + 1] - offsets[f];
-        if (c->fold_case)
-            size = fold_case(text, size, to);
-        else
-            memcpy(to, text, size);
-        c->folded_offsets[f + 1] = c->folded_offsets[f] + size;
-    }
-    const tally_need need = {n, c->folded_offsets[n], 2 * n * row->n_targets};
+    const size_t n = row->n_features;
+    TRY(row_words_build(&c->row_words, row->texts, row->text_offsets, n, c->fold_case, err));
+    TRY(reserve_row(c, n, err));
+    const size_t *offsets = c->row_words.offsets;
+    const tally_need need = {n, offsets[n], 2 * n * row->n_targets};
     TRY(tally_reserve(c->tally, need, &c->words, err));
-    for (size_t f = 0; f < n; f++) {
-        const size_t begin = c->folded_offsets[f];
-        c->occurrences[f] = (occurrence){tally_word(c->tally, c->folded + begin, c->folded_offsets[f + 1] - begin), (uint32_t)f};
-    }
+    for (size_t f = 0; f < n; f++)
+        c->occurrences[f] = (occurrence){tally_word(c->tally, c->row_words.bytes + offsets[f], offsets[f + 1] - offsets[f]), (uint32_t)f};
     return ASC_OK;
 }
 

@@ -178,6 +178,12 @@ uint32_t tally_word(tally *t, const char *text, size_t size)
     return (uint32_t)t->n_words++;
 }
 
+const char *tally_text(const tally *t, uint32_t word, size_t *size)
+{
+    *size = t->words[word].size;
+    return t->text + t->words[word].begin;
+}
+
 global_cell *tally_cell(tally *t, uint32_t word, const global_cell *key)
 {
     const size_t slot = cell_slot(t, word, key);

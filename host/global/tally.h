@@ -18,6 +18,8 @@ asc_status tally_reserve(tally *t, tally_need need, runs *to, asc_error *err);
 
 // The number of a word, made if it is new; within what was reserved. Numbers hold until the next tally_reserve.
 uint32_t tally_word(tally *t, const char *text, size_t size);
+// Its text; holds until the next tally_reserve.
+const char *tally_text(const tally *t, uint32_t word, size_t *size);
 // The cell of a word with the key of `key`, made empty if it is new.
 global_cell *tally_cell(tally *t, uint32_t word, const global_cell *key);
 

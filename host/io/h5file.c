@@ -461,7 +461,7 @@ static asc_status fail_other_format(const h5file *file, const char *expected, co
         {"ascribe-global", "global importance", "global, compare, report"},
         {"ascribe-evaluation", "an evaluation", "compare, report"},
         {"ascribe-probe", "a probe", "report"},
-        {"ascribe-importance", "importance by prediction error", "importance, report"},
+        {"ascribe-importance", "importance by prediction error", "report"},
     };
     const asc_status status = fail(err, ASC_MALFORMED, "%s: expected format '%s', found '%.80s'", file->path, expected, found);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)

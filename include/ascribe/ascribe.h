@@ -33,6 +33,7 @@
 #include <ascribe/evaluate.h>
 #include <ascribe/explain.h>
 #include <ascribe/global.h>
+#include <ascribe/importance.h>
 #include <ascribe/log.h>
 #include <ascribe/masks.h>
 #include <ascribe/model.h>

@@ -12,13 +12,13 @@ import re
 import sys
 from typing import Any, List, Optional
 
-from . import __version__, report_compare, report_convergence, report_evaluation, report_facts, report_groups, report_methods, report_probe, report_rows, report_words
+from . import __version__, report_compare, report_convergence, report_evaluation, report_facts, report_groups, report_importance, report_methods, report_probe, report_rows, report_words
 from .errors import NO_OUTPUT, USAGE, PrepareError, quote
 from .program import Parser, guarded
 from .report_material import Material, Options
 from .report_page import page
 
-SECTIONS = (report_facts, report_words, report_rows, report_groups, report_compare, report_convergence, report_evaluation, report_probe, report_methods)
+SECTIONS = (report_facts, report_words, report_rows, report_groups, report_compare, report_convergence, report_evaluation, report_importance, report_probe, report_methods)
 
 NAME = "ascribe-report"
 DESCRIPTION = """\

@@ -216,6 +216,25 @@ void use_evaluate(const char *model_path, const char *dataset_path, const char *
     expect(asc_evaluate(&job, &summary, &err) == ASC_USAGE, "evaluate.h: no orders are refused");
 }
 
+void use_importance(const char *model_path, const char *dataset_path)
+{
+    asc_error err{};
+    asc_importance *importance = nullptr;
+    int is_importance = 1;
+    asc_importance_job job = asc_importance_job_default();
+    job.model_path = model_path;
+    job.dataset_path = dataset_path;
+    job.dry_run = true;
+    job.min_rows = 1;
+    expect(asc_importance_make(&job, &importance, &err) == ASC_USAGE || importance != nullptr, "importance.h: it plans, or wants labels", &err);
+    if (importance)
+        expect(asc_importance_describe(importance)->n_groups > 0, "importance.h: there are groups");
+    asc_importance_close(importance);
+    expect(asc_importance_is(dataset_path, &is_importance, &err) == ASC_OK && !is_importance, "importance.h: a dataset is none", &err);
+    job.most_passes = 0;
+    expect(asc_importance_make(&job, &importance, &err) == ASC_USAGE, "importance.h: no passes are refused");
+}
+
 void use_probe(const char *model_path, const char *dataset_path)
 {
     const std::string out = std::string(dataset_path) + ".probe.h5";
@@ -288,6 +307,7 @@ int main(int argc, char **argv)
     use_row(argv[3]);
     use_global(argv[3]);
     use_evaluate(argv[1], argv[2], argv[3]);
+    use_importance(argv[1], argv[2]);
     use_probe(argv[1], argv[2]);
     use_bench(argv[1], argv[2]);
     return n_failed ? 1 : 0;

@@ -1,0 +1,1 @@
+"$ASCRIBE" importance --help
