@@ -1,7 +1,8 @@
 // See grouping.h. A word's number is the tally's, which never reaches its limit here.
 #include "importance/grouping.h"
 
-#include "global/fold.h"
+#include <ascribe/result.h>
+
 #include "global/row_words.h"
 #include "global/tally.h"
 #include "importance/group_list.h"
