@@ -68,27 +68,39 @@ def load_evaluation(path: Any) -> "Evaluation":
         raise
 
 
-def _check_format(file: h5py.File, expected: str) -> None:
-    found, version = (_text(file.attrs.get(name, "")) for name in ("format", "format_version"))
-    if found != expected:
-        raise ResultError("%s: expected an %s file, found %r" % (file.filename, expected, found))
-    if version.split(".")[0] != "1":
-        raise ResultError("%s: expected format version 1, found %r" % (file.filename, version))
-    if int(file.attrs.get("complete", 0)) != 1:
-        raise ResultError("%s: the file is not complete" % file.filename)
-
-
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-class Result(Sequence):
+class _OpenFile:
+    """An HDF5 file of a format that is checked, closed at the end of a `with`."""
+
+    def __init__(self, file: h5py.File, expected: str):
+        self._file = file
+        found, version = (_text(file.attrs.get(name, "")) for name in ("format", "format_version"))
+        if found != expected:
+            raise ResultError("%s: expected an %s file, found %r" % (file.filename, expected, found))
+        if version.split(".")[0] != "1":
+            raise ResultError("%s: expected format version 1, found %r" % (file.filename, version))
+        if int(file.attrs.get("complete", 0)) != 1:
+            raise ResultError("%s: the file is not complete" % file.filename)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class Result(_OpenFile, Sequence):
     """An open result: a sequence of rows."""
 
     def __init__(self, file: h5py.File):
-        self._file = file
+        super().__init__(file, "ascribe-result")
         self._block: Optional[_Block] = None
-        _check_format(file, "ascribe-result")
         self._n_rows = len(file["rows/id"])
         self._ids: Optional[Dict[Any, int]] = None
         self.class_names: List[str] = [_text(name) for name in file["class_names"][:]]
@@ -114,15 +126,6 @@ class Result(Sequence):
         lambda self: json.loads(_text(self._attribute("manifest", "{}"))), doc="the run's configuration"
     )
     run = property(lambda self: json.loads(_text(self._attribute("run", "{}"))), doc="device, speed, command, ...")
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> "Result":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if not self._file:
@@ -215,16 +218,13 @@ class Result(Sequence):
         return self._block
 
 
-class Importance:
+class Importance(_OpenFile):
     """Global importance from prediction error: what `ascribe importance -o` wrote, a line for each word or group of words."""
 
     FORMAT = "ascribe-importance"
 
     def __init__(self, file: h5py.File):
-        version = _text(file.attrs.get("format_version", ""))
-        if version.split(".")[0] != "1" or "complete" not in file.attrs:
-            raise ResultError("%s: expected a complete %s file of version 1, found version %r" % (file.filename, self.FORMAT, version))
-        self.file = file
+        super().__init__(file, self.FORMAT)
         self.loss = _text(file.attrs["loss"])
         self.settings = json.loads(_text(file.attrs["settings"]))
         self.n_rows = int(file.attrs["n_evaluated"])
@@ -237,15 +237,6 @@ class Importance:
     def _take(self, name: str, column: Any) -> None:
         if name.split("/")[0] in ("sage", "removal") and isinstance(column, h5py.Dataset):
             self.table[name] = column[:]
-
-    def close(self) -> None:
-        self.file.close()
-
-    def __enter__(self) -> "Importance":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -552,27 +543,17 @@ class Row:
         return {name: lines[name] for name in _COLUMNS if name in lines}
 
 
-class Evaluation:
+class Evaluation(_OpenFile):
     """An open evaluation: how faithful a result's attributions are."""
 
     def __init__(self, file: h5py.File):
-        self._file = file
-        _check_format(file, "ascribe-evaluation")
+        super().__init__(file, "ascribe-evaluation")
         self.class_names: List[str] = [_text(name) for name in file["class_names"][:]]
         self.metrics: List[str] = [_text(name) for name in file["all/metric"][:]]
         self.ids: np.ndarray = file["rows/id"][:]  # of the evaluated rows
 
     manifest = property(lambda self: json.loads(_text(self._file.attrs["manifest"])), doc="of the result")
     settings = property(lambda self: json.loads(_text(self._file.attrs["settings"])), doc="how it was evaluated")
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> "Evaluation":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
     def __len__(self) -> int:
         return len(self.ids)

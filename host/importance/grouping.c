@@ -3,6 +3,7 @@
 
 #include <ascribe/result.h>
 
+#include "global/fold.h"
 #include "global/row_words.h"
 #include "global/tally.h"
 #include "importance/group_list.h"
