@@ -135,6 +135,13 @@ static bool values_differ(const char *a, const char *b)
     return strcmp(digests[0], digests[1]) != 0;
 }
 
+// The digests first: a comparison that fails inside HDF5 leaves its lock taken, and what is forked afterwards hangs.
+static void assert_same_as(const char *expected)
+{
+    assert_false(values_differ(expected, place.out));
+    assert_same_result(expected, place.out);
+}
+
 // With the bf16 that rows which overflow are explained in.
 static void the_fastest_is_in_the_manifest(void **state)
 {
@@ -152,7 +159,7 @@ static void a_resumed_run_obeys(void **state)
     interrupt(DOWN);
     emulated.products(UP, 0);
     run_well(&job, NULL);
-    assert_same_result(expected_down, place.out);
+    assert_same_as(expected_down);
     asc_explain_summary summary;
     run_well(&job, &summary); // which is complete, whatever is the fastest now
     assert_true(summary.already_complete);
@@ -171,7 +178,7 @@ static void a_refused_algorithm_stops_the_run(void **state)
     assert_int_equal(run_count_parts(&place), 1);
     emulated.products(UP, 0);
     run_well(&job, NULL);
-    assert_same_result(expected_down, place.out);
+    assert_same_as(expected_down);
 }
 
 // Whoever writes run.json first decides; the other one, which proposed another, obeys.
@@ -183,7 +190,7 @@ static void worker_processes_agree(void **state)
     job.options.n_workers = 1;
     *n_alternating = 1;
     run_well(&job, NULL);
-    assert_same_result(is_in_manifest(place.out, "=22.") ? expected_down : expected_up, place.out);
+    assert_same_as(is_in_manifest(place.out, "=22.") ? expected_down : expected_up);
 }
 
 static void tasks_of_a_plan_agree(void **state)
