@@ -18,7 +18,7 @@
 #include <malloc.h>
 #endif
 
-enum { LARGE_BYTES = 1 << 20, KEPT_BYTES = 8 << 20 }; // LARGE: more than a chunk of HDF5's
+enum { LARGE_BYTES = 1 << 20, KEPT_BYTES = 2 << 20 }; // LARGE: more than a chunk of HDF5's
 
 asc_status merge_part_path(const char *parts_folder, int64_t index, char **path, asc_error *err)
 {

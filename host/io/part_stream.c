@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { BLOCK_BYTES = 4 << 20 }; // and what its last part has beyond
+enum { BLOCK_BYTES = 1 << 20 }; // and what its last part has beyond
 
 struct part_stream {
     const merge_job *job;

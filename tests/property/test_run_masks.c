@@ -286,7 +286,7 @@ static void bad_mask_files_are_refused(void **state)
         assert_int_equal(asc_masks_check(masks, &info, NULL), i < 2 ? ASC_OK : ASC_MALFORMED); // the first two fit other rows
     }
     job.options.masks = place.data;
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "ascribe-masks", NULL});
+    assert_refused(&place, &job, ASC_MALFORMED, (run_words){place.data, "ascribe-masks", "this is a prepared dataset"});
 }
 
 // Changes one value of a dataset of the file.

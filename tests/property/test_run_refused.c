@@ -80,7 +80,7 @@ static void a_result_is_no_dataset(void **state)
     run_well(&job, NULL);
     job.dataset_path = place.out;
     job.out_path = run_path(place.out_folder, "second.h5");
-    assert_refused(&place, &job, ASC_MALFORMED, (run_words){"ascribe-dataset", "ascribe-result", NULL});
+    assert_refused(&place, &job, ASC_MALFORMED, (run_words){"ascribe-dataset", "ascribe-result", "this is a result"});
 }
 
 static void features_at_the_first_token(size_t row, run_row *out)
