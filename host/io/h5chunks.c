@@ -70,7 +70,7 @@ static asc_status read_chunk(const h5set *set, const hsize_t place[2], stored_ch
             return fail_memory(err, "a chunk of a dataset", chunk->size);
         chunk->room = chunk->size;
     }
-    if (chunk->size > 0 && H5Dread_chunk(set->id, H5P_DEFAULT, place, &skipped, chunk->bytes) < 0)
+    if (H5Dread_chunk(set->id, H5P_DEFAULT, place, &skipped, chunk->bytes) < 0)
         return h5_fail(err, ASC_MALFORMED, "%s: dataset '%s': a chunk cannot be read", set->file->path, set->name);
     return ASC_OK;
 }

@@ -456,7 +456,7 @@ static asc_status fail_other_format(const h5file *file, const char *expected, co
         const char *format, *what, *readers;
     } formats[] = {
         {"ascribe-result", "a result", "show, export, global, compare, evaluate, report"},
-        {"ascribe-dataset", "a prepared dataset", "explain, plan and evaluate with --data"},
+        {"ascribe-dataset", "a prepared dataset", "explain, plan, bench, evaluate, importance and probe with --data"},
         {"ascribe-masks", "coalitions", "explain with --masks"},
         {"ascribe-global", "global importance", "global, compare, report"},
         {"ascribe-evaluation", "an evaluation", "compare, report"},

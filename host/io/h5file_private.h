@@ -23,7 +23,7 @@ static inline hid_t h5_text_type(size_t size, H5T_str_t padding, H5T_cset_t char
     return type;
 }
 
-// The chunk at `place`, which is about to be read: what is stored of it (*stored bytes; 0: nothing) is no more than a compressor makes of a
+// The chunk at `place`, which is about to be read: something is stored of it (*stored bytes), and no more than a compressor makes of a
 // full chunk, so that it inflates to a thousand chunks at worst. ASC_MALFORMED.
 asc_status h5set_check_chunk(const h5set *set, const hsize_t place[2], size_t *stored, asc_error *err);
 

@@ -352,11 +352,13 @@ asc_status h5set_check_chunk(const h5set *set, const hsize_t place[2], size_t *s
     if (skipped != 0)
         return fail(err, ASC_MALFORMED, "%s: dataset '%s': expected the same filters for all chunks, found others",
                     set->file->path, set->name);
-    if (address != HADDR_UNDEF && size > bytes + bytes / 1024 + MAX_CHUNK_OVERHEAD)
+    if (address == HADDR_UNDEF || size == 0)
+        return fail(err, ASC_MALFORMED, "%s: dataset '%s': a chunk was never written", set->file->path, set->name);
+    if (size > bytes + bytes / 1024 + MAX_CHUNK_OVERHEAD)
         return fail(err, ASC_MALFORMED,
                     "%s: dataset '%s': a chunk of %zu bytes takes %llu in the file, more than a compressor makes of it",
                     set->file->path, set->name, bytes, (unsigned long long)size);
-    *stored = address == HADDR_UNDEF ? 0 : (size_t)size;
+    *stored = (size_t)size;
     return ASC_OK;
 }
 

@@ -136,7 +136,8 @@ static asc_status check_row(const part_row *row, const merge_job *job, asc_error
 
 static void put(row_block *block, block_column column, const void *source, size_t size)
 {
-    memcpy(block->bytes[column] + block->used[column], source, size);
+    if (size > 0) // else there may be no column yet
+        memcpy(block->bytes[column] + block->used[column], source, size);
     block->used[column] += size;
 }
 

@@ -8,6 +8,8 @@
 #include "streams.h"
 
 #include <atomic>
+#include <mutex>
+#include <set>
 #include <vector>
 
 struct emulated_lt {
@@ -147,20 +149,37 @@ void multiply(const Product &p)
     }
 }
 
+std::mutex handles_lock;
+std::set<cublasLtHandle_t> handles;
+
 } // namespace
+
+void emulated_forget_handles()
+{
+    std::lock_guard<std::mutex> lock(handles_lock);
+    for (cublasLtHandle_t handle : handles)
+        delete handle;
+    handles.clear();
+}
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle)
 {
     *handle = nullptr;
     if (enter(CUBLAS_STATUS_EXECUTION_FAILED) != CUBLAS_STATUS_SUCCESS)
         return CUBLAS_STATUS_NOT_INITIALIZED;
+    std::lock_guard<std::mutex> lock(handles_lock);
     *handle = new emulated_lt();
+    handles.insert(*handle);
     return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle)
 {
-    delete handle;
+    {
+        std::lock_guard<std::mutex> lock(handles_lock);
+        handles.erase(handle);
+        delete handle;
+    }
     return enter(CUBLAS_STATUS_EXECUTION_FAILED);
 }
 

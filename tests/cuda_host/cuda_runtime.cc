@@ -141,6 +141,7 @@ unsigned emulate_calls_after_loss() { return n_calls_after_loss; }
 void emulate_new_context()
 {
     emulated_forget_streams();
+    emulated_forget_handles();
     std::lock_guard<std::mutex> lock(memory_lock);
     for (const auto &block : blocks)
         std::free(block.first);

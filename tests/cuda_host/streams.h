@@ -14,5 +14,6 @@ void emulated_finish_all();
 void emulated_pass_time(double ms); // by the device's clock, which events tell
 
 void emulated_forget_streams(); // with what they hold back, and all events
+void emulated_forget_handles(); // of cuBLASLt
 
 #endif
