@@ -2,6 +2,7 @@
 #include <ascribe/importance.h>
 
 #include "base/clock.h"
+#include "explain/manifest.h"
 #include "importance/importance_file.h"
 #include "importance/row_game.h"
 #include "importance/row_visit.h"
@@ -58,8 +59,8 @@ static asc_status check_job(const asc_importance_job *job, asc_error *err)
         return fail(err, ASC_USAGE, "--min-rows is 0, expected at least 1");
     if (job->most_passes < 1 || job->most_passes > ROW_GAME_MOST_VISITS)
         return fail(err, ASC_USAGE, "--passes is %zu, expected 1 to %d", job->most_passes, ROW_GAME_MOST_VISITS);
-    if (!(job->convergence > 0))
-        return fail(err, ASC_USAGE, "--convergence is %g, expected a number above 0", job->convergence);
+    if (!(job->convergence > 0) || !isfinite(job->convergence))
+        return fail(err, ASC_USAGE, "--convergence is %g, expected a finite number above 0", job->convergence);
     if (!job->out_path || job->dry_run)
         return ASC_OK;
     return column_file_check(&(column_file){.path = job->out_path, .force = job->force}, err);
@@ -327,12 +328,12 @@ static char *settings_text(const making *m)
     for (size_t c = 0; c < model->n_classes; c++)
         json_array_append_new(classes, json_string(model->class_names[c]));
     json_t *object = json_pack(
-        "{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "model",
-        "path", job->model_path, "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
+        "{s:{s:o, s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "model",
+        "path", manifest_path(job->model_path), "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
         "dataset", "sha256", m->dataset_sha256, "first_row", (json_int_t)m->first, "n_rows", (json_int_t)m->n_rows, "classes", classes, "policy",
         request_policy_name(&m->request), "backend", engine_backend(m->engine), "kernel_set", engine_kernel_set(m->engine), "precision",
         request_precision_name(&m->request), "seed", (json_int_t)job->options.seed, "fold_case", (int)job->fold_case, "groups",
-        job->groups_path ? json_string(job->groups_path) : json_null(), "min_rows", (json_int_t)job->min_rows, "top", (json_int_t)job->top, "passes",
+        job->groups_path ? manifest_path(job->groups_path) : json_null(), "min_rows", (json_int_t)job->min_rows, "top", (json_int_t)job->top, "passes",
         (json_int_t)job->most_passes, "convergence", job->convergence, "estimator", "two antithetic orders of a row's groups each pass", "std_error_sampling",
         "of the drawn orders, for these rows", "std_error_population", "of rows and orders, the rows as a sample", "interval",
         "95 %: Student's t over rows; AUC: DeLong, normal");
