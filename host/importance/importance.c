@@ -324,14 +324,16 @@ static char *settings_text(const making *m)
 {
     const asc_model_info *model = asc_model_describe(m->model);
     const asc_importance_job *job = m->job;
+    const char *algorithms = engine_algorithms(m->engine);
     json_t *classes = json_array();
     for (size_t c = 0; c < model->n_classes; c++)
         json_array_append_new(classes, json_string(model->class_names[c]));
     json_t *object = json_pack(
-        "{s:{s:o, s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "model",
+        "{s:{s:o, s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s, s:s*, s:s, s:I, s:b, s:o, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "model",
         "path", manifest_path(job->model_path), "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
         "dataset", "sha256", m->dataset_sha256, "first_row", (json_int_t)m->first, "n_rows", (json_int_t)m->n_rows, "classes", classes, "policy",
-        request_policy_name(&m->request), "backend", engine_backend(m->engine), "kernel_set", engine_kernel_set(m->engine), "precision",
+        request_policy_name(&m->request), "backend", engine_backend(m->engine), "kernel_set", engine_kernel_set(m->engine), "gemm_algorithms",
+        algorithms[0] ? algorithms : NULL, "precision",
         request_precision_name(&m->request), "seed", (json_int_t)job->options.seed, "fold_case", (int)job->fold_case, "groups",
         job->groups_path ? manifest_path(job->groups_path) : json_null(), "min_rows", (json_int_t)job->min_rows, "top", (json_int_t)job->top, "passes",
         (json_int_t)job->most_passes, "convergence", job->convergence, "estimator", "two antithetic orders of a row's groups each pass", "std_error_sampling",
