@@ -39,6 +39,7 @@ typedef struct making {
     removal *removal;
     int64_t first, n_rows; // of the dataset
     size_t rows_done;      // of this pass
+    bool has_rest;         // of a dry run: some word is in no group
     double start_s, pass_start_s;
     char dataset_sha256[HASH_HEX_SIZE];
 } making;
@@ -189,10 +190,19 @@ static asc_status count_coalitions(making *m, const asc_rows *rows)
         status = grouping_players(m->groups, rows, row, scratch, scratch + n_features, &n_players, m->err);
         if (status == ASC_OK)
             m->info->evaluations += row_game_n_coalitions(n_players, 0);
+        for (size_t i = 0; status == ASC_OK && i < n_players; i++)
+            m->has_rest |= scratch[i] == grouping_describe(m->groups).n_groups - 1;
     }
     free(classes);
     free(scratch);
     return status;
+}
+
+static asc_status plan_first_pass(making *m)
+{
+    TRY(each_slice(m, count_coalitions));
+    m->info->n_groups -= !m->has_rest;
+    return ASC_OK;
 }
 
 static asc_status choose_groups(making *m)
@@ -370,7 +380,7 @@ static asc_status make(making *m, asc_importance *out)
     TRY(open_inputs(m));
     TRY(choose_groups(m));
     if (m->job->dry_run)
-        return each_slice(m, count_coalitions);
+        return plan_first_pass(m);
     TRY(pass_over_rows(m));
     TRY(estimate(m, out));
     warn(m);

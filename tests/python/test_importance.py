@@ -358,6 +358,8 @@ class Importance(unittest.TestCase):
         done = self.importance("--passes", "1")
         self.assertEqual(planned["evaluations"], sum(5 * len(row) - 4 if len(row) > 4 else 2 ** len(row) - 2 for row in self.rows))
         self.assertEqual(planned["evaluations"], done["evaluations"])
+        self.assertEqual([planned["n_groups"], done["n_groups"]], [N_WORDS] * 2)  # no other words
+        self.assertEqual(self.importance("--dry-run", "--top", "3")["n_groups"], 4)
         self.assertFalse(os.path.exists(self.path("never.h5")))
         slow = subprocess.Popen([PROGRAM, "importance", "--model", MODEL, "--data", self.data, "--backend", "ref", "--passes", "100000", "--convergence",
                                  "0.000001", "-o", self.path("never.h5"), "--allow-tokenizer-mismatch", "--progress", "plain"], stderr=subprocess.PIPE, text=True)
