@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 256 };
-
 struct asc_importance {
     asc_importance_info info;
     asc_group_importance *groups; // [info.n_groups]
@@ -143,10 +141,11 @@ typedef asc_status slice_task(making *m, const asc_rows *rows);
 
 static asc_status each_slice(making *m, slice_task *task)
 {
+    const size_t at_once = row_visit_rows_at_once(m->labels.data, m->model->n_classes);
     m->rows_done = 0;
     m->pass_start_s = clock_seconds();
     while (m->rows_done < (size_t)m->n_rows) {
-        const size_t left = (size_t)m->n_rows - m->rows_done, count = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
+        const size_t left = (size_t)m->n_rows - m->rows_done, count = left < at_once ? left : at_once;
         asc_rows *rows = NULL;
         TRY(stop_poll(&m->request.stop, m->err));
         TRY(asc_dataset_read(m->dataset, (size_t)m->first + m->rows_done, count, &rows, m->err));

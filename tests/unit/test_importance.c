@@ -4,6 +4,7 @@
 #include "importance/auc.h"
 #include "importance/loss.h"
 #include "importance/row_game.h"
+#include "importance/row_visit.h"
 #include "importance/sage.h"
 #include "shapes.h"
 
@@ -48,14 +49,14 @@ static void solve(const test_game *game, size_t visit, uint64_t row_id, double *
     uint32_t players[2 * MOST], orders[ROW_GAME_ORDERS * MOST];
     uint64_t masks[CAPACITY];
     double weights[CAPACITY], values[CAPACITY];
-    row_design design = {.n_features = n, .capacity = CAPACITY, .masks = masks, .weights = weights};
+    row_design drawn = {.n_features = n, .capacity = CAPACITY, .masks = masks, .weights = weights};
     for (size_t f = 0; f < n; f++)
         players[f] = (uint32_t)(f % p);
     const row_game row = {.seed = 3, .row_id = row_id, .n_features = n, .n_players = p, .players = players, .visit = visit};
-    row_design_begin(&design);
-    assert_int_equal(row_game_fill(&row, orders, &design, &err), ASC_OK);
-    assert_int_equal(design.count, 2 + row_game_n_coalitions(p, visit));
-    for (size_t i = 0; i < design.count; i++) {
+    row_design_begin(&drawn);
+    assert_int_equal(row_game_fill(&row, orders, &drawn, &err), ASC_OK);
+    assert_int_equal(drawn.count, 2 + row_game_n_coalitions(p, visit));
+    for (size_t i = 0; i < drawn.count; i++) {
         for (size_t f = p; f < n; f++) // all features of a player, or none
             assert_int_equal(masks[i] >> f & 1, masks[i] >> (f - p) & 1);
         values[i] = game_value(game, masks[i]);
@@ -167,6 +168,18 @@ static void convergence_is_finite(void **state)
     }
 }
 
+static void slices_have_few_long_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n_rows, n_features, n_classes, expected;
+    } cases[] = {{0, 0, 2, 256}, {1000, 20000, 3, 256}, {1000, 511000, 1000, 8}, {2, 2000000, 1000, 1}, {1, SIZE_MAX - 1, 2, 1}, {1, SIZE_MAX / 8, 5, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const asc_dataset_info data = {.n_rows = cases[i].n_rows, .n_features = cases[i].n_features};
+        assert_int_equal(row_visit_rows_at_once(&data, cases[i].n_classes), cases[i].expected);
+    }
+}
+
 // ---- The sage package, in closed form: phi_i = a_i (2 y - sum of a) ------------------------------------------------
 
 static void read_numbers(FILE *file, double *numbers, size_t count)
@@ -254,6 +267,7 @@ int main(void)
         cmocka_unit_test(games_of_pairs_are_exact_in_one_visit),
         cmocka_unit_test(the_error_of_sampling_is_that_of_sampling),
         cmocka_unit_test(convergence_is_finite),
+        cmocka_unit_test(slices_have_few_long_rows),
         cmocka_unit_test(sage_finds_the_same),
         cmocka_unit_test(losses_are_those_of_the_book),
         cmocka_unit_test(delong_by_hand),
