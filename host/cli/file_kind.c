@@ -86,7 +86,7 @@ asc_status file_kind_open(const char *path, opened_file *file, asc_error *err)
     if (asc_evaluation_is(path, &is_evaluation, &as_result) == ASC_OK && is_evaluation)
         return asc_evaluation_open(path, &file->evaluation, err);
     if (asc_importance_is(path, &is_importance, &as_result) == ASC_OK && is_importance) {
-        (void)cli_fail(err, ASC_MALFORMED, "%s: a file of `ascribe importance`, expected a model, a dataset, a result, masks, sums or a probe", path);
+        (void)cli_fail(err, ASC_MALFORMED, "%s: a file of `ascribe importance`, expected a model, a dataset, a result, masks, sums, a probe or an evaluation", path);
         return cli_hint(err, "its numbers are for `ascribe report`, ascribe_results.load in Python, or any reader of HDF5");
     }
     if (asc_result_open(path, &file->result, &as_result) == ASC_OK)

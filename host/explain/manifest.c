@@ -131,6 +131,11 @@ static json_t *printable(const char *text, size_t most)
     return value;
 }
 
+json_t *manifest_path(const char *path)
+{
+    return printable(path, MOST_PATH_BYTES);
+}
+
 asc_status manifest_describe_run(const run_facts *facts, char **text, asc_error *err)
 {
     const double elapsed_s = facts->elapsed_s > 0 ? facts->elapsed_s : 1e-9;
@@ -141,7 +146,7 @@ asc_status manifest_describe_run(const run_facts *facts, char **text, asc_error 
         json_t *object = json_pack(
             "{s:s, s:o*, s:o*, s:o*, s:o*, s:o*, s:I, s:I, s:f, s:I, s:I, s:f, s:f, s:f}",
             "version", asc_version(), "command", printable(facts->command, most),
-            "model_path", printable(facts->model_path, MOST_PATH_BYTES), "dataset_path", printable(facts->dataset_path, MOST_PATH_BYTES),
+            "model_path", manifest_path(facts->model_path), "dataset_path", manifest_path(facts->dataset_path),
             "kernel_sets", printable(facts->kernel_sets, MOST_PATH_BYTES),
             "workers", facts->n_workers ? json_integer((json_int_t)facts->n_workers) : NULL,
             "parts", (json_int_t)facts->n_parts, "tasks", (json_int_t)facts->n_tasks,

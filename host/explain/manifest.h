@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "explain/request.h"
 
+#include <jansson.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,6 +42,10 @@ asc_status manifest_algorithms(const char *manifest, char **out, asc_error *err)
 
 // The kernel set of a run whose parts may come from several.
 extern const char manifest_mixed[];
+
+// A path as a file's text holds it: bytes that are no UTF-8 as \xNN, cut with "..." when it is long. NULL stays NULL; NULL also for want of
+// memory. The caller owns it.
+json_t *manifest_path(const char *path);
 
 // The `run` text: what this run was like, for people. Bytes that are no UTF-8 stand in it as \xNN, and long commands are cut,
 // so that a result file holds it. The caller frees *text.

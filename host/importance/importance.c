@@ -2,6 +2,7 @@
 #include <ascribe/importance.h>
 
 #include "base/clock.h"
+#include "explain/manifest.h"
 #include "importance/importance_file.h"
 #include "importance/row_game.h"
 #include "importance/row_visit.h"
@@ -14,8 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ROWS_AT_ONCE = 256 };
 
 struct asc_importance {
     asc_importance_info info;
@@ -38,6 +37,7 @@ typedef struct making {
     removal *removal;
     int64_t first, n_rows; // of the dataset
     size_t rows_done;      // of this pass
+    bool has_rest;         // of a dry run: some word is in no group
     double start_s, pass_start_s;
     char dataset_sha256[HASH_HEX_SIZE];
 } making;
@@ -58,8 +58,8 @@ static asc_status check_job(const asc_importance_job *job, asc_error *err)
         return fail(err, ASC_USAGE, "--min-rows is 0, expected at least 1");
     if (job->most_passes < 1 || job->most_passes > ROW_GAME_MOST_VISITS)
         return fail(err, ASC_USAGE, "--passes is %zu, expected 1 to %d", job->most_passes, ROW_GAME_MOST_VISITS);
-    if (!(job->convergence > 0))
-        return fail(err, ASC_USAGE, "--convergence is %g, expected a number above 0", job->convergence);
+    if (!(job->convergence > 0) || !isfinite(job->convergence))
+        return fail(err, ASC_USAGE, "--convergence is %g, expected a finite number above 0", job->convergence);
     if (!job->out_path || job->dry_run)
         return ASC_OK;
     return column_file_check(&(column_file){.path = job->out_path, .force = job->force}, err);
@@ -141,10 +141,11 @@ typedef asc_status slice_task(making *m, const asc_rows *rows);
 
 static asc_status each_slice(making *m, slice_task *task)
 {
+    const size_t at_once = row_visit_rows_at_once(m->labels.data, m->model->n_classes);
     m->rows_done = 0;
     m->pass_start_s = clock_seconds();
     while (m->rows_done < (size_t)m->n_rows) {
-        const size_t left = (size_t)m->n_rows - m->rows_done, count = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
+        const size_t left = (size_t)m->n_rows - m->rows_done, count = left < at_once ? left : at_once;
         asc_rows *rows = NULL;
         TRY(stop_poll(&m->request.stop, m->err));
         TRY(asc_dataset_read(m->dataset, (size_t)m->first + m->rows_done, count, &rows, m->err));
@@ -188,10 +189,19 @@ static asc_status count_coalitions(making *m, const asc_rows *rows)
         status = grouping_players(m->groups, rows, row, scratch, scratch + n_features, &n_players, m->err);
         if (status == ASC_OK)
             m->info->evaluations += row_game_n_coalitions(n_players, 0);
+        for (size_t i = 0; status == ASC_OK && i < n_players; i++)
+            m->has_rest |= scratch[i] == grouping_describe(m->groups).n_groups - 1;
     }
     free(classes);
     free(scratch);
     return status;
+}
+
+static asc_status plan_first_pass(making *m)
+{
+    TRY(each_slice(m, count_coalitions));
+    m->info->n_groups -= !m->has_rest;
+    return ASC_OK;
 }
 
 static asc_status choose_groups(making *m)
@@ -323,16 +333,18 @@ static char *settings_text(const making *m)
 {
     const asc_model_info *model = asc_model_describe(m->model);
     const asc_importance_job *job = m->job;
+    const char *algorithms = engine_algorithms(m->engine);
     json_t *classes = json_array();
     for (size_t c = 0; c < model->n_classes; c++)
         json_array_append_new(classes, json_string(model->class_names[c]));
     json_t *object = json_pack(
-        "{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "model",
-        "path", job->model_path, "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
+        "{s:{s:o, s:s, s:s, s:s}, s:{s:s, s:I, s:I}, s:o, s:s, s:s, s:s, s:s*, s:s, s:I, s:b, s:o, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "model",
+        "path", manifest_path(job->model_path), "architecture", model->architecture, "weights_sha256", model->weights_sha256, "config_sha256", model->config_sha256,
         "dataset", "sha256", m->dataset_sha256, "first_row", (json_int_t)m->first, "n_rows", (json_int_t)m->n_rows, "classes", classes, "policy",
-        request_policy_name(&m->request), "backend", engine_backend(m->engine), "kernel_set", engine_kernel_set(m->engine), "precision",
+        request_policy_name(&m->request), "backend", engine_backend(m->engine), "kernel_set", engine_kernel_set(m->engine), "gemm_algorithms",
+        algorithms[0] ? algorithms : NULL, "precision",
         request_precision_name(&m->request), "seed", (json_int_t)job->options.seed, "fold_case", (int)job->fold_case, "groups",
-        job->groups_path ? json_string(job->groups_path) : json_null(), "min_rows", (json_int_t)job->min_rows, "top", (json_int_t)job->top, "passes",
+        job->groups_path ? manifest_path(job->groups_path) : json_null(), "min_rows", (json_int_t)job->min_rows, "top", (json_int_t)job->top, "passes",
         (json_int_t)job->most_passes, "convergence", job->convergence, "estimator", "two antithetic orders of a row's groups each pass", "std_error_sampling",
         "of the drawn orders, for these rows", "std_error_population", "of rows and orders, the rows as a sample", "interval",
         "95 %: Student's t over rows; AUC: DeLong, normal");
@@ -367,7 +379,7 @@ static asc_status make(making *m, asc_importance *out)
     TRY(open_inputs(m));
     TRY(choose_groups(m));
     if (m->job->dry_run)
-        return each_slice(m, count_coalitions);
+        return plan_first_pass(m);
     TRY(pass_over_rows(m));
     TRY(estimate(m, out));
     warn(m);

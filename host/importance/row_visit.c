@@ -1,7 +1,9 @@
 // See row_visit.h.
 #include "importance/row_visit.h"
 
+#include "base/checked.h"
 #include "importance/row_game.h"
+#include "io/trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +30,7 @@ typedef struct slice {
     uint32_t *orders;        // [n_features, ROW_GAME_ORDERS]
     double *first, *second;  // [n_features]
     double *values;          // [n_features, ROW_GAME_MOST_PER_PLAYER] and two for each row
-    double *without;         // [n_features, C] logits
+    double *without;         // [n_features, C] logits; NULL after the first visit
 } slice;
 
 static size_t first_feature(const slice *s, size_t row)
@@ -150,6 +152,7 @@ static void free_slice(slice *s)
 static asc_status allocate_slice(slice *s, asc_error *err)
 {
     const size_t n_rows = s->rows->n_rows + 1, n_features = first_feature(s, s->rows->n_rows) + 1;
+    const bool is_first = s->visit->number == 0;
     s->states = calloc(n_rows, sizeof *s->states);
     s->classes = calloc(n_rows, s->n_classes);
     s->full = malloc(n_rows * s->n_classes * sizeof *s->full);
@@ -159,10 +162,21 @@ static asc_status allocate_slice(slice *s, asc_error *err)
     s->first = malloc(n_features * sizeof *s->first);
     s->second = malloc(n_features * sizeof *s->second);
     s->values = malloc((n_features * ROW_GAME_MOST_PER_PLAYER + 2 * n_rows) * sizeof *s->values);
-    s->without = malloc(n_features * s->n_classes * sizeof *s->without);
-    if (s->states && s->classes && s->full && s->groups && s->players && s->orders && s->first && s->second && s->values && s->without)
+    s->without = is_first ? malloc(n_features * s->n_classes * sizeof *s->without) : NULL;
+    if (s->states && s->classes && s->full && s->groups && s->players && s->orders && s->first && s->second && s->values && (s->without || !is_first))
         return ASC_OK;
-    return fail_memory(err, "a slice of rows", n_features * (ROW_GAME_MOST_PER_PLAYER + s->n_classes) * sizeof(double));
+    return fail_memory(err, "a slice of rows", n_features * (ROW_GAME_MOST_PER_PLAYER + (is_first ? s->n_classes : 0)) * sizeof(double));
+}
+
+size_t row_visit_rows_at_once(const asc_dataset_info *data, size_t n_classes)
+{
+    enum { MOST_ROWS = 256, OTHERS = ROW_GAME_MOST_PER_PLAYER + ROW_GAME_ORDERS + 4 }; // of a feature, logits apart
+    const size_t n_features = data->n_rows ? data->n_features / data->n_rows + 1 : 1;
+    size_t n_elements;
+    if (!checked_multiply(n_features, n_classes + OTHERS, &n_elements) || n_elements == SIZE_MAX)
+        return 1;
+    const size_t rows = trial_rows_at_once(1, n_elements);
+    return rows < MOST_ROWS ? rows : MOST_ROWS;
 }
 
 asc_status row_visit_do(const row_visit *visit, const asc_rows *rows, asc_error *err)

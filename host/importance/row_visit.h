@@ -23,6 +23,9 @@ typedef struct row_visit {
 } row_visit;
 
 // Adds the rows in their order, so that sums have the same bits however they were computed.
+// Rows at once, whose arrays have 4 million elements or so: long rows and many classes take few.
+size_t row_visit_rows_at_once(const asc_dataset_info *data, size_t n_classes);
+
 asc_status row_visit_do(const row_visit *visit, const asc_rows *rows, asc_error *err);
 
 #endif

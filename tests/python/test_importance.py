@@ -325,6 +325,17 @@ class Importance(unittest.TestCase):
         self.assertEqual(inspected.returncode, 65)
         self.assertIn("ascribe importance", inspected.stderr)
 
+    def test_paths_that_are_not_utf8(self):
+        """They stand in the settings as text: nothing is lost after the passes."""
+        model, groups = self.path(os.fsdecode(b"model-\xff")), self.text_file(os.fsdecode(b"groups-\xfe.tsv"), "odd\tWord1\n")
+        shutil.copytree(MODEL, model)
+        out = self.path("bytes.h5")
+        call("importance", "--model", model, "--data", self.data, "--backend", "ref", "--groups", groups, "--passes", "1", "-o", out, "-q",
+             "--allow-tokenizer-mismatch")
+        with ascribe_results.load(out) as found:
+            self.assertEqual(found.settings["model"]["path"], self.path("model-\\xff"))
+            self.assertEqual(found.settings["groups"], self.path("groups-\\xfe.tsv"))
+
     def test_report(self):
         out, page = self.path("shown.h5"), self.path("importance.html")
         found = self.importance("-o", out, "--passes", "1")
@@ -347,6 +358,8 @@ class Importance(unittest.TestCase):
         done = self.importance("--passes", "1")
         self.assertEqual(planned["evaluations"], sum(5 * len(row) - 4 if len(row) > 4 else 2 ** len(row) - 2 for row in self.rows))
         self.assertEqual(planned["evaluations"], done["evaluations"])
+        self.assertEqual([planned["n_groups"], done["n_groups"]], [N_WORDS] * 2)  # no other words
+        self.assertEqual(self.importance("--dry-run", "--top", "3")["n_groups"], 4)
         self.assertFalse(os.path.exists(self.path("never.h5")))
         slow = subprocess.Popen([PROGRAM, "importance", "--model", MODEL, "--data", self.data, "--backend", "ref", "--passes", "100000", "--convergence",
                                  "0.000001", "-o", self.path("never.h5"), "--allow-tokenizer-mismatch", "--progress", "plain"], stderr=subprocess.PIPE, text=True)

@@ -1,7 +1,10 @@
 // Games of rows, their sums and errors, areas under ROC curves: against closed forms, brute force, and the sage package's recorded answers.
+#include <ascribe/importance.h>
+
 #include "importance/auc.h"
 #include "importance/loss.h"
 #include "importance/row_game.h"
+#include "importance/row_visit.h"
 #include "importance/sage.h"
 #include "shapes.h"
 
@@ -46,14 +49,14 @@ static void solve(const test_game *game, size_t visit, uint64_t row_id, double *
     uint32_t players[2 * MOST], orders[ROW_GAME_ORDERS * MOST];
     uint64_t masks[CAPACITY];
     double weights[CAPACITY], values[CAPACITY];
-    row_design design = {.n_features = n, .capacity = CAPACITY, .masks = masks, .weights = weights};
+    row_design drawn = {.n_features = n, .capacity = CAPACITY, .masks = masks, .weights = weights};
     for (size_t f = 0; f < n; f++)
         players[f] = (uint32_t)(f % p);
     const row_game row = {.seed = 3, .row_id = row_id, .n_features = n, .n_players = p, .players = players, .visit = visit};
-    row_design_begin(&design);
-    assert_int_equal(row_game_fill(&row, orders, &design, &err), ASC_OK);
-    assert_int_equal(design.count, 2 + row_game_n_coalitions(p, visit));
-    for (size_t i = 0; i < design.count; i++) {
+    row_design_begin(&drawn);
+    assert_int_equal(row_game_fill(&row, orders, &drawn, &err), ASC_OK);
+    assert_int_equal(drawn.count, 2 + row_game_n_coalitions(p, visit));
+    for (size_t i = 0; i < drawn.count; i++) {
         for (size_t f = p; f < n; f++) // all features of a player, or none
             assert_int_equal(masks[i] >> f & 1, masks[i] >> (f - p) & 1);
         values[i] = game_value(game, masks[i]);
@@ -120,7 +123,7 @@ static void the_error_of_sampling_is_that_of_sampling(void **state)
     enum { ROWS = 10, VISITS = 3, TRIALS = 150 };
     static const uint32_t groups[MOST] = {0, 1, 2, 3, 4, 5, 6, 7};
     const test_game game = {MOST, game_a, 0.3, 0.5};
-    double phi[MOST], squares[MOST] = {0}, stated[MOST] = {0};
+    double phi[MOST], squares[MOST] = {0}, stated[MOST] = {0}, over_rows[MOST] = {0};
     asc_error err;
     brute_force(&game, phi);
     for (size_t trial = 0; trial < TRIALS; trial++) {
@@ -136,14 +139,45 @@ static void the_error_of_sampling_is_that_of_sampling(void **state)
             const sage_value value = sage_estimate(&sums, i);
             squares[i] += (value.value - phi[i]) * (value.value - phi[i]);
             stated[i] += value.sampling_error * value.sampling_error;
-            // All rows are equal: there is no other error than that of sampling, but for what estimating it costs.
-            assert_true(value.population_error >= value.sampling_error);
+            over_rows[i] += value.population_error * value.population_error;
         }
         sage_free(&sums);
     }
     for (size_t i = 0; i < MOST; i++)
         if (game_a[i] != 0 && !(squares[i] / stated[i] > 0.7 && squares[i] / stated[i] < 1.4))
             fail_msg("player %zu: squared errors %g, stated %g", i, squares[i] / TRIALS, stated[i] / TRIALS);
+    // All rows are equal: there is no other error than that of sampling, but for what a spread over rows that is kept from falling below 0
+    // adds, 0.4 to 0.7 of it with so few rows. A spread of sampling that is counted among the rows' own makes the ratio 1 + VISITS.
+    for (size_t i = 0; i < MOST; i++)
+        if (game_a[i] != 0 && !(over_rows[i] / stated[i] < 2.5))
+            fail_msg("player %zu: of rows and orders %g, of orders %g", i, over_rows[i] / TRIALS, stated[i] / TRIALS);
+}
+
+static void convergence_is_finite(void **state)
+{
+    (void)state;
+    static const double refused[] = {0, -1, NAN, INFINITY};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        asc_importance_job job = asc_importance_job_default();
+        asc_importance *made;
+        asc_error err;
+        job.model_path = job.dataset_path = "nothing there";
+        job.convergence = refused[i];
+        assert_int_equal(asc_importance_make(&job, &made, &err), ASC_USAGE);
+        assert_non_null(strstr(err.message, "--convergence"));
+    }
+}
+
+static void slices_have_few_long_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n_rows, n_features, n_classes, expected;
+    } cases[] = {{0, 0, 2, 256}, {1000, 20000, 3, 256}, {1000, 511000, 1000, 8}, {2, 2000000, 1000, 1}, {1, SIZE_MAX - 1, 2, 1}, {1, SIZE_MAX / 8, 5, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const asc_dataset_info data = {.n_rows = cases[i].n_rows, .n_features = cases[i].n_features};
+        assert_int_equal(row_visit_rows_at_once(&data, cases[i].n_classes), cases[i].expected);
+    }
 }
 
 // ---- The sage package, in closed form: phi_i = a_i (2 y - sum of a) ------------------------------------------------
@@ -232,6 +266,8 @@ int main(void)
         cmocka_unit_test(few_players_are_exact_and_many_add_up),
         cmocka_unit_test(games_of_pairs_are_exact_in_one_visit),
         cmocka_unit_test(the_error_of_sampling_is_that_of_sampling),
+        cmocka_unit_test(convergence_is_finite),
+        cmocka_unit_test(slices_have_few_long_rows),
         cmocka_unit_test(sage_finds_the_same),
         cmocka_unit_test(losses_are_those_of_the_book),
         cmocka_unit_test(delong_by_hand),
