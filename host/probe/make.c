@@ -149,9 +149,10 @@ static asc_status check_job(const asc_probe_job *job, asc_error *err)
     if (job->n_full_rows < 0 || job->n_ablation_rows < 0 || job->n_ablation_rows > MOST_ABLATION_ROWS)
         return fail(err, ASC_USAGE, "%lld whole rows and %lld rows of ablation; expected at least 0, and 0 to %d", (long long)job->n_full_rows,
                     (long long)job->n_ablation_rows, MOST_ABLATION_ROWS);
-    if (job->n_top_neurons < 0 || job->n_neuron_rows < 1 || job->n_neuron_rows > PROBE_MOST_TOP_ROWS || job->n_flow_tokens < 0 || job->n_flow_tokens > INT32_MAX)
-        return fail(err, ASC_USAGE, "%lld neurons of a block, %lld rows of each, flow of %lld tokens; expected at least 0, 1 to %d, and at least 0",
-                    (long long)job->n_top_neurons, (long long)job->n_neuron_rows, (long long)job->n_flow_tokens, PROBE_MOST_TOP_ROWS);
+    if (job->n_top_neurons < 0 || job->n_neuron_rows < 1 || job->n_neuron_rows > PROBE_MOST_TOP_ROWS || job->n_flow_tokens < 0 || job->n_flow_tokens > PROBE_MOST_FLOW_TOKENS)
+        return fail(err, ASC_USAGE, "%lld neurons of a block, %lld rows of each, flow of %lld tokens; expected at least 0, 1 to %d, and 0 to %d",
+                    (long long)job->n_top_neurons, (long long)job->n_neuron_rows, (long long)job->n_flow_tokens, PROBE_MOST_TOP_ROWS,
+                    PROBE_MOST_FLOW_TOKENS);
     if (!job->dataset_path && job->n_full_rows > 0)
         return fail(err, ASC_USAGE, "--full-rows: expected --data beside it");
     TRY(request_backend_check_words(&job->options, err)); // no more: whoever has looked at a GPU cannot fork one that uses it

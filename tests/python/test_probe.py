@@ -389,6 +389,7 @@ class ProbeTest(unittest.TestCase):
         for arguments, code, word in (((*base, "--full-rows", "0:1"), 64, "--data"), ((*base, "--data", data, "--full-rows", "0:2"), 64, "--full-rows"),
                                       ((*base, "--data", data, "--full-rows", "0:"), 64, "--full-rows"), ((*base, "--data", data, "--rows", "4:"), 64, "--rows"),
                                       ((*base, "--data", data, "--neuron-rows", "1001"), 64, "1000"),
+                                      ((*base, "--data", data, "--flow-tokens", "16777217"), 64, "16777216"),
                                       ((*base, "--neurons", "3"), 64, "--data"), ((*base, "--data", self.path("texts.csv")), 65, "HDF5"), ((*base, "--data", self.path("none.h5")), 66, "none.h5"),
                                       (("probe", "--model", self.path("none"), "-o", self.path("out.h5")), 66, "none"), (("probe", "--model", model), 64, "--out")):
             done = self.run_program(*arguments, expect=code)
