@@ -222,7 +222,8 @@ static asc_status compute_flow(void *context, size_t worker, size_t task, asc_er
     whole_task *t = context;
     const size_t n_blocks = t->p->in->model->config.n_layers;
     (void)worker;
-    return attention_flow_to(t->whole.mean, n_blocks, t->p->slots[0].n_tokens, task, t->whole.flow + task * n_blocks, err);
+    const flow_source from = {t->whole.mean, n_blocks, t->p->slots[0].n_tokens, &t->p->in->request->stop};
+    return attention_flow_to(&from, task, t->whole.flow + task * n_blocks, err);
 }
 
 static asc_status keep_whole(probing *p, int64_t position, probe_writer *writer, asc_error *err)
