@@ -46,7 +46,17 @@ static asc_status describe_model(const asc_model *model, probe_facts *f, asc_err
     return f->class_names ? ASC_OK : fail_memory(err, "the class names", model->n_classes * sizeof *f->class_names);
 }
 
-// Copies, cut to MOST_NAME bytes.
+// The bytes of a name that are kept: at most MOST_NAME, and no part of a UTF-8 character at the end.
+static size_t kept_size(const char *name)
+{
+    size_t size = strnlen(name, MOST_NAME);
+    if (name[size] == '\0')
+        return size;
+    while (size > 0 && ((unsigned char)name[size] & 0xC0) == 0x80)
+        size--;
+    return size;
+}
+
 static asc_status name_tokens(const asc_probe_job *job, probe_facts *f, asc_error *err)
 {
     if (!job->token_names)
@@ -56,7 +66,7 @@ static asc_status name_tokens(const asc_probe_job *job, probe_facts *f, asc_erro
         return fail_memory(err, "the names of tokens", f->n_vocabulary * sizeof *f->token_names);
     for (size_t i = 0; i < f->n_vocabulary; i++) {
         const char *name = i < job->n_token_names && job->token_names[i] ? job->token_names[i] : "";
-        if (!(f->token_names[i] = strndup(name, MOST_NAME)))
+        if (!(f->token_names[i] = strndup(name, kept_size(name))))
             return fail_memory(err, "the names of tokens", MOST_NAME);
     }
     return ASC_OK;
