@@ -1,8 +1,8 @@
 // Games of rows, their sums and errors, areas under ROC curves: against closed forms, brute force, and the sage package's recorded answers.
 #include "importance/auc.h"
-#include "importance/loss.h"
 #include "importance/row_game.h"
 #include "importance/sage.h"
+#include "model/loss.h"
 #include "shapes.h"
 
 #include <setjmp.h>
