@@ -3,7 +3,7 @@
 #define ASCRIBE_IMPORTANCE_LABELS_H
 
 #include "explain/request.h"
-#include "importance/loss.h"
+#include "model/loss.h"
 
 // Which loss the model and the labels call for. ASC_USAGE says why there is none: no labels, ones of another kind than the model's outputs, label
 // names that are not its classes. `path`: of the dataset.

@@ -10,7 +10,7 @@
 
 #include "base/stop.h"
 #include "global/student.h"
-#include "importance/loss.h"
+#include "model/loss.h"
 
 #define REMOVAL_MOST_BYTES ((size_t)256 << 20)
 

@@ -74,7 +74,7 @@ static asc_status read_additions(const h5file *file, probe_facts *f, asc_error *
     TRY(read_number_or(file, "has_heat", 0, 1, &heat, err));
     TRY(read_number_or(file, "n_top_neurons", 0, f->n_ffn, &neurons, err));
     TRY(read_number_or(file, "n_top_rows", 0, PROBE_MOST_TOP_ROWS, &rows, err));
-    TRY(read_number_or(file, "n_flow_tokens", 0, most_dimension, &tokens, err));
+    TRY(read_number_or(file, "n_flow_tokens", 0, PROBE_MOST_FLOW_TOKENS, &tokens, err));
     if (neurons > 0 && rows == 0)
         return fail(err, ASC_MALFORMED, "%s: attribute 'n_top_rows': expected 1 to %d, found 0", h5file_path(file), PROBE_MOST_TOP_ROWS);
     f->has_heat = heat == 1;

@@ -17,6 +17,7 @@ typedef struct network {
     size_t n_tokens, top, source, sink; // top: the depth of the source
     size_t *level, *arc;   // [nodes]: distance from the source; first arc that may still lead on
     size_t *nodes, *steps; // [nodes]: a queue or a path; the arcs of the path
+    const stop_check *stop;
 } network;
 
 static double capacity(const network *w, size_t block, size_t query, size_t key)
@@ -106,35 +107,35 @@ static double push(network *w, size_t length)
     return amount;
 }
 
-static double largest_flow(network *w)
+static asc_status largest_flow(network *w, double *flow, asc_error *err)
 {
-    double flow = 0;
+    *flow = 0;
     for (size_t block = 0; block < w->top; block++)
         for (size_t query = 0; query < w->n_tokens; query++)
             for (size_t key = 0; key < w->n_tokens; key++)
                 *rest_of(w, block, query, key) = capacity(w, block, query, key);
-    while (find_levels(w))
+    while (find_levels(w)) {
+        TRY(stop_poll(w->stop, err));
         for (size_t length = find_path(w); length > 0; length = find_path(w))
-            flow += push(w, length);
-    return flow;
+            *flow += push(w, length);
+    }
+    return ASC_OK;
 }
 
-asc_status attention_flow_to(const double *mean, size_t n_blocks, size_t n_tokens, size_t sink, double *flow, asc_error *err)
+asc_status attention_flow_to(const flow_source *from, size_t sink, double *flow, asc_error *err)
 {
-    const size_t n_nodes = (n_blocks + 1) * n_tokens, n_arcs = n_blocks * n_tokens * n_tokens;
+    const size_t n_tokens = from->n_tokens, n_nodes = (from->n_blocks + 1) * n_tokens, n_arcs = from->n_blocks * n_tokens * n_tokens;
     size_t *numbers = malloc(4 * n_nodes * sizeof *numbers);
-    network w = {.mean = mean, .rest = malloc(n_arcs * sizeof *w.rest), .n_tokens = n_tokens, .sink = sink, .level = numbers};
-    if (numbers && w.rest) {
+    network w = {.mean = from->mean, .rest = malloc(n_arcs * sizeof *w.rest), .n_tokens = n_tokens, .sink = sink, .level = numbers, .stop = from->stop};
+    asc_status status = numbers && w.rest ? ASC_OK : fail_memory(err, "attention flow", n_arcs * sizeof(double));
+    for (w.top = 1; status == ASC_OK && w.top <= from->n_blocks; w.top++) {
         w.arc = w.level + n_nodes;
         w.nodes = w.arc + n_nodes;
         w.steps = w.nodes + n_nodes;
-        for (w.top = 1; w.top <= n_blocks; w.top++) {
-            w.source = w.top * n_tokens;
-            flow[w.top - 1] = largest_flow(&w);
-        }
+        w.source = w.top * n_tokens;
+        status = largest_flow(&w, &flow[w.top - 1], err);
     }
-    const bool failed = !numbers || !w.rest;
     free(w.rest);
     free(numbers);
-    return failed ? fail_memory(err, "attention flow", n_arcs * sizeof(double)) : ASC_OK;
+    return status;
 }

@@ -46,7 +46,17 @@ static asc_status describe_model(const asc_model *model, probe_facts *f, asc_err
     return f->class_names ? ASC_OK : fail_memory(err, "the class names", model->n_classes * sizeof *f->class_names);
 }
 
-// Copies, cut to MOST_NAME bytes.
+// The bytes of a name that are kept: at most MOST_NAME, and no part of a UTF-8 character at the end.
+static size_t kept_size(const char *name)
+{
+    size_t size = strnlen(name, MOST_NAME);
+    if (name[size] == '\0')
+        return size;
+    while (size > 0 && ((unsigned char)name[size] & 0xC0) == 0x80)
+        size--;
+    return size;
+}
+
 static asc_status name_tokens(const asc_probe_job *job, probe_facts *f, asc_error *err)
 {
     if (!job->token_names)
@@ -56,7 +66,7 @@ static asc_status name_tokens(const asc_probe_job *job, probe_facts *f, asc_erro
         return fail_memory(err, "the names of tokens", f->n_vocabulary * sizeof *f->token_names);
     for (size_t i = 0; i < f->n_vocabulary; i++) {
         const char *name = i < job->n_token_names && job->token_names[i] ? job->token_names[i] : "";
-        if (!(f->token_names[i] = strndup(name, MOST_NAME)))
+        if (!(f->token_names[i] = strndup(name, kept_size(name))))
             return fail_memory(err, "the names of tokens", MOST_NAME);
     }
     return ASC_OK;
@@ -149,9 +159,10 @@ static asc_status check_job(const asc_probe_job *job, asc_error *err)
     if (job->n_full_rows < 0 || job->n_ablation_rows < 0 || job->n_ablation_rows > MOST_ABLATION_ROWS)
         return fail(err, ASC_USAGE, "%lld whole rows and %lld rows of ablation; expected at least 0, and 0 to %d", (long long)job->n_full_rows,
                     (long long)job->n_ablation_rows, MOST_ABLATION_ROWS);
-    if (job->n_top_neurons < 0 || job->n_neuron_rows < 1 || job->n_neuron_rows > PROBE_MOST_TOP_ROWS || job->n_flow_tokens < 0 || job->n_flow_tokens > INT32_MAX)
-        return fail(err, ASC_USAGE, "%lld neurons of a block, %lld rows of each, flow of %lld tokens; expected at least 0, 1 to %d, and at least 0",
-                    (long long)job->n_top_neurons, (long long)job->n_neuron_rows, (long long)job->n_flow_tokens, PROBE_MOST_TOP_ROWS);
+    if (job->n_top_neurons < 0 || job->n_neuron_rows < 1 || job->n_neuron_rows > PROBE_MOST_TOP_ROWS || job->n_flow_tokens < 0 || job->n_flow_tokens > PROBE_MOST_FLOW_TOKENS)
+        return fail(err, ASC_USAGE, "%lld neurons of a block, %lld rows of each, flow of %lld tokens; expected at least 0, 1 to %d, and 0 to %d",
+                    (long long)job->n_top_neurons, (long long)job->n_neuron_rows, (long long)job->n_flow_tokens, PROBE_MOST_TOP_ROWS,
+                    PROBE_MOST_FLOW_TOKENS);
     if (!job->dataset_path && job->n_full_rows > 0)
         return fail(err, ASC_USAGE, "--full-rows: expected --data beside it");
     TRY(request_backend_check_words(&job->options, err)); // no more: whoever has looked at a GPU cannot fork one that uses it

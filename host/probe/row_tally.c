@@ -1,6 +1,8 @@
 // See row_tally.h. Until the end a column holds a sum: of squares where it will be a standard deviation or error.
 #include "probe/row_tally.h"
 
+#include "model/loss.h"
+
 #include <math.h>
 
 static double *of(const row_tally *t, probe_column column)
@@ -48,45 +50,31 @@ static void add_neurons(row_tally *t, const row_numbers *row)
 
 // ---- Ablation ----
 
-static size_t top(const double *logits, size_t n_classes)
+// NaN where the row has no label that the model's loss takes.
+static double loss_at(const asc_model *model, const row_numbers *row, const double *logits)
 {
-    size_t best = 0;
-    for (size_t c = 1; c < n_classes; c++)
-        best = logits[c] > logits[best] ? c : best;
-    return best;
-}
-
-// Cross entropy of one class of several, squared error of a regression with one output; NaN where the row has no such label.
-static double loss_of(const asc_model *model, const row_numbers *row, const double *logits)
-{
-    double largest = -INFINITY, sum = 0;
+    const row_label label = {.class_index = row->label_class, .number = row->label_number};
     if (model->config.problem == PROBLEM_REGRESSION)
-        return model->n_classes == 1 ? (logits[0] - row->label_number) * (logits[0] - row->label_number) : NAN;
-    if (model->sigmoid || row->label_class < 0)
-        return NAN;
-    for (size_t c = 0; c < model->n_classes; c++)
-        largest = fmax(largest, logits[c]);
-    for (size_t c = 0; c < model->n_classes; c++)
-        sum += exp(logits[c] - largest);
-    return largest + log(sum) - logits[row->label_class];
+        return model->n_classes == 1 ? loss_of(LOSS_SQUARED_ERROR, logits, 1, label) : NAN;
+    return model->sigmoid || label.class_index < 0 ? NAN : loss_of(LOSS_CROSS_ENTROPY, logits, model->n_classes, label);
 }
 
 // Whether another class is predicted; with one output, whether it is on the other side of 0.
 static bool flips(const asc_model *model, const double *before, const double *after)
 {
-    return model->n_classes > 1 ? top(before, model->n_classes) != top(after, model->n_classes) : (before[0] > 0) != (after[0] > 0);
+    return model->n_classes > 1 ? loss_top_class(before, model->n_classes) != loss_top_class(after, model->n_classes) : (before[0] > 0) != (after[0] > 0);
 }
 
 static void add_ablation(const row_tally *t, const row_numbers *row)
 {
-    const size_t n_classes = t->model->n_classes, predicted = top(row->logits, n_classes);
-    const double loss = loss_of(t->model, row, row->logits);
+    const size_t n_classes = t->model->n_classes, predicted = loss_top_class(row->logits, n_classes);
+    const double loss = loss_at(t->model, row, row->logits);
     t->content->facts.n_ablated++;
     t->content->facts.n_with_loss += isnan(loss) ? 0 : 1;
     for (size_t line = 0; line < probe_column_lines(&t->content->facts, PROBE_FLIPS); line++) {
         const double *ablated = row->ablated_logits + line * n_classes;
         const double change = ablated[predicted] - row->logits[predicted];
-        const double worse = isnan(loss) ? 0 : loss_of(t->model, row, ablated) - loss;
+        const double worse = isnan(loss) ? 0 : loss_at(t->model, row, ablated) - loss;
         of(t, PROBE_LOGIT_CHANGE)[line] += change;
         of(t, PROBE_LOGIT_CHANGE_ABS)[line] += fabs(change);
         of(t, PROBE_LOGIT_STD_ERROR)[line] += change * change;

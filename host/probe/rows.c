@@ -172,12 +172,17 @@ asc_status probe_full_sizes(const probe_inputs *in, size_t **n_tokens, size_t **
 static void share_flow(const probing *p, const row_whole *whole, size_t n_tokens, float *out)
 {
     const size_t n_blocks = p->in->model->config.n_layers;
+    if (!has_flow(p, n_tokens)) {
+        for (size_t i = 0; i < n_tokens * n_blocks; i++)
+            out[i] = NAN;
+        return;
+    }
     for (size_t block = 0; block < n_blocks; block++) {
         double sum = 0;
         for (size_t t = 0; t < n_tokens; t++)
             sum += whole->flow[t * n_blocks + block];
         for (size_t t = 0; t < n_tokens; t++)
-            out[t * n_blocks + block] = has_flow(p, n_tokens) ? (float)(whole->flow[t * n_blocks + block] / sum) : NAN;
+            out[t * n_blocks + block] = (float)(whole->flow[t * n_blocks + block] / sum);
     }
 }
 
@@ -190,7 +195,8 @@ static asc_status put_whole(const probing *p, const asc_rows *rows, const row_wh
         return fail_memory(err, "a row's logits", (n_classes + n_flow) * sizeof *logits);
     for (size_t c = 0; c < n_classes; c++)
         logits[c] = (float)numbers->logits[c];
-    share_flow(p, whole, numbers->n_tokens, flow);
+    if (p->in->job->n_flow_tokens > 0)
+        share_flow(p, whole, numbers->n_tokens, flow);
     const probe_full_row row = {.id = rows->id[0], .n_tokens = numbers->n_tokens, .tokens = rows->tokens, .attention = whole->attention, .rollout = whole->rollout,
                                 .flow = p->in->job->n_flow_tokens > 0 ? flow : NULL,
                                 .norms = whole->norms, .logits = logits, .text = rows->text, .text_size = (size_t)rows->text_offsets[1]};
@@ -216,7 +222,8 @@ static asc_status compute_flow(void *context, size_t worker, size_t task, asc_er
     whole_task *t = context;
     const size_t n_blocks = t->p->in->model->config.n_layers;
     (void)worker;
-    return attention_flow_to(t->whole.mean, n_blocks, t->p->slots[0].n_tokens, task, t->whole.flow + task * n_blocks, err);
+    const flow_source from = {t->whole.mean, n_blocks, t->p->slots[0].n_tokens, &t->p->in->request->stop};
+    return attention_flow_to(&from, task, t->whole.flow + task * n_blocks, err);
 }
 
 static asc_status keep_whole(probing *p, int64_t position, probe_writer *writer, asc_error *err)

@@ -347,6 +347,18 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual([name.decode() for name in found["vocabulary/name"]], names)
         self.assertNotIn("vocabulary/name", self.probe(os.path.join(MODELS, "bert-f32"), None))
 
+    def test_long_names_are_cut_between_characters(self):
+        model = self.path("model")
+        shutil.copytree(os.path.join(MODELS, "bert-f32"), model)
+        size = len(self.probe(model, None)["vocabulary/direction"])
+        long = ["x" + "\u00e9" * 40, "xy" + "\u00e9" * 40, "x" + "\u20ac" * 40, "x" + "\u00e9" * 31, "y" * 64, "y" * 65, "xy" + "\u00e9" * 31]
+        kept = ["x" + "\u00e9" * 31, "xy" + "\u00e9" * 31, "x" + "\u20ac" * 21, "x" + "\u00e9" * 31, "y" * 64, "y" * 64, "xy" + "\u00e9" * 31]
+        names = {name: i for i, name in enumerate(long + [f"word{i}" for i in range(len(long), size)])}
+        with open(os.path.join(model, "tokenizer.json"), "w", encoding="utf-8") as file:
+            json.dump({"model": {"type": "WordPiece", "vocab": names}}, file, ensure_ascii=False)
+        found = self.probe(model, None)
+        self.assertEqual([name.decode() for name in found["vocabulary/name"][: len(kept)]], kept)
+
     def test_files_of_version_1_0_are_read(self):
         data = write_dataset(self.path("data.h5"), [[2, 7, 3], [2, 9, 8, 3]])
         self.probe(os.path.join(MODELS, "bert-f32"), data, "probe.h5", "--full-rows", "0:2")
@@ -389,6 +401,7 @@ class ProbeTest(unittest.TestCase):
         for arguments, code, word in (((*base, "--full-rows", "0:1"), 64, "--data"), ((*base, "--data", data, "--full-rows", "0:2"), 64, "--full-rows"),
                                       ((*base, "--data", data, "--full-rows", "0:"), 64, "--full-rows"), ((*base, "--data", data, "--rows", "4:"), 64, "--rows"),
                                       ((*base, "--data", data, "--neuron-rows", "1001"), 64, "1000"),
+                                      ((*base, "--data", data, "--flow-tokens", "16777217"), 64, "16777216"),
                                       ((*base, "--neurons", "3"), 64, "--data"), ((*base, "--data", self.path("texts.csv")), 65, "HDF5"), ((*base, "--data", self.path("none.h5")), 66, "none.h5"),
                                       (("probe", "--model", self.path("none"), "-o", self.path("out.h5")), 66, "none"), (("probe", "--model", model), 64, "--out")):
             done = self.run_program(*arguments, expect=code)

@@ -2,10 +2,10 @@
 #include <ascribe/importance.h>
 
 #include "importance/auc.h"
-#include "importance/loss.h"
 #include "importance/row_game.h"
 #include "importance/row_visit.h"
 #include "importance/sage.h"
+#include "model/loss.h"
 #include "shapes.h"
 
 #include <setjmp.h>

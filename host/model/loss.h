@@ -1,6 +1,6 @@
 // The loss of a prediction, and whether it is right.
-#ifndef ASCRIBE_IMPORTANCE_LOSS_H
-#define ASCRIBE_IMPORTANCE_LOSS_H
+#ifndef ASCRIBE_MODEL_LOSS_H
+#define ASCRIBE_MODEL_LOSS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +23,9 @@ typedef struct row_label {
 
 // logits [n_classes], finite.
 double loss_of(loss_kind kind, const double *logits, size_t n_classes, row_label label);
+
+// The class of the largest logit, the lowest index on ties.
+size_t loss_top_class(const double *logits, size_t n_classes);
 
 // One class: the largest logit, the lowest index on ties. Several: exactly those with a positive logit. Not for LOSS_SQUARED_ERROR.
 bool loss_is_right(loss_kind kind, const double *logits, size_t n_classes, row_label label);

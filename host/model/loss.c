@@ -1,5 +1,5 @@
 // See loss.h.
-#include "importance/loss.h"
+#include "model/loss.h"
 
 #include <math.h>
 
@@ -29,15 +29,22 @@ double loss_of(loss_kind kind, const double *logits, size_t n_classes, row_label
     return NAN;
 }
 
-bool loss_is_right(loss_kind kind, const double *logits, size_t n_classes, row_label label)
+size_t loss_top_class(const double *logits, size_t n_classes)
 {
     size_t top = 0;
-    for (size_t c = 0; c < n_classes; c++) {
-        if (kind == LOSS_BINARY_CROSS_ENTROPY && (logits[c] > 0) != (label.classes[c] != 0))
-            return false;
+    for (size_t c = 1; c < n_classes; c++)
         top = logits[c] > logits[top] ? c : top;
-    }
-    return kind == LOSS_BINARY_CROSS_ENTROPY || top == (size_t)label.class_index;
+    return top;
+}
+
+bool loss_is_right(loss_kind kind, const double *logits, size_t n_classes, row_label label)
+{
+    if (kind != LOSS_BINARY_CROSS_ENTROPY)
+        return loss_top_class(logits, n_classes) == (size_t)label.class_index;
+    for (size_t c = 0; c < n_classes; c++)
+        if ((logits[c] > 0) != (label.classes[c] != 0))
+            return false;
+    return true;
 }
 
 size_t loss_n_scores(loss_kind kind, size_t n_classes)
