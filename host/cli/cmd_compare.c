@@ -10,7 +10,6 @@
 #include <ascribe/evaluate.h>
 
 #include <math.h>
-#include <string.h>
 
 typedef struct compare_values {
     const char *class_name, *group;
@@ -148,12 +147,14 @@ static asc_status compare_words(const char *const *paths, const compare_values *
     return status;
 }
 
-static asc_status compare_faithfulness(const char *const *paths, const compare_values *values, asc_error *err)
+static asc_status compare_faithfulness(const command_call *call, asc_error *err)
 {
-    const compare_evaluations_call call = {paths, &values->fail_above, form_of(values)};
-    if (values->class_name || values->fold_case || strcmp(values->group, "all") != 0)
-        return cli_fail(err, ASC_USAGE, "compare: expected none of --class, --group and --fold-case with files of 'ascribe evaluate', which know no words");
-    return compare_evaluations(&call, err);
+    static const char *const of_words[] = {"class", "group", "min-count", "fold-case", "top"};
+    const compare_values *values = call->values;
+    for (size_t i = 0; i < sizeof of_words / sizeof *of_words; i++)
+        if (optable_is_given(&command_compare.table, call->given, of_words[i]))
+            return cli_fail(err, ASC_USAGE, "--%s: expected results or files of 'ascribe global': those of 'ascribe evaluate' know no words", of_words[i]);
+    return compare_evaluations(&(compare_evaluations_call){(const char *const *)call->operands, &values->fail_above, form_of(values)}, err);
 }
 
 static asc_status run(const command_call *call, asc_error *err)
@@ -167,7 +168,7 @@ static asc_status run(const command_call *call, asc_error *err)
     const asc_status status = asc_evaluation_is(paths[0], &is_evaluation, err);
     if (status != ASC_OK)
         return status;
-    return is_evaluation ? compare_faithfulness(paths, values, err) : compare_words(paths, values, err);
+    return is_evaluation ? compare_faithfulness(call, err) : compare_words(paths, values, err);
 }
 
 const cli_command command_compare = {

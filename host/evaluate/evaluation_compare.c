@@ -2,6 +2,7 @@
 #include "evaluate/evaluation_read.h"
 
 #include "global/student.h"
+#include "io/result_read.h"
 
 #include <jansson.h>
 
@@ -47,9 +48,8 @@ static asc_status check_alike(const asc_evaluation *a, const asc_evaluation *b, 
     name_difference(manifest_a, manifest_b, "policy", words);
     for (size_t i = 0; i < sizeof of_settings / sizeof *of_settings; i++)
         name_difference(settings_a, settings_b, of_settings[i], words);
-    const char *const data_a = json_string_value(json_object_get(json_object_get(manifest_a, "dataset"), "sha256"));
-    const char *const data_b = json_string_value(json_object_get(json_object_get(manifest_b, "dataset"), "sha256"));
-    *one_dataset = data_a && data_b && strcmp(data_a, data_b) == 0;
+    char data_a[HASH_HEX_SIZE], data_b[HASH_HEX_SIZE];
+    *one_dataset = result_dataset_sha256(a->manifest, data_a) && result_dataset_sha256(b->manifest, data_b) && strcmp(data_a, data_b) == 0;
     json_decref(settings_b);
     json_decref(settings_a);
     json_decref(manifest_b);

@@ -171,6 +171,8 @@ static asc_status read_names(const column_source *source, asc_evaluation *e, asc
     char **metrics = NULL;
     size_t n_metrics = 0;
     TRY(column_source_texts(source, "class_names", &e->class_names, &e->info.n_classes, err));
+    if (e->info.n_classes == 0)
+        return fail(err, ASC_MALFORMED, "%s: dataset 'class_names': expected at least one name, found none", column_source_path(source));
     TRY(column_source_texts(source, "all/metric", &metrics, &n_metrics, err));
     bool same = n_metrics == ASC_EVALUATION_METRICS;
     for (size_t m = 0; same && m < n_metrics; m++)

@@ -6,8 +6,6 @@
 #include "global/settings.h"
 #include "io/trial.h"
 
-#include <jansson.h>
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,13 +26,8 @@ typedef struct pairing {
 
 static bool same_dataset(const asc_result_info *a, const asc_result_info *b)
 {
-    json_t *first = json_loads(a->manifest, 0, NULL), *second = json_loads(b->manifest, 0, NULL);
-    const char *sha256_a = json_string_value(json_object_get(json_object_get(first, "dataset"), "sha256"));
-    const char *sha256_b = json_string_value(json_object_get(json_object_get(second, "dataset"), "sha256"));
-    const bool same = sha256_a && sha256_b && strcmp(sha256_a, sha256_b) == 0;
-    json_decref(second);
-    json_decref(first);
-    return same;
+    char first[HASH_HEX_SIZE], second[HASH_HEX_SIZE];
+    return result_dataset_sha256(a->manifest, first) && result_dataset_sha256(b->manifest, second) && strcmp(first, second) == 0;
 }
 
 static asc_status first_position(asc_result *result, int64_t *position, asc_error *err)

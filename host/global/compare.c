@@ -211,6 +211,7 @@ static asc_status check_same(const asc_global_info *a, const asc_global_info *b,
 asc_status asc_global_compare(const asc_global *a, const asc_global *b, const asc_global *pairs, const asc_global_query *query,
                               asc_comparison *out, asc_error *err)
 {
+    const bool paired = can_pair(pairs, query);
     asc_global_query by_text = *query;
     *out = (asc_comparison){0};
     by_text.order = ASC_GLOBAL_BY_TEXT;
@@ -219,7 +220,7 @@ asc_status asc_global_compare(const asc_global *a, const asc_global *b, const as
     TRY(asc_global_rank(b, &by_text, &out->b, err));
     TRY(reserve(out, err));
     join(out);
-    if (can_pair(pairs, query)) {
+    if (paired) {
         out->n_pairs = asc_global_describe(pairs)->n_rows;
         TRY(pair_words(pairs, &by_text, out, err));
     }
@@ -227,7 +228,7 @@ asc_status asc_global_compare(const asc_global *a, const asc_global *b, const as
     qsort(out->shifts, out->n_shifts, sizeof *out->shifts, by_chance);
     qsort_r(out->only_a, out->n_only_a, sizeof *out->only_a, by_importance, out->a.words);
     qsort_r(out->only_b, out->n_only_b, sizeof *out->only_b, by_importance, out->b.words);
-    return compare_outputs(asc_global_describe(a), asc_global_describe(b), pairs ? asc_global_describe(pairs) : NULL, out, err);
+    return compare_outputs(asc_global_describe(a), asc_global_describe(b), paired ? asc_global_describe(pairs) : NULL, out, err);
 }
 
 void asc_comparison_free(asc_comparison *comparison)

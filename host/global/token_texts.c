@@ -3,8 +3,7 @@
 
 #include "global/room.h"
 #include "io/dataset_read.h"
-
-#include <jansson.h>
+#include "io/result_read.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,10 +57,8 @@ void token_texts_close(token_texts *t)
 
 asc_status token_texts_check(const token_texts *t, const char *path, const char *manifest, asc_error *err)
 {
-    json_t *object = json_loads(manifest, 0, NULL);
-    const char *sha256 = json_string_value(json_object_get(json_object_get(object, "dataset"), "sha256"));
-    const bool same = sha256 && strcmp(sha256, t->sha256) == 0;
-    json_decref(object);
+    char sha256[HASH_HEX_SIZE];
+    const bool same = result_dataset_sha256(manifest, sha256) && strcmp(sha256, t->sha256) == 0;
     return same ? ASC_OK : fail(err, ASC_DIFFERENT_RUN, "%s was not made of %s (its SHA-256 is %s)", path, t->path, t->sha256);
 }
 

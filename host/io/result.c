@@ -9,6 +9,8 @@
 #include "io/result_read.h"
 #include "io/trial.h"
 
+#include <jansson.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,17 @@ struct asc_result {
     const char *digest;
     asc_result_info info;
 };
+
+bool result_dataset_sha256(const char *manifest, char hex[HASH_HEX_SIZE])
+{
+    json_t *object = json_loads(manifest, 0, NULL);
+    const char *sha256 = json_string_value(json_object_get(json_object_get(object, "dataset"), "sha256"));
+    const bool found = sha256 && strlen(sha256) == HASH_HEX_SIZE - 1;
+    if (found)
+        memcpy(hex, sha256, HASH_HEX_SIZE);
+    json_decref(object);
+    return found;
+}
 
 const char *asc_row_status_name(uint32_t bit)
 {

@@ -4,6 +4,7 @@
 
 #include <ascribe/result.h>
 
+#include "base/hash.h"
 #include "base/stop.h"
 #include "io/part.h"
 
@@ -17,6 +18,9 @@ asc_status result_verify_here(const char *path, asc_verify_report *report, asc_e
 
 // The digest that the file states, hexadecimal; belongs to the result.
 const char *result_stored_digest(const asc_result *result);
+
+// The SHA-256 of the dataset that a manifest names; false when it names none.
+bool result_dataset_sha256(const char *manifest, char hex[HASH_HEX_SIZE]);
 
 // Row `row` of a slice in the form that part_row_digest takes; pointers into the slice.
 part_row result_row(const asc_result_info *info, const asc_result_rows *rows, size_t row);

@@ -197,8 +197,10 @@ class CompareTest(Folder):
                            ({"settings": dict(SETTINGS, curve_steps=10)}, "curve_steps (20, 10)")):
             b, _ = self.write("b.h5", ids, 2, **how)
             self.assertIn("A and B differ in: " + named, self.run_program("compare", a, b, code=78).stderr)
-        for option in (["--class", "bad"], ["--fold-case"], ["--group", "wrong"]):
-            self.assertIn("know no words", self.run_program("compare", a, a, *option, code=64).stderr)
+        for option in (["--class", "bad"], ["--fold-case"], ["--group", "wrong"], ["--group", "all"], ["--top", "15"], ["--min-count", "3"]):
+            message = self.run_program("compare", a, a, *option, code=64).stderr
+            self.assertIn(option[0] + ": expected results", message)
+            self.assertIn("know no words", message)
 
     def test_damaged(self):
         """Each planted in a file of its own: what the reader says of it."""
@@ -208,7 +210,11 @@ class CompareTest(Folder):
         def attribute(name, value):
             return lambda file: file.attrs.__setitem__(name, value)
 
-        damages = ((put("rows/id", 5), "every id once"), (put("rows/class", 2), "expected a class below 2"), (put("rows/features", 0), "at least one feature"),
+        def no_classes(file):
+            del file["class_names"]
+            file["class_names"] = np.array([], "S4")
+
+        damages = ((put("rows/id", 5), "every id once"), (put("rows/class", 2), "expected a class below 2"), (no_classes, "'class_names': expected at least one"), (put("rows/features", 0), "at least one feature"),
                    (put("attribution/deletion_auc", 1.5), "expected fractions"), (put("random/insertion_auc", np.nan), "expected fractions"),
                    (put("attribution/sufficiency_aopc_points", 2), "expected fractions"), (put("attribution/auprc", -3), "expected fractions"),
                    (put("rows/fractions", 0), "expected fractions"), (put("attribution/deletion", 0.5), "expected fractions"),

@@ -54,6 +54,16 @@ class PairsTest(GlobalTest):
                 self.assertAlmostEqual(line[name], value, delta=1e-6, msg=name)
         self.check(self.compare(a, b, "--group", "label:good"), lambda row: row["label"] == 1)
 
+    def check_scores_of_two_samples(self, outputs):
+        """Welch's test of all rows' scores."""
+        for c, line in enumerate(outputs):
+            sides = [np.array([row["scores"][c] for row in rows], float) for rows in (self.a, self.b)]
+            errors = [side.std(ddof=1) / math.sqrt(80) for side in sides]
+            difference, error = sides[1].mean() - sides[0].mean(), math.hypot(*errors)
+            degrees = error ** 4 / sum(one ** 4 / 79 for one in errors)
+            for name, value in (("difference", difference), ("std_error", error), ("p_value", student_tail(difference / error, degrees))):
+                self.assertAlmostEqual(line[name], value, delta=1e-6, msg=name)
+
     def test_what_is_no_pair_is_two_samples(self):
         a, b = self.paths()
         self.run_program("global", b, "-q", "-o", self.path("g.h5"))
@@ -61,7 +71,10 @@ class PairsTest(GlobalTest):
         paired = {line["word"]: line["std_error"] for line in self.compare(a, b)["classes"][1]["words"]}
         two = {line["word"]: line["std_error"] for line in self.compare(a, self.path("g.h5"))["classes"][1]["words"]}
         self.assertLess(paired["great"], 0.7 * two["great"])
-        self.assertEqual(self.compare(a, b, "--group", "prediction:good")["rows_paired"], 0)
+        for group in ("prediction:good", "wrong"):
+            found = self.compare(a, b, "--group", group)
+            self.assertEqual(found["rows_paired"], 0)
+            self.check_scores_of_two_samples(found["outputs"])
         for rows, manifest in ((self.b, dict(MANIFEST, dataset={"sha256": "e" * 64})), (self.b[:-1], MANIFEST)):
             self.assertEqual(self.compare(*self.paths(rows, manifest))["rows_paired"], 0)
         self.assertIn("two independent samples", self.run_program("compare", *self.paths(self.b[:-1])).stdout)
