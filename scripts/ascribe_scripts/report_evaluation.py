@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import MALFORMED, PrepareError, quote
 from .report_charts import Scale, Section, count, escape, line, note, number, paragraph, plot, table
-from .report_material import Material, text_of
+from .report_material import Material, Program, text_of
 
 FORMATS = ("ascribe-evaluation",)
 LOW = ("sufficiency", "deletion_auc")  # a faithful attribution has little of these
@@ -23,6 +23,7 @@ def section(material: Material) -> Optional[Section]:
 
 
 def _file(path: str) -> str:
+    Program().run("inspect", path, "--json")  # refuses damaged ones
     try:
         with h5py.File(path, "r") as file:
             return _describe(path, file)

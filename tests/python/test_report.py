@@ -19,7 +19,7 @@ import numpy as np
 
 import ascribe_results
 from ascribe_scripts import report, report_charts, report_convergence, report_page
-from test_compare_evaluations import made_scores, write_evaluation
+from test_compare_evaluations import NAMES, made_scores, write_evaluation
 from test_global import CLASSES, made_rows, summed_up, write_result
 from test_probe import MODELS, write_dataset
 
@@ -278,28 +278,24 @@ class Numbers(Folder):
         self.assertEqual([facts["id"] for facts in alone.all("section")], ["compare"])
 
     def test_faithfulness(self):
-        names = ["comprehensiveness_aopc", "sufficiency_aopc", "deletion_auc", "insertion_auc", "auprc"]
-        means = {"attribution": [0.4321, 0.1234, 0.25, 0.75, np.nan], "random": [0.1, 0.3, 0.5, 0.5, np.nan], "difference": [0.3321, -0.1766, -0.25, 0.25, np.nan]}
-        with h5py.File(self.path("e.h5"), "w") as file:
-            file.attrs.update({"format": np.bytes_("ascribe-evaluation"), "n_rows": np.int64(12), "n_evaluated": np.int64(11)})
-            file["all/metric"] = np.array(names, "S")
-            for which, values in means.items():
-                for what, shift in (("mean", 0), ("ci_low", -0.2), ("ci_high", 0.2)):
-                    file["all/%s/%s" % (which, what)] = np.array(values) + shift
-            file["curves/fractions"] = np.linspace(0, 1, 21)
-            for name in ("deletion", "insertion", "random_deletion", "random_insertion"):
-                file["curves/" + name] = np.linspace(1, 0, 21)
+        names = NAMES[:14]
+        scores = {"attribution": np.full((12, 17), 0.3, np.float32), "random": np.full((12, 17), 0.1, np.float32)}
+        for which, means in (("attribution", [0.4321, 0.1234, 0.25, 0.75]), ("random", [0.1, 0.3, 0.5, 0.5])):
+            scores[which][:, :4] = means
+            scores[which][:, 14:] = np.nan
+        scores["attribution"][:, 1] += np.tile([-0.8, 0.8], 6).astype(np.float32)
+        write_evaluation(self.path("e.h5"), list(range(12)), scores)
         page = self.page(self.path("e.h5"))
         self.assertEqual([facts["id"] for facts in page.all("section")], ["evaluation"])
         lines = re.findall(r"<tr><td>(.*?)</tr>", self.text)
         cells = {line.split("<")[0]: re.sub("<[^>]*>", " ", line).split() for line in lines}
-        self.assertEqual(set(cells), set(names[:4]))
+        self.assertEqual(set(cells), set(names))
         self.assertEqual(cells["comprehensiveness_aopc"][1:5] + cells["comprehensiveness_aopc"][-1:], ["high", "0.432", "0.100", "+0.332", "better"])
         self.assertEqual((cells["sufficiency_aopc"][1], cells["sufficiency_aopc"][-1], cells["deletion_auc"][-1]), ("low", "difference", "better"))
         self.assertEqual(self.text.count('<line class="curve"'), 40)
         with h5py.File(self.path("e.h5"), "r+") as file:
-            del file["all/metric"]
-        self.refused(65, self.path("e.h5"), output=self.path("other.html"))
+            file["all/attribution/mean"][0] = 0.9
+        self.assertIn("expected the mean of comprehensiveness_aopc", self.refused(65, self.path("e.h5"), output=self.path("other.html")))
 
     def test_dots_say_how_they_were_chosen(self):
         size = np.linspace(0.001, 1, 5000)
