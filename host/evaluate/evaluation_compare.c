@@ -130,13 +130,6 @@ static student_mean mean_of(double *numbers, size_t n_numbers)
     return (student_mean){mean, n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN, (double)n - 1};
 }
 
-static asc_mean with_interval(const student_table *student, student_mean mean)
-{
-    const double degrees = floor(mean.degrees); // rounded down: the interval is a little too wide
-    const double half = degrees >= 1 ? student_quantile(student, degrees) * mean.std_error : NAN;
-    return (asc_mean){mean.mean, mean.std_error, mean.mean - half, mean.mean + half};
-}
-
 typedef struct shift_work {
     const sample *sample;
     const student_table *student;
@@ -157,18 +150,18 @@ static asc_evaluation_shift shift_of(const shift_work *work, row_number *number,
     const student_mean a = mean_of_side(work, s->a, s->n_a, number, metric), b = mean_of_side(work, s->b, s->n_b, number, metric);
     *n_a = (size_t)(a.degrees + 1);
     *n_b = (size_t)(b.degrees + 1);
-    out.a = with_interval(work->student, a);
-    out.b = with_interval(work->student, b);
+    out.a = student_interval(work->student, a);
+    out.b = student_interval(work->student, b);
     if (s->paired) {
         for (size_t i = 0; i < s->n_a; i++)
             work->numbers[i] = number(s->b[i], metric) - number(s->a[i], metric);
         const student_mean difference = mean_of(work->numbers, s->n_a);
-        out.difference = with_interval(work->student, difference);
+        out.difference = student_interval(work->student, difference);
         if (difference.std_error > 0)
             out.p_value = student_p_value(difference.mean / difference.std_error, difference.degrees);
     } else {
         const student_gap gap = student_compare(a, b);
-        out.difference = with_interval(work->student, (student_mean){gap.difference, gap.std_error, gap.degrees});
+        out.difference = student_interval(work->student, (student_mean){gap.difference, gap.std_error, gap.degrees});
         out.p_value = gap.p_value;
     }
     return out;

@@ -113,20 +113,20 @@ static double of_difference(const row_scores *row, size_t metric)
     return of_attribution(row, metric) - of_random(row, metric);
 }
 
-// *n_found: the rows that have it.
-static asc_mean mean_of(const row_scores *rows, size_t n_rows, row_number *number, size_t metric, size_t *n_found)
+// Over the rows that have it.
+static student_mean mean_of(const row_scores *rows, size_t n_rows, row_number *number, size_t metric)
 {
     double sum = 0, squares = 0;
-    asc_mean out = {NAN, NAN, NAN, NAN};
+    student_mean out = {NAN, NAN, NAN};
     size_t n = 0;
     for (size_t row = 0; row < n_rows; row++)
         if (!isnan(number(&rows[row], metric))) {
             sum += number(&rows[row], metric);
             n++;
         }
-    *n_found = n;
     if (n > 0)
         out.mean = sum / (double)n;
+    out.degrees = (double)n - 1;
     if (n < 2)
         return out;
     for (size_t row = 0; row < n_rows; row++) {
@@ -139,12 +139,7 @@ static asc_mean mean_of(const row_scores *rows, size_t n_rows, row_number *numbe
 
 static asc_mean estimate(const student_table *student, const row_scores *rows, size_t n_rows, row_number *number, size_t metric)
 {
-    size_t n = 0;
-    asc_mean mean = mean_of(rows, n_rows, number, metric, &n);
-    const double quantile = n > 1 ? student_quantile(student, (double)(n - 1)) : NAN;
-    mean.low = mean.mean - quantile * mean.std_error;
-    mean.high = mean.mean + quantile * mean.std_error;
-    return mean;
+    return student_interval(student, mean_of(rows, n_rows, number, metric));
 }
 
 static size_t count_rows(const row_scores *rows, size_t n_rows, size_t metric)

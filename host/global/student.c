@@ -85,6 +85,13 @@ static int by_p(const void *left, const void *right)
     return (a->p > b->p) - (a->p < b->p);
 }
 
+asc_mean student_interval(const student_table *table, student_mean mean)
+{
+    const double degrees = floor(mean.degrees);
+    const double half = degrees >= 1 ? student_quantile(table, degrees) * mean.std_error : NAN;
+    return (asc_mean){mean.mean, mean.std_error, mean.mean - half, mean.mean + half};
+}
+
 student_gap student_compare(student_mean a, student_mean b)
 {
     const double va = a.std_error * a.std_error, vb = b.std_error * b.std_error;

@@ -2,6 +2,8 @@
 #ifndef ASCRIBE_GLOBAL_STUDENT_H
 #define ASCRIBE_GLOBAL_STUDENT_H
 
+#include <ascribe/evaluate.h>
+
 #include "base/fail.h"
 
 #include <stddef.h>
@@ -21,6 +23,9 @@ double student_quantile(const student_table *table, double degrees);
 typedef struct student_mean {
     double mean, std_error, degrees;
 } student_mean;
+
+// With its 95 % interval: NaN below one degree; degrees are rounded down, which makes it a little too wide.
+asc_mean student_interval(const student_table *table, student_mean mean);
 
 // b - a of independent samples (Welch, Biometrika 34, 1947). p_value and degrees are NaN where both standard errors are 0 or one is NaN.
 typedef struct student_gap {

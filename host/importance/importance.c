@@ -277,11 +277,9 @@ static asc_status allocate_groups(const grouping_facts *facts, asc_importance *o
 
 static void fill_group(const making *m, const student_table *student, size_t group, const removal_drop *drop, asc_group_importance *out)
 {
-    const size_t n = m->info->n_evaluated;
     const sage_value value = sage_estimate(&m->sage, group);
-    const double half = n > 1 ? student_quantile(student, (double)(n - 1)) * value.population_error : NAN;
     out->n_rows = m->sage.n_rows[group];
-    out->sage = (asc_mean){value.value, value.population_error, value.value - half, value.value + half};
+    out->sage = student_interval(student, (student_mean){value.value, value.population_error, (double)m->info->n_evaluated - 1});
     out->sampling_error = value.sampling_error;
     out->log_loss = drop->log_loss;
     out->accuracy = drop->accuracy;

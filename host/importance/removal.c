@@ -136,16 +136,12 @@ void removal_add(removal *r, const removal_row *row)
 
 // ---- Estimates ---------------------------------------------------------------------------------------------------
 
-static asc_mean with_interval(double mean, double std_error, double quantile)
-{
-    return (asc_mean){mean, std_error, mean - quantile * std_error, mean + quantile * std_error};
-}
-
 // Of n rows, those that do not have the group among them, whose change is 0.
-static asc_mean mean_of(double sum, double squares, size_t n_rows, double quantile)
+static asc_mean mean_of(double sum, double squares, size_t n_rows, const student_table *student)
 {
     const double n = (double)n_rows, mean = sum / n;
-    return with_interval(mean, n > 1 ? sqrt(fmax(squares / n - mean * mean, 0) / (n - 1)) : NAN, quantile);
+    const double std_error = n > 1 ? sqrt(fmax(squares / n - mean * mean, 0) / (n - 1)) : NAN;
+    return student_interval(student, (student_mean){mean, std_error, n - 1});
 }
 
 // What ranking takes; all [n_scores, n_rows].
@@ -202,7 +198,8 @@ static asc_status estimate_area(const removal *r, ranking *k, size_t group, asc_
     swap_scores(r, k, group);
     if (status == ASC_OK)
         TRY(auc_difference_error(&k->rows, k->full, k->changed, &std_error, err));
-    *out = with_interval(k->area - area, std_error, normal_quantile);
+    const double drop = k->area - area, half = normal_quantile * std_error;
+    *out = (asc_mean){drop, std_error, drop - half, drop + half};
     return status;
 }
 
@@ -225,13 +222,12 @@ asc_status removal_estimate(const removal *r, const stop_check *stop, removal_ba
     const asc_mean unknown = {NAN, NAN, NAN, NAN};
     student_table student;
     student_table_fill(&student);
-    const double quantile = r->n_rows > 1 ? student_quantile(&student, (double)(r->n_rows - 1)) : NAN;
     *base = (removal_base){r->n_right / (double)r->n_rows, NAN};
     for (size_t group = 0; group < r->plan.n_groups; group++) {
         const group_sums *sums = &r->groups[group];
-        drops[group] = (removal_drop){mean_of(sums->loss, sums->loss_squares, r->n_rows, quantile), unknown, unknown};
+        drops[group] = (removal_drop){mean_of(sums->loss, sums->loss_squares, r->n_rows, &student), unknown, unknown};
         if (r->plan.loss != LOSS_SQUARED_ERROR)
-            drops[group].accuracy = mean_of(sums->right, sums->right_squares, r->n_rows, quantile);
+            drops[group].accuracy = mean_of(sums->right, sums->right_squares, r->n_rows, &student);
     }
     return r->n_scores ? estimate_areas(r, stop, &base->auc, drops, err) : ASC_OK;
 }
